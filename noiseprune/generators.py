@@ -1,0 +1,165 @@
+"""Generated networks: the clustered networks of Moore and Chaudhuri (2020).
+
+Within a cluster a share `density` of the pairs is connected with weights N(1, 1), so about
+16 % of them inhibitory; `long_range` entries between clusters have weights U(0, 1). W is then
+divided by 1.1 max Re lambda(W), and the leak rule is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from noiseprune.choices import Seed, count, generator
+from noiseprune.errors import OptionError
+from noiseprune.network import FloatArray, RateNetwork, stored, weights_abscissa
+
+_BLOCK_ENTRIES = 4_000_000
+"""Candidate entries drawn at a time: bounds the memory of the generator, not its result."""
+
+_Entries = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], FloatArray]
+
+
+def clustered_network(
+    sizes: Sequence[int] = (2700, 100, 100, 100),
+    density: float = 0.6,
+    long_range: int = 5000,
+    directed: bool = False,
+    leak: str | float | npt.ArrayLike = "dominant",
+    leak_margin: float = 0.0,
+    *,
+    n: int | None = None,
+    seed: Seed = None,
+) -> RateNetwork:
+    """Clustered random network of the paper, symmetric or directed.
+
+    Parameters
+    ----------
+    sizes : cluster sizes; neurons are numbered cluster by cluster
+    density : probability, in [0, 1], that a pair (directed: an ordered pair) within a cluster
+        is connected; weights N(1, 1)
+    long_range : number of non-zero entries of W between clusters, U(0, 1); in a symmetric
+        network an even number, as each pair makes two
+    leak, leak_margin : see `RateNetwork`; the margin of the paper is 0
+    n : total number of neurons; if given, `sizes` must sum to it
+
+    Returns
+    -------
+    RateNetwork with W divided by 1.1 max Re lambda(W).
+
+    Raises
+    ------
+    OptionError
+        If the sizes are not positive or do not sum to n, or there is no room for the
+        long-range entries.
+
+    Source: Moore and Chaudhuri (2020), experiments.
+    """
+    sizes = [count("cluster size", size) for size in sizes]
+    if not sizes:
+        raise OptionError("no cluster sizes: give at least one")
+    total = sum(sizes)
+    if n is not None and total != n:
+        raise OptionError(
+            f"the cluster sizes sum to {total}, but n is {n}: change one of them to match"
+        )
+    if not 0 <= density <= 1:
+        raise OptionError(f"density is {density}, but must lie between 0 and 1")
+    long_range = count("long_range", long_range, at_least=0)
+    rng = generator(seed)
+
+    entries = list(_within_clusters(rng, sizes, density, directed=directed))
+    entries.append(_between_clusters(rng, sizes, long_range, directed=directed))
+    rows, columns, values = (np.concatenate(part) for part in zip(*entries))
+    del entries
+    weights = sparse.csr_array((values, (rows, columns)), shape=(total, total))
+    del rows, columns, values
+    if not directed:
+        weights = sparse.csr_array(weights + weights.T)
+    weights.eliminate_zeros()
+    weights.sort_indices()
+    if weights.nnz:
+        abscissa = weights_abscissa(weights, symmetric=not directed)
+        if abscissa > 0:
+            weights.data /= 1.1 * abscissa
+    return RateNetwork(stored(weights), leak=leak, leak_margin=leak_margin)
+
+
+def paper_sizes(n: int) -> tuple[int, ...]:
+    """Cluster sizes for n neurons: the paper's for 3,000 and 10,000, else 90 % + 3 small ones."""
+    n = count("n", n, at_least=4)
+    if n == 10_000:
+        return (9000, *(100,) * 10)
+    small = max(1, round(n / 30))
+    return (n - 3 * small, small, small, small)
+
+
+def paper_long_range(n: int) -> int:
+    """Long-range entries for n neurons: the paper's 5,000 for 3,000 and more, in proportion below.
+
+    An even number, and no more than a quarter of what fits between the clusters of
+    `paper_sizes`.
+    """
+    sizes = np.array(paper_sizes(n))
+    room = int(n * n - np.sum(sizes**2))
+    return 2 * (min(5000, round(5000 * n / 3000), room // 4) // 2)
+
+
+def _within_clusters(
+    rng: np.random.Generator, sizes: Sequence[int], density: float, *, directed: bool
+) -> Iterator[_Entries]:
+    """Entries within clusters, a block of rows at a time; upper triangle only if symmetric."""
+    start = 0
+    for size in sizes:
+        height = max(1, _BLOCK_ENTRIES // size)
+        for top in range(0, size, height):
+            bottom = min(top + height, size)
+            left = 0 if directed else top
+            mask = rng.random((bottom - top, size - left), dtype=np.float32) < density
+            if directed:
+                np.fill_diagonal(mask[:, top:], False)
+            else:
+                mask = np.triu(mask, 1)
+            rows, columns = (index.astype(np.int32) for index in np.nonzero(mask))
+            values = rng.standard_normal(rows.size) + 1.0
+            yield rows + np.int32(start + top), columns + np.int32(start + left), values
+        start += size
+
+
+def _between_clusters(
+    rng: np.random.Generator, sizes: Sequence[int], long_range: int, *, directed: bool
+) -> _Entries:
+    """Distinct entries between clusters, uniform over all places; U(0, 1] weights."""
+    total = sum(sizes)
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    room = total**2 - sum(size**2 for size in sizes)
+    if long_range > room:
+        raise OptionError(
+            f"{long_range} long-range entries do not fit: there are {room} places between the "
+            "clusters; lower long_range"
+        )
+    if not directed and long_range % 2:
+        raise OptionError(
+            f"long_range is {long_range}, but in a symmetric network entries come in pairs: "
+            "give an even number"
+        )
+    wanted = long_range if directed else long_range // 2
+    if 2 * long_range > room:
+        candidates = np.flatnonzero(cluster[:, None] != cluster)
+        if not directed:
+            candidates = candidates[candidates // total < candidates % total]
+        places = rng.choice(candidates, wanted, replace=False)
+    else:
+        places = np.empty(0, dtype=np.int64)
+        while places.size < wanted:
+            draw = rng.integers(total, size=(2, 2 * wanted + 16))
+            row, column = draw if directed else (draw.min(axis=0), draw.max(axis=0))
+            new = (row * total + column)[cluster[row] != cluster[column]]
+            _, first = np.unique(np.concatenate([places, new]), return_index=True)
+            places = np.concatenate([places, new])[np.sort(first)]
+        places = places[:wanted]
+    values = 1.0 - rng.random(wanted)
+    return (places // total).astype(np.int32), (places % total).astype(np.int32), values
