@@ -1,0 +1,189 @@
+"""From importance to a pruned network: keep probability -> draw -> balance.
+
+    kept: w_ij -> w_ij / p_ij        pruned: w_ij -> 0        so that E[W_pruned] = W
+
+Pruning receives a synapse variance and cannot know whether it was solved, probed, simulated or
+recorded. Source: Moore and Chaudhuri (2020); see the modules `rules`, `sampling` and `balance`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from noiseprune.choices import Seed, generator, one_of, positive
+from noiseprune.errors import OptionError
+from noiseprune.network import FloatArray, IntArray, RateNetwork, row_index, stored
+from noiseprune.pruning import rules
+from noiseprune.pruning.balance import BALANCES, balanced
+from noiseprune.pruning.sampling import SAMPLINGS, BoolArray
+
+_Value = TypeVar("_Value", bound=np.generic)
+
+DEFAULT_SAMPLING = "systematic"
+DEFAULT_BALANCE = "homeostatic"
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """A pruned network with its evidence; arrays (n_synapses,) follow `net.synapses`.
+
+    network : the pruned `RateNetwork`
+    keep_probability, importance : (n_synapses,)
+    kept : (n_synapses,) bool
+    gain : K of p = min(1, K importance); nan for "magnitude"
+    rule, sampling, balance : the choices made
+    seed : as given
+    promised_epsilon : epsilon that the theorem promises with 95 % probability, where it applies
+        (symmetric diagonally dominant network, noise, independent draws, leak balance)
+    """
+
+    network: RateNetwork
+    keep_probability: FloatArray
+    importance: FloatArray
+    kept: BoolArray
+    gain: float
+    rule: str
+    sampling: str
+    balance: str
+    seed: Seed
+    promised_epsilon: float | None
+
+    @property
+    def n_kept(self) -> int:
+        return self.network.n_synapses
+
+
+def resolve_choices(rule: str, sampling: str | None, balance: str | None) -> tuple[str, str]:
+    """Sampling and balance that a rule implies where they are not given.
+
+    "paper" always draws independently and balances by the leak; "magnitude" draws nothing and
+    leaves the leak as it is unless told otherwise.
+    """
+    one_of("rule", rule, rules.RULES)
+    fixed = {"paper": ("independent", "leak"), "magnitude": ("none", "none")}
+    default_sampling, default_balance = fixed.get(rule, (DEFAULT_SAMPLING, DEFAULT_BALANCE))
+    sampling = default_sampling if sampling is None else sampling
+    balance = default_balance if balance is None else balance
+    if rule == "paper" and (sampling, balance) != fixed["paper"]:
+        raise OptionError(
+            "rule 'paper' draws independently and balances by the leak: leave sampling and "
+            "balance out, or use rule 'noise'"
+        )
+    if rule == "magnitude":
+        sampling = "none"
+    else:
+        one_of("sampling", sampling, SAMPLINGS)
+    return sampling, one_of("balance", balance, BALANCES)
+
+
+def prune_with_variance(
+    net: RateNetwork,
+    variance: FloatArray | None,
+    *,
+    keep: float | None = None,
+    epsilon: float | None = None,
+    rule: str = "noise",
+    sampling: str | None = None,
+    balance: str | None = None,
+    noise: float = 1.0,
+    seed: Seed = None,
+) -> Pruning:
+    """Prune `net` by synapse variances (n_synapses,) measured under noise of strength `noise`.
+
+    The variances may be None for the rules that do not use them. Everything else is as for
+    `noiseprune.prune`.
+    """
+    sampling, balance = resolve_choices(rule, sampling, balance)
+    noise = positive("noise", noise)
+    if net.n_synapses == 0:
+        raise OptionError("the network has no synapses: there is nothing to prune")
+    if (keep is None) == (epsilon is None):
+        raise OptionError("give either keep (a fraction or a count) or epsilon, and not both")
+    if epsilon is not None and rule != "noise":
+        raise OptionError(f"epsilon needs rule 'noise', not {rule!r}: give keep instead")
+    rng = generator(seed)
+    importance = rules.importance(net, rule, variance)
+
+    # A symmetric pair is one unit of the draw: its two entries share one probability.
+    unit: slice | IntArray = upper_entries(net) if net.is_symmetric else slice(None)
+    unit_importance = importance[unit]
+    if epsilon is not None:
+        gain = rules.theorem_gain(epsilon, net.n_neurons, noise)
+        probability = np.minimum(1.0, gain * unit_importance)
+    else:
+        number = rules.budget(keep if keep is not None else 1.0, net.n_synapses)
+        number *= unit_importance.size / net.n_synapses
+        if rule == "magnitude":
+            probability = rules.largest(unit_importance, max(1, round(number)), rng)
+            gain = float("nan")
+        elif rule == "paper":
+            probability, gain = rules.scaled_then_clipped(unit_importance, number)
+        else:
+            probability, gain = rules.water_filling(unit_importance, number)
+    kept = probability > 0 if rule == "magnitude" else SAMPLINGS[sampling](probability, rng)
+    if net.is_symmetric:
+        mirror = mirrored(net)
+        probability, kept = _onto_pairs(probability, unit, mirror), _onto_pairs(kept, unit, mirror)
+
+    weights, leak = balanced(net, _pruned_weights(net.csr, probability, kept), balance)
+    promised = None
+    if theorem_applies(net) and (rule, sampling, balance) == ("noise", "independent", "leak"):
+        promised = rules.theorem_epsilon(gain, net.n_neurons, noise)
+    return Pruning(
+        network=RateNetwork.from_parts(stored(weights), leak, net.labels),
+        keep_probability=probability,
+        importance=importance,
+        kept=kept,
+        gain=gain,
+        rule=rule,
+        sampling=sampling,
+        balance=balance,
+        seed=seed,
+        promised_epsilon=promised if promised is None or promised <= 1 else None,
+    )
+
+
+def theorem_applies(net: RateNetwork) -> bool:
+    """True for the class of networks that the theorem covers: symmetric, dominant -A."""
+    return net.is_symmetric and net.is_diagonally_dominant
+
+
+def upper_entries(net: RateNetwork) -> IntArray:
+    """Positions of the entries above the diagonal, in row order."""
+    return np.flatnonzero(row_index(net.csr) < net.csr.indices)
+
+
+def mirrored(net: RateNetwork) -> IntArray:
+    """(n_synapses,) position of entry (j, i) for every entry (i, j) of a symmetric network."""
+    csr = net.csr
+    positions = sparse.csr_array((np.arange(csr.nnz), csr.indices, csr.indptr), shape=csr.shape)
+    return positions.T.tocsr().data  # type: ignore[no-any-return]
+
+
+def _onto_pairs(
+    values: npt.NDArray[_Value], unit: slice | IntArray, mirror: IntArray
+) -> npt.NDArray[_Value]:
+    """Values on the entries above the diagonal, copied onto both entries of each pair."""
+    whole = np.empty(mirror.size, dtype=values.dtype)
+    whole[unit] = values
+    whole[mirror[unit]] = values
+    return whole
+
+
+def _pruned_weights(
+    csr: sparse.csr_array, probability: FloatArray, kept: BoolArray
+) -> sparse.csr_array:
+    before = np.concatenate([[0], np.cumsum(kept)])
+    return sparse.csr_array(
+        (
+            csr.data[kept] / probability[kept],
+            csr.indices[kept],
+            before[csr.indptr].astype(csr.indptr.dtype),
+        ),
+        shape=csr.shape,
+    )

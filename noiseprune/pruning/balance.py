@@ -1,0 +1,84 @@
+"""What is done with each neuron's total |input| after pruning.
+
+- "leak" (the paper's matched diagonal): leak_i -> leak_i - sum_j |w_ij| + sum_j |w'_ij|.
+- "none": the leak stays.
+- "homeostatic" (synaptic scaling, Turrigiano 2008): the surviving synapses are multiplied by
+  factors that give each neuron its old total |input| (directed: and |output|) back,
+
+      symmetric   w'_ij -> s_i s_j w'_ij         directed   w'_ij -> r_i c_j w'_ij
+
+  found by Sinkhorn's iteration. Factors are bounded; what they cannot balance goes to the leak,
+  so that the dominance excess leak_i - (row sum + column sum of |W|)_i / 2 never changes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from noiseprune.network import FloatArray, RateNetwork, absolute_sums, row_index
+
+BALANCES = ("leak", "none", "homeostatic")
+MAX_FACTOR = 2.0
+"""Bound on a neuron's factor and on its inverse (see `benchmarks/defaults.py`)."""
+_ITERATIONS = 300
+_TOLERANCE = 1e-12
+
+
+def balanced(
+    net: RateNetwork, pruned: sparse.csr_array, balance: str
+) -> tuple[sparse.csr_array, FloatArray]:
+    """Weights and leak after the balance, for a network `net` pruned to `pruned` (CSR)."""
+    if balance == "none":
+        return pruned, net.leak.copy()
+    inputs, outputs = net.input_strength, net.output_strength
+    if balance == "leak":
+        return pruned, net.leak - inputs + absolute_sums(pruned)[0]
+    magnitude = sparse.csr_array((np.abs(pruned.data), pruned.indices, pruned.indptr), pruned.shape)
+    if net.is_symmetric:
+        row_factor = column_factor = symmetric_factors(magnitude, inputs)
+    else:
+        row_factor, column_factor = directed_factors(magnitude, inputs, outputs)
+    factor = row_factor[row_index(pruned)] * column_factor[pruned.indices]
+    scaled = sparse.csr_array((pruned.data * factor, pruned.indices, pruned.indptr), pruned.shape)
+    new_inputs, new_outputs = absolute_sums(scaled)
+    return scaled, net.leak - 0.5 * ((inputs - new_inputs) + (outputs - new_outputs))
+
+
+def symmetric_factors(magnitude: sparse.csr_array, target: FloatArray) -> FloatArray:
+    """(N,) s with sum_j s_i |w_ij| s_j = target_i wherever 1/MAX_FACTOR <= s_i <= MAX_FACTOR.
+
+    Iteration: s_i <- sqrt(s_i target_i / sum_j |w_ij| s_j), clipped.
+    """
+    factor = np.ones(target.size)
+    for _ in range(_ITERATIONS):
+        updated = _clipped(factor * target, magnitude @ factor, 0.5)
+        if np.max(np.abs(updated - factor), initial=0.0) <= _TOLERANCE:
+            return updated
+        factor = updated
+    return factor
+
+
+def directed_factors(
+    magnitude: sparse.csr_array, row_target: FloatArray, column_target: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """(N,) r and (N,) c with row sums of r_i |w_ij| c_j = row_target and column sums likewise.
+
+    Sinkhorn's iteration r <- row_target / |W| c, c <- column_target / |W|^T r, clipped.
+    """
+    transposed = magnitude.T.tocsr()
+    rows, columns = np.ones(row_target.size), np.ones(column_target.size)
+    for _ in range(_ITERATIONS):
+        updated = _clipped(row_target, magnitude @ columns, 1.0)
+        columns = _clipped(column_target, transposed @ updated, 1.0)
+        if np.max(np.abs(updated - rows), initial=0.0) <= _TOLERANCE:
+            return updated, columns
+        rows = updated
+    return rows, columns
+
+
+def _clipped(wanted: FloatArray, found: FloatArray, power: float) -> FloatArray:
+    """(wanted / found)^power within the bounds; 1 where nothing is found or wanted."""
+    usable = (found > 0) & (wanted > 0)
+    ratio = np.divide(wanted, found, out=np.ones_like(wanted), where=usable)
+    return np.clip(ratio**power, 1.0 / MAX_FACTOR, MAX_FACTOR)

@@ -1,0 +1,130 @@
+"""Importance and keep probability of every synapse.
+
+    v_ij          = Var(x_i - sgn(w_ij) x_j)          synapse variance, local to the synapse
+    importance_ij = |w_ij| v_ij                       rule "noise"
+    p_ij          = min(1, K importance_ij)           keep probability
+
+Rules beside "noise": "weight" (importance |w|), "uniform" (importance 1), "magnitude" (the k
+largest |w|, without rescaling) and "paper" (importance as "noise", but scaled to the budget
+first and clipped at 1 afterwards, as the paper's authors did, which keeps too few).
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from noiseprune.errors import OptionError
+from noiseprune.network import FloatArray, RateNetwork
+
+RULES = ("noise", "weight", "uniform", "magnitude", "paper")
+FAILURE_PROBABILITY = 0.05
+"""Probability with which the theorem's epsilon may be missed when `epsilon` is asked for."""
+
+
+def importance(net: RateNetwork, rule: str, variance: FloatArray | None) -> FloatArray:
+    """(n_synapses,) importance of every synapse, aligned with `net.synapses`."""
+    if rule in ("weight", "magnitude"):
+        return np.abs(net.synapse_weights)
+    if rule == "uniform":
+        return np.ones(net.n_synapses)
+    if variance is None:
+        raise OptionError(f"rule {rule!r} needs the synapse variances: give variance=...")
+    variance = np.asarray(variance, dtype=np.float64)
+    if variance.shape != (net.n_synapses,):
+        raise OptionError(
+            f"variance has shape {variance.shape}, but the network has {net.n_synapses} "
+            "synapses: give one variance a synapse, in the order of net.synapses"
+        )
+    bad = np.flatnonzero(~(np.isfinite(variance) & (variance >= 0)))
+    if bad.size:
+        raise OptionError(
+            f"variance[{bad[0]}] is {variance[bad[0]]:g}, but a variance is finite and at least 0"
+        )
+    if variance.size and not np.any(variance > 0):
+        raise OptionError("every synapse variance is 0: give variances of an activity that varies")
+    return np.abs(net.synapse_weights) * variance
+
+
+def budget(keep: float, n_synapses: int) -> float:
+    """Expected number of synapses to keep: `keep` of them if a float, `keep` itself if an int."""
+    if isinstance(keep, bool) or not isinstance(keep, Real):
+        raise OptionError(f"keep is {keep!r}: give a fraction in (0, 1] or a number of synapses")
+    if isinstance(keep, Integral):
+        if not 1 <= keep <= n_synapses:
+            raise OptionError(
+                f"keep is {int(keep)}, but the network has {n_synapses} synapses: give a number "
+                f"between 1 and {n_synapses}, or a fraction in (0, 1]"
+            )
+        return float(keep)
+    if not 0 < keep <= 1:
+        raise OptionError(
+            f"keep is {float(keep):g}, but must lie in (0, 1], or be a whole number of synapses"
+        )
+    return float(keep) * n_synapses
+
+
+def water_filling(importance: FloatArray, budget: float) -> tuple[FloatArray, float]:
+    """Keep probabilities that sum to the budget exactly.
+
+        p_e = min(1, K importance_e),    sum_e p_e = budget
+
+    K is found by one sort: with the s most important synapses certain,
+    K = (budget - s) / (sum of the other importances), for the smallest s with K i_s <= 1.
+    Synapses of importance 0 are kept only from what the budget leaves after all others.
+
+    Returns p (m,) and K. O(m log m).
+    """
+    positive = importance > 0
+    n_positive = int(np.count_nonzero(positive))
+    if budget >= n_positive:
+        rest = importance.size - n_positive
+        share = (budget - n_positive) / rest if rest else 0.0
+        gain = 1.0 / float(np.min(importance[positive])) if n_positive else np.inf
+        return np.where(positive, 1.0, min(share, 1.0)), gain
+    ascending = np.sort(importance[positive])
+    # The tail sums of the descending order are the running sums of the ascending one.
+    tail = np.cumsum(ascending)[::-1]
+    certain = np.arange(n_positive)
+    gains = (budget - certain) / tail
+    s = int(np.argmax(gains * ascending[::-1] <= 1.0))
+    gain = (budget - s) / float(np.sum(ascending[: n_positive - s]))
+    return np.minimum(1.0, gain * importance), gain
+
+
+def scaled_then_clipped(importance: FloatArray, budget: float) -> tuple[FloatArray, float]:
+    """The authors' probabilities: scaled to sum to the budget, then clipped at 1; (p, K)."""
+    total = float(np.sum(importance))
+    gain = budget / total if total > 0 else np.inf
+    return np.minimum(1.0, gain * importance), gain
+
+
+def largest(importance: FloatArray, number: int, rng: np.random.Generator) -> FloatArray:
+    """Probability 1 for the `number` largest importances, else 0; ties are broken at random."""
+    order = np.lexsort((rng.random(importance.size), -importance))
+    probability = np.zeros(importance.size)
+    probability[order[:number]] = 1.0
+    return probability
+
+
+def theorem_gain(epsilon: float, n_neurons: int, noise: float) -> float:
+    """K = (2 / sigma^2) c ln N / epsilon^2 of the matrix Chernoff bound (Tropp 2012).
+
+    For a symmetric network with diagonally dominant -A, independent draws and the leak balance,
+    (1 - epsilon)(-A) <= -A_pruned <= (1 + epsilon)(-A) then fails with a probability of at most
+    2 N^(1 - c/3), here 5 %.
+    """
+    if isinstance(epsilon, bool) or not (isinstance(epsilon, Real) and 0 < epsilon <= 1):
+        raise OptionError(f"epsilon is {epsilon!r}, but must lie in (0, 1]")
+    return _chernoff(n_neurons) * 2.0 / noise**2 / float(epsilon) ** 2
+
+
+def theorem_epsilon(gain: float, n_neurons: int, noise: float) -> float:
+    """The epsilon that the theorem promises for a gain K, with 95 % probability; may exceed 1."""
+    return float(np.sqrt(_chernoff(n_neurons) * 2.0 / noise**2 / gain))
+
+
+def _chernoff(n_neurons: int) -> float:
+    """c ln N with 2 N^(1 - c/3) equal to the failure probability."""
+    return float(3.0 * (np.log(max(n_neurons, 2)) + np.log(2.0 / FAILURE_PROBABILITY)))

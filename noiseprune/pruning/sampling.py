@@ -1,0 +1,41 @@
+"""Which synapses are kept: a draw with given keep probabilities.
+
+- "independent": every synapse by a coin of its own (the paper's).
+- "systematic": one uniform offset u; synapse e is kept where the running sum of p, in row order,
+  passes a whole number plus u. The count is exact and each neuron's kept input is even.
+
+Both keep synapse e with probability p_e exactly. Source of systematic sampling: Madow, Ann. Math.
+Stat. 20 (1949).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from noiseprune.network import FloatArray
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+def independent(probability: FloatArray, rng: np.random.Generator) -> BoolArray:
+    """(m,) kept, each with its own probability, independently."""
+    return rng.random(probability.size) < probability
+
+
+def systematic(probability: FloatArray, rng: np.random.Generator) -> BoolArray:
+    """(m,) kept: floor or ceil of sum(p) synapses in all, evenly along the order given."""
+    # A certain synapse adds a whole number to the running sum: left out, it changes nothing.
+    uncertain = np.flatnonzero(probability < 1.0)
+    passed = np.floor(np.cumsum(probability[uncertain]) + rng.random())
+    kept = np.ones(probability.size, dtype=np.bool_)
+    kept[uncertain] = np.diff(passed, prepend=0.0) > 0
+    return kept
+
+
+SAMPLINGS: dict[str, Callable[[FloatArray, np.random.Generator], BoolArray]] = {
+    "independent": independent,
+    "systematic": systematic,
+}
