@@ -7,7 +7,8 @@ divided by 1.1 max Re lambda(W), and the leak rule is applied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from noiseprune.errors import OptionError
 from noiseprune.network import FloatArray, RateNetwork, stored, weights_abscissa
 
 _BLOCK_ENTRIES = 4_000_000
-"""Candidate entries drawn at a time: bounds the memory of the generator, not its result."""
+"""Candidate entries drawn at a time: bounds the memory of the generator, not its law."""
 
 _Entries = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], FloatArray]
 
@@ -58,6 +59,8 @@ def clustered_network(
 
     Source: Moore and Chaudhuri (2020), experiments.
     """
+    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise OptionError(f"sizes is {sizes!r}: give a sequence of cluster sizes")
     sizes = [count("cluster size", size) for size in sizes]
     if not sizes:
         raise OptionError("no cluster sizes: give at least one")
@@ -66,8 +69,8 @@ def clustered_network(
         raise OptionError(
             f"the cluster sizes sum to {total}, but n is {n}: change one of them to match"
         )
-    if not 0 <= density <= 1:
-        raise OptionError(f"density is {density}, but must lie between 0 and 1")
+    if not (isinstance(density, Real) and 0 <= density <= 1):
+        raise OptionError(f"density is {density!r}, but must be a number between 0 and 1")
     long_range = count("long_range", long_range, at_least=0)
     rng = generator(seed)
 

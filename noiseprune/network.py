@@ -9,8 +9,9 @@ stationary state exactly when every eigenvalue of the drift A has a negative rea
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property
+from numbers import Real
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -26,6 +27,12 @@ Weights: TypeAlias = FloatArray | sparse.csr_array
 
 DENSE_EIGENVALUES = 4000
 """Up to this many neurons eigenvalues come from dense LAPACK, above from Arnoldi iteration."""
+
+_DENSE_WEIGHTS = 500
+"""The same for the weights alone, whose leading eigenvalue stands apart in most networks."""
+
+_RESTARTS = 300
+"""Arnoldi restarts before giving up: typical networks need some ten."""
 
 
 class RateNetwork:
@@ -69,9 +76,7 @@ class RateNetwork:
         self.weights = _checked_weights(weights, drop_self=drop_self)
         n = self.n_neurons
         self.leak = _checked_leak(self, leak, leak_margin)
-        if labels is not None and len(labels) != n:
-            raise NetworkError(f"{len(labels)} labels for {n} neurons: give one label a neuron")
-        self.labels = None if labels is None else tuple(str(label) for label in labels)
+        self.labels = None if labels is None else _checked_labels(labels, n)
         self._freeze()
 
     @classmethod
@@ -89,13 +94,14 @@ class RateNetwork:
         return network
 
     def _freeze(self) -> None:
-        arrays = (
-            [self.weights.data, self.weights.indices, self.weights.indptr]
-            if isinstance(self.weights, sparse.csr_array)
-            else [self.weights]
-        )
-        for array in (*arrays, self.leak):
-            array.setflags(write=False)
+        _read_only(self.weights)
+        _read_only(self.leak)
+        vars(self)["_frozen"] = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if "_frozen" in vars(self):
+            raise AttributeError(f"a RateNetwork is immutable: make a new one to change its {name}")
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         kind = "symmetric" if self.is_symmetric else "directed"
@@ -119,6 +125,7 @@ class RateNetwork:
             return self.weights
         csr = sparse.csr_array(self.weights)
         csr.sort_indices()
+        _read_only(csr)
         return csr
 
     @property
@@ -166,28 +173,41 @@ class RateNetwork:
         return bool(np.array_equal(self.weights, self.weights.T))
 
     @cached_property
+    def _strengths(self) -> tuple[FloatArray, FloatArray]:
+        inputs, outputs = absolute_sums(self.csr)
+        _read_only(inputs)
+        _read_only(outputs)
+        return inputs, outputs
+
+    @property
     def input_strength(self) -> FloatArray:
         """(N,) sum_j |w_ij|: the total |input| of every neuron."""
-        return absolute_sums(self.csr)[0]
+        return self._strengths[0]
 
-    @cached_property
+    @property
     def output_strength(self) -> FloatArray:
         """(N,) sum_i |w_ij|: the total |output| of every neuron."""
-        return absolute_sums(self.csr)[1]
+        return self._strengths[1]
 
     @property
     def dominance_excess(self) -> FloatArray:
         """(N,) delta_i = leak_i - (row sum + column sum of |W|)_i / 2.
 
-        -A of a symmetric network, or the symmetric part of -A of a directed one, is
-        diagonally dominant where delta >= 0.
+        Where delta >= 0, -A of a symmetric network, or the symmetric part of -A of a directed
+        one, is diagonally dominant. (Directed, the converse fails: w_ij and w_ji may cancel.)
         """
         return self.leak - 0.5 * (self.input_strength + self.output_strength)
 
     @property
     def is_diagonally_dominant(self) -> bool:
-        """True if the symmetric part of -A is diagonally dominant, to rounding."""
-        return bool(np.all(self.dominance_excess >= -1e-12 * np.abs(self.leak)))
+        """True if the symmetric part of -A is diagonally dominant, to rounding:
+        leak_i >= sum_j |w_ij + w_ji| / 2 for every neuron i.
+        """
+        excess = self.dominance_excess
+        if not self.is_symmetric:
+            both = sparse.csr_array(self.csr + self.csr.T)
+            excess = self.leak - 0.5 * absolute_sums(both)[0]
+        return bool(np.all(excess >= -1e-12 * np.abs(self.leak)))
 
     def spectral_abscissa(self) -> float:
         """Largest real part of the eigenvalues of the drift A, 1/s.
@@ -219,11 +239,12 @@ class RateNetwork:
         if gain >= 1:
             raise OptionError(f"gain is {gain:g}: the network is stable only for a gain below 1")
         raw = cls(counts, leak=1.0, labels=labels, drop_self=drop_self)
-        abscissa = weights_abscissa(raw.weights, symmetric=raw.is_symmetric)
-        if not abscissa > 1e-12 * max(float(np.max(raw.input_strength, initial=0.0)), 1e-300):
+        abscissa = weights_abscissa(raw.csr, symmetric=raw.is_symmetric)
+        if not abscissa > 0:
             raise NetworkError(
-                f"the spectral abscissa of the counts is {abscissa:.3g}, so no gain can scale "
-                "it (the network has no recurrent loop): give RateNetwork a leak instead"
+                "the spectral abscissa of the counts is 0, so no gain can scale it (the network "
+                "has no recurrent loop, or only loops that oscillate): give RateNetwork a leak "
+                "instead"
             )
         return cls.from_parts(raw.weights * (gain / abscissa), raw.leak.copy(), raw.labels)
 
@@ -248,12 +269,12 @@ class RateNetwork:
             raise NetworkError(f"expected a networkx graph, found {type(graph).__name__}")
         if graph.number_of_nodes() == 0:
             raise NetworkError("the graph has no nodes: give at least one neuron")
-        try:
-            adjacency = nx.to_scipy_sparse_array(graph, weight=weight, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise NetworkError(
-                f"an edge's {weight!r} is not a number ({error}): give every edge a number"
-            ) from error
+        for pre, post, value in graph.edges(data=weight, default=1):
+            if not isinstance(value, Real):
+                raise NetworkError(
+                    f"edge ({pre!r}, {post!r}) has {weight} {value!r}: give every edge a number"
+                )
+        adjacency = nx.to_scipy_sparse_array(graph, weight=weight, dtype=np.float64)
         labels = [str(node) for node in graph.nodes]
         return cls(adjacency.T, leak, leak_margin, labels, drop_self=drop_self)
 
@@ -280,6 +301,14 @@ class RateNetwork:
 # ----------------------------------------------------------------------------- sparse parts
 
 
+def _read_only(array: Weights) -> None:
+    parts = [array]
+    if isinstance(array, sparse.csr_array):
+        parts = [array.data, array.indices, array.indptr]
+    for part in parts:
+        part.setflags(write=False)
+
+
 def row_index(csr: sparse.csr_array) -> IntArray:
     """(nnz,) row of every stored entry of a CSR array."""
     rows = np.arange(csr.shape[0], dtype=csr.indices.dtype)
@@ -304,15 +333,12 @@ def stored(csr: sparse.csr_array) -> Weights:
 
 def _checked_weights(weights: Any, *, drop_self: bool) -> Weights:
     if sparse.issparse(weights):
-        if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
-            raise NetworkError(_not_square(weights.shape))
+        _check_shape(weights.shape)
         _check_numeric(weights.dtype)
         csr = sparse.csr_array(weights, dtype=np.float64, copy=True)
         csr.sum_duplicates()
         csr.eliminate_zeros()
         _check_finite(csr.data, row_index(csr), csr.indices)
-        size = csr.shape[0]
-        was_sparse = True
     else:
         try:
             dense = np.asarray(weights)
@@ -320,21 +346,17 @@ def _checked_weights(weights: Any, *, drop_self: bool) -> Weights:
             raise NetworkError(
                 f"the weights are not a rectangular array ({error}): give an N x N array"
             ) from error
-        if dense.ndim != 2 or dense.shape[0] != dense.shape[1]:
-            raise NetworkError(_not_square(dense.shape))
+        _check_shape(dense.shape)
         _check_numeric(dense.dtype)
-        if not np.isfinite(np.sum(dense, dtype=np.float64)):
-            bad = np.argwhere(~np.isfinite(dense))
-            if len(bad):
-                _check_finite(dense[bad[:, 0], bad[:, 1]], bad[:, 0], bad[:, 1])
-        size = dense.shape[0]
-        was_sparse = bool(np.count_nonzero(dense) < 0.5 * dense.size)
-        csr = sparse.csr_array(dense, dtype=np.float64) if was_sparse else None
-    if size == 0:
-        raise NetworkError("the network is empty: give at least one neuron")
-    if csr is None:
-        return _without_self(np.array(dense, dtype=np.float64), drop_self=drop_self)
-    csr.sort_indices()
+        finite = np.isfinite(dense)
+        if not finite.all():
+            rows, columns = np.nonzero(~finite)
+            _check_finite(dense[rows, columns], rows, columns)
+        n_synapses = np.count_nonzero(dense) - np.count_nonzero(np.diagonal(dense))
+        if n_synapses >= 0.5 * dense.size:
+            return _without_self(np.array(dense, dtype=np.float64), drop_self=drop_self)
+        csr = sparse.csr_array(dense, dtype=np.float64)
+        csr.sort_indices()
     diagonal = csr.diagonal()
     if np.any(diagonal):
         _refuse_self(int(np.count_nonzero(diagonal)), drop_self=drop_self)
@@ -355,11 +377,14 @@ def _without_self(dense: FloatArray, *, drop_self: bool) -> FloatArray:
     return dense
 
 
-def _not_square(shape: tuple[int, ...]) -> str:
-    return (
-        f"the weights have shape {'x'.join(map(str, shape)) or '()'}, but must be square: "
-        "give W[post, pre] as an N x N array"
-    )
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if 0 in shape:
+        raise NetworkError(f"the network is empty, of shape {shape}: give at least one neuron")
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise NetworkError(
+            f"the weights have shape {shape}, but must be square: give W[post, pre] as an N x N "
+            "array"
+        )
 
 
 def _check_numeric(dtype: np.dtype[Any]) -> None:
@@ -374,8 +399,8 @@ def _check_finite(values: npt.NDArray[Any], rows: IntArray, columns: IntArray) -
     if bad.size:
         k = bad[0]
         raise NetworkError(
-            f"{bad.size} weights are not finite, the first is W[{rows[k]}, {columns[k]}] = "
-            f"{values[k]}: replace or remove them"
+            f"W[{rows[k]}, {columns[k]}] = {values[k]}, but weights must be finite ({bad.size} "
+            "of them are not): replace or remove them"
         )
 
 
@@ -388,6 +413,15 @@ def _refuse_self(number: int, *, drop_self: bool) -> None:
         )
 
 
+def _checked_labels(labels: Any, n: int) -> tuple[str, ...]:
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise NetworkError(f"labels are {labels!r}: give a sequence of {n} strings")
+    names = tuple(str(label) for label in labels)
+    if len(names) != n:
+        raise NetworkError(f"{len(names)} labels for {n} neurons: give one label a neuron")
+    return names
+
+
 def _checked_leak(network: RateNetwork, leak: Any, margin: float) -> FloatArray:
     n = network.n_neurons
     if isinstance(leak, str):
@@ -398,15 +432,18 @@ def _checked_leak(network: RateNetwork, leak: Any, margin: float) -> FloatArray:
         sums = network.input_strength
         if not network.is_symmetric:
             sums = np.maximum(sums, network.output_strength)
+        if not np.all(np.isfinite(sums)):
+            raise NetworkError("the sum of |weights| of a neuron overflows: scale the weights down")
         connected = sums > 0
         isolated = float(np.mean(sums[connected])) if np.any(connected) else 1.0
         return np.where(connected, sums, isolated) * (1.0 + margin)
     try:
-        values = np.array(leak, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise NetworkError(
-            f'leak is {leak!r}: give "dominant", a number or one number a neuron'
-        ) from error
+        values = np.asarray(leak)
+    except ValueError:
+        values = np.empty(0, dtype=object)
+    if values.dtype.kind not in "fiu":
+        raise NetworkError(f'leak is {leak!r}: give "dominant", a number or one number a neuron')
+    values = np.array(values, dtype=np.float64)
     if values.ndim == 0:
         values = np.full(n, float(values))
     if values.shape != (n,):
@@ -454,28 +491,47 @@ def _iterative_abscissa(matrix: Weights, *, symmetric: bool) -> float:
     from scipy.sparse import linalg as sparse_linalg
 
     start = np.random.default_rng(0).standard_normal(matrix.shape[0])
+    solve, which = (sparse_linalg.eigsh, "LA") if symmetric else (sparse_linalg.eigs, "LR")
     try:
-        if symmetric:
-            top = sparse_linalg.eigsh(
-                matrix, k=1, which="LA", v0=start, tol=1e-9, ncv=60, return_eigenvectors=False
-            )
-        else:
-            top = sparse_linalg.eigs(
-                matrix, k=1, which="LR", v0=start, tol=1e-9, ncv=60, return_eigenvectors=False
-            )
+        top = solve(
+            matrix,
+            k=1,
+            which=which,
+            v0=start,
+            ncv=60,
+            maxiter=_RESTARTS,
+            tol=1e-9,
+            return_eigenvectors=False,
+        )
     except sparse_linalg.ArpackNoConvergence as error:
         raise ConvergenceError(
-            f"the spectral abscissa of {matrix.shape[0]} neurons did not converge: raise the leak"
+            f"the spectral abscissa of {matrix.shape[0]} neurons did not converge: set "
+            f"noiseprune.network.DENSE_EIGENVALUES to {matrix.shape[0]} to have it computed densely"
         ) from error
     return float(np.max(np.real(top)))
 
 
-def weights_abscissa(weights: Weights, *, symmetric: bool) -> float:
-    """Largest real part of the eigenvalues of a weight matrix.
+def weights_abscissa(csr: sparse.csr_array, *, symmetric: bool) -> float:
+    """Largest real part of the eigenvalues of a weight matrix with zero diagonal, at least 0.
 
-    That eigenvalue stands apart in most networks, so Arnoldi iteration is used early.
+    The largest over the strongly connected parts: a feedforward path between parts moves no
+    eigenvalue, yet misleads Arnoldi iteration.
     """
-    if weights.shape[0] <= 500:
-        dense = weights.toarray() if isinstance(weights, sparse.csr_array) else np.array(weights)
-        return _dense_abscissa(dense, symmetric=symmetric)
-    return _iterative_abscissa(weights, symmetric=symmetric)
+    n_parts, label = sparse.csgraph.connected_components(csr, connection="strong")
+    ends = np.cumsum(np.bincount(label))
+    members = np.split(np.argsort(label, kind="stable"), ends[:-1])
+    parts = [csr] if n_parts == 1 else (csr[k][:, k] for k in members if k.size > 1)
+    abscissa = max((_part_abscissa(part, symmetric=symmetric) for part in parts), default=0.0)
+    rounding = 1e-12 * float(np.max(absolute_sums(csr)[0], initial=0.0))
+    return abscissa if abscissa > rounding else 0.0
+
+
+def _part_abscissa(weights: sparse.csr_array, *, symmetric: bool) -> float:
+    n = weights.shape[0]
+    if n > _DENSE_WEIGHTS:
+        try:
+            return _iterative_abscissa(weights, symmetric=symmetric)
+        except ConvergenceError:
+            if n > DENSE_EIGENVALUES:
+                raise
+    return _dense_abscissa(weights.toarray(), symmetric=symmetric)
