@@ -1,0 +1,488 @@
+"""Simulation: the exact laws of the scheme, its noise, its statistics and its refusals."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import naive_simulation as naive
+import numba
+import numpy as np
+import pytest
+from scipy import linalg, sparse
+from threadpoolctl import threadpool_limits
+
+import noiseprune as npr
+from noiseprune import kernels, simulation
+from noiseprune.simulation import (
+    largest_stable_step,
+    simulate,
+    streaming_covariance,
+    streaming_synapse_variance,
+)
+
+NOISELESS = 1e-300
+"""Above zero, as noise must be, and lost beside any rate."""
+
+
+def network(n, *, directed=False, density=0.6, margin=0.1, seed=41):
+    """Random signed network of mean leak 1."""
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(0.3, 1.0, (n, n)) * (rng.random((n, n)) < density)
+    weights = weights if directed else np.triu(weights, 1) + np.triu(weights, 1).T
+    np.fill_diagonal(weights, 0.0)
+    weights /= np.abs(weights).sum(axis=1).mean()
+    return npr.RateNetwork(weights, leak_margin=margin)
+
+
+def discrete_law(net, dt, noise):
+    """C_h = P C_h P^T + h sigma^2 I."""
+    n = net.n_neurons
+    step = np.eye(n) + dt * net.dense_drift()
+    return linalg.solve_discrete_lyapunov(step, dt * noise**2 * np.eye(n))
+
+
+def continuous_law(net, noise):
+    return linalg.solve_continuous_lyapunov(net.dense_drift(), -(noise**2) * np.eye(net.n_neurons))
+
+
+# ----------------------------------------------------------------------------- the dynamics
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("density", [0.05, 0.7])  # over synapses, as a dense product
+def test_without_noise_the_state_is_a_power_of_the_step(density, dtype):
+    net = network(40, directed=True, density=density)
+    x0 = np.random.default_rng(3).random((3, 40))
+    run = simulate(
+        net, duration=2.0, dt=0.05, noise=NOISELESS, drive=0.0, x0=x0, replicas=3, record_every=8,
+        dtype=dtype, seed=1,
+    )  # fmt: skip
+    step = np.eye(40) + 0.05 * net.dense_drift()
+    expected = [(np.linalg.matrix_power(step, 8 * k) @ x0.T).T for k in range(6)]
+    assert run.rates.dtype == dtype
+    assert np.allclose(run.rates, expected, rtol=0, atol=1e-14 if dtype == "float64" else 1e-6)
+    assert np.allclose(run.times, 0.4 * np.arange(6), rtol=1e-15)
+
+
+def test_a_drive_moves_the_fixed_point():
+    net, drive = network(20), np.linspace(-1.0, 2.0, 20)
+    run = simulate(net, duration=200.0, dt=0.2, noise=NOISELESS, drive=drive, x0="zero", seed=1)
+    assert np.allclose(net.dense_drift() @ run.rates[-1, 0], -drive, atol=1e-10)
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_kernels_agree_with_their_naive_twins(replicas, rectified):
+    rng = np.random.default_rng(7)
+    n = 150  # more than one chunk of rows
+    weights = rng.normal(size=(n, n)) * (rng.random((n, n)) < 0.1) / n
+    decay, drive = rng.random(n), rng.normal(size=n)
+    state, noise = rng.normal(size=(n, replicas)), rng.normal(size=(4, n, replicas))
+    csr = sparse.csr_array(weights)
+    expected = naive.rate_steps(weights, decay, drive, rectified, state, noise)
+    dense, over_synapses = noise.copy(), noise.copy()
+    kernels.dense_rate_steps(weights, decay, drive, rectified, state, dense)
+    kernels.sparse_rate_steps(
+        csr.indptr, csr.indices, csr.data, decay, drive, rectified, state, over_synapses
+    )
+    assert np.allclose(dense, expected, rtol=0, atol=1e-14)
+    assert np.allclose(over_synapses, expected, rtol=0, atol=1e-14)
+
+
+def test_sums_of_outer_products_agree_with_their_naive_twin():
+    samples = np.random.default_rng(7).normal(size=(530, 11))  # three chunks, the last cut short
+    total = np.ones((530, 530))
+    kernels.add_outer_products(samples, total)
+    assert np.allclose(np.tril(total), np.tril(1.0 + naive.outer_products(samples)), atol=1e-13)
+
+
+def test_rectified_is_linear_where_every_input_is_positive():
+    net = npr.RateNetwork(np.abs(network(30).dense_weights()))
+    options = {"duration": 5.0, "dt": 0.05, "noise": 0.01, "drive": 1.0, "replicas": 2, "seed": 11}
+    linear = simulate(net, **options)
+    rectified = simulate(net, activation="rectified", **options)
+    assert np.min(linear.rates) > 0
+    assert np.allclose(linear.rates, rectified.rates, rtol=1e-13)
+    # and not where inputs are inhibitory
+    options["drive"] = -1.0
+    assert not np.allclose(
+        simulate(net, **options).rates, simulate(net, activation="rectified", **options).rates
+    )
+
+
+def test_initial_states():
+    net = network(10)
+    uniform = simulate(net, duration=0.1, replicas=50, seed=3).rates[0]
+    assert uniform.shape == (50, 10)
+    assert np.unique(uniform).size == 500
+    assert 0 <= uniform.min() < 0.05 < 0.95 < uniform.max() < 1
+    assert not simulate(net, duration=0.1, x0="zero", seed=3).rates[0].any()
+    one = np.arange(10.0)
+    assert np.array_equal(simulate(net, duration=0.1, x0=one, replicas=2).rates[0], [one, one])
+
+
+# -------------------------------------------------------------------------------- the noise
+
+
+def increments(net, run):
+    """xi_n recovered from a run in which every step is recorded and the drive is 0."""
+    moved = run.rates[:-1] + run.dt * run.rates[:-1] @ net.dense_drift().T
+    return (run.rates[1:] - moved) / (run.noise * np.sqrt(run.dt))
+
+
+def test_noise_is_white_standard_and_the_same_for_every_network():
+    options = {
+        "duration": 10.0,
+        "dt": 0.02,
+        "noise": 0.7,
+        "drive": 0.0,
+        "replicas": 4,
+        "record_every": 1,
+        "seed": 19,
+    }
+    net, other = network(30), network(30, directed=True, density=0.05, seed=43)
+    run, other_run = simulate(net, **options), simulate(other, **options)
+    xi = increments(net, run)
+    assert np.allclose(xi, increments(other, other_run), atol=1e-12)
+    assert np.array_equal(run.rates[0], other_run.rates[0])
+    size = np.sqrt(xi.size)
+    assert abs(xi.mean()) < 4 / size
+    assert abs(np.mean(xi**2) - 1) < 4 * np.sqrt(2) / size
+    assert abs(np.mean(xi**4) - 3) < 4 * np.sqrt(96) / size
+    for lagged in (xi[1:] * xi[:-1], xi[:, 1:] * xi[:, :-1], xi[:, :, 1:] * xi[:, :, :-1]):
+        assert abs(lagged.mean()) < 4 / np.sqrt(lagged.size)
+
+
+def test_seeds_and_the_length_of_a_run():
+    net = network(15)
+    run = simulate(net, duration=2.0, seed=7)
+    assert run.seed == 7
+    assert np.array_equal(run.rates, simulate(net, duration=2.0, seed=7).rates)
+    assert not np.allclose(run.rates, simulate(net, duration=2.0, seed=8).rates)
+    longer = simulate(net, duration=3.0, seed=7)
+    assert np.array_equal(longer.rates[: len(run.rates)], run.rates)
+    root = np.random.SeedSequence(7)
+    for _ in range(2):  # a seed sequence is not used up
+        assert np.array_equal(run.rates, simulate(net, duration=2.0, seed=root).rates)
+    unseeded = simulate(net, duration=2.0)
+    assert np.array_equal(unseeded.rates, simulate(net, duration=2.0, seed=unseeded.seed).rates)
+
+
+def test_blocks_join(monkeypatch):
+    net = network(12)
+    monkeypatch.setattr(simulation, "_BLOCK", 12 * 2 * 7)  # 7 steps, so no multiple of 10
+    monkeypatch.setattr(simulation, "_BATCH", 12 * 2 * 3)
+    options = {"duration": 1.0, "drive": 0.0, "x0": "zero", "replicas": 2, "seed": 5}
+    every = simulate(net, record_every=1, **options)
+    assert np.max(np.abs(increments(net, every))) < 6
+    assert np.array_equal(simulate(net, record_every=10, **options).rates, every.rates[::10])
+    streamed = streaming_covariance(net, burn_in=0.2, record_every=10, **options)
+    samples = every.rates[50::10].reshape(-1, 12)
+    assert streamed.n_samples == len(samples) == 32
+    assert np.allclose(streamed.covariance, samples.T @ samples / 32, rtol=1e-12)
+
+
+@pytest.mark.parametrize("density", [0.05, 0.7])
+def test_number_of_threads_does_not_matter(density):
+    net = network(300, density=density)
+    most = numba.get_num_threads()
+    results = []
+    for threads in (1, min(2, most)):
+        numba.set_num_threads(threads)
+        try:
+            with threadpool_limits(threads):
+                options = {
+                    "duration": 0.5,
+                    "dt": 0.05,
+                    "replicas": 5,
+                    "record_every": 2,
+                    "seed": 23,
+                }
+                results.append(
+                    (
+                        simulate(net, **options).rates,
+                        streaming_covariance(net, burn_in=0.1, **options).covariance,
+                        streaming_synapse_variance(net, burn_in=0.1, **options).variance,
+                    )
+                )
+        finally:
+            numba.set_num_threads(most)
+    for one, two in zip(*results):
+        assert np.array_equal(one, two)
+
+
+def test_number_of_threads_does_not_matter_to_a_fresh_process():
+    # of a size at which the threads of BLAS would tell, were it not limited before it is loaded
+    script = (
+        "import hashlib, numpy as np, noiseprune as npr;"
+        "w = np.random.default_rng(3).random((1000, 1000)) * (1 - np.eye(1000));"
+        "run = npr.simulate(npr.RateNetwork(w), duration=2e-3, dt=1e-4, replicas=20, seed=5);"
+        "print(hashlib.sha256(run.rates.tobytes()).hexdigest())"
+    )
+    digests = set()
+    for threads in ("1", "2"):
+        limits = {"NUMBA_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        ran = subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | limits,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        digests.add(ran.stdout)
+    assert len(digests) == 1
+
+
+# --------------------------------------------------------------------------- the statistics
+
+
+def excess(estimate, law, n_samples):
+    """(tr(C^-1 C_est) / N - 1) in its standard errors: chi-squared for independent samples."""
+    n = len(law)
+    return (np.trace(np.linalg.solve(law, estimate)) / n - 1) / np.sqrt(2 / (n * n_samples))
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_covariance_is_that_of_the_discrete_scheme(directed):
+    net = network(50, directed=directed, margin=0.5)
+    dt = 0.25 * largest_stable_step(net)
+    run = streaming_covariance(
+        net, duration=40 * dt, burn_in=39 * dt, dt=dt, noise=0.3, replicas=3000, record_every=40,
+        seed=29,
+    )  # fmt: skip
+    law = discrete_law(net, dt, 0.3)
+    assert run.n_samples == 3000  # one state a replica, so independent ones
+    assert abs(excess(run.covariance, law, 3000)) < 3
+    assert abs(excess(1.02 * run.covariance, law, 3000)) > 3  # the power: 2 % would show
+    assert abs(excess(run.covariance, continuous_law(net, 0.3), 3000)) > 30
+    spread = np.sqrt((np.outer(np.diag(law), np.diag(law)) + law**2) / 3000)
+    assert np.max(np.abs(run.covariance - law) / spread) < 5
+    error = np.linalg.norm(run.covariance - law)
+    assert 0.8 < run.sampling_error / error < 1.25
+
+
+def test_time_averages_of_one_neuron():
+    net = npr.RateNetwork([[0.0]], leak=2.0)
+    run = streaming_covariance(net, duration=2000.0, dt=0.1, noise=0.5, record_every=5, seed=31)
+    exact = 0.25 / (2 * 2.0 - 0.1 * 2.0**2)
+    # samples 0.5 s apart have correlation 0.8^5, their squares 0.8^10
+    effective = run.n_samples * (1 - 0.8**10) / (1 + 0.8**10)
+    assert abs(run.covariance[0, 0] / exact - 1) < 3 * np.sqrt(2 / effective)
+    assert run.sampling_error is None
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_covariance_converges_at_first_order(directed):
+    net = network(20, directed=directed)
+    exact = continuous_law(net, 1.0)
+    steps = 0.1 / 2.0 ** np.arange(5)
+    errors = []
+    for dt in steps:
+        # the map of one step of the package itself, from the columns of the identity
+        one = simulate(
+            net, duration=dt, dt=dt, noise=NOISELESS, drive=0.0, x0=np.eye(20), replicas=20,
+            record_every=1,
+        ).rates[1].T  # fmt: skip
+        law = linalg.solve_discrete_lyapunov(one, dt * np.eye(20))
+        errors.append(np.linalg.norm(law - exact))
+    slope = np.polyfit(np.log(steps), np.log(errors), 1)[0]
+    assert 0.95 < slope < 1.1
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 5])
+def test_streams_equal_the_statistics_of_a_stored_run(replicas):
+    net = network(25)
+    options = {"duration": 3.0, "dt": 0.01, "replicas": replicas, "record_every": 3, "seed": 13}
+    run = simulate(net, drive=0.0, x0="zero", **options)
+    samples = run.rates[run.times > 1.0 + 1e-9].reshape(-1, 25)
+    batch = samples.T @ samples / len(samples)
+    # drive and x0 leave the fluctuations of a linear network as they are
+    streamed = streaming_covariance(net, burn_in=1.0, drive=3.0, x0="uniform", **options)
+    assert streamed.n_samples == len(samples)
+    assert np.allclose(streamed.covariance, batch, rtol=1e-11, atol=1e-18)
+    assert np.array_equal(streamed.covariance, streamed.covariance.T)
+    post, pre = net.synapses
+    difference = samples[:, post] - np.sign(net.synapse_weights) * samples[:, pre]
+    variance = streaming_synapse_variance(net, burn_in=1.0, **options)
+    assert np.allclose(variance.variance, np.mean(difference**2, axis=0), rtol=1e-12)
+    pairs = sparse.csr_array((variance.variance, (post, pre)), shape=(25, 25)).toarray()
+    assert np.array_equal(pairs, pairs.T)
+    for result in (streamed, variance):
+        assert (result.sampling_error is None) == (replicas == 1)
+    if replicas == 5:
+        states = run.rates[run.times > 1.0 + 1e-9]
+        first, second = (s.reshape(-1, 25) for s in (states[:, :2], states[:, 2:]))
+        gap = np.linalg.norm(first.T @ first / len(first) - second.T @ second / len(second))
+        assert np.isclose(streamed.sampling_error, np.sqrt(0.4 * 0.6) * gap)
+
+
+def test_linear_covariance_is_around_the_exact_mean():
+    net = network(25)
+    options = {
+        "duration": 3.0,
+        "dt": 0.01,
+        "drive": 2.0,
+        "replicas": 4,
+        "record_every": 3,
+        "seed": 13,
+    }
+    noisy = simulate(net, noise=0.1, **options)
+    mean = simulate(net, noise=NOISELESS, **options)
+    samples = (noisy.rates - mean.rates)[noisy.times > 1.0 + 1e-9].reshape(-1, 25)
+    streamed = streaming_covariance(net, noise=0.1, burn_in=1.0, **options)
+    assert np.allclose(streamed.covariance, samples.T @ samples / len(samples), rtol=1e-9)
+    assert not streamed.mean.any()
+
+
+def test_rectified_covariance_is_around_the_mean_of_the_samples():
+    net = network(25)
+    options = {
+        "duration": 3.0,
+        "dt": 0.01,
+        "drive": 300.0,
+        "replicas": 3,
+        "record_every": 3,
+        "activation": "rectified",
+        "seed": 13,
+    }
+    run = simulate(net, noise=0.1, **options)
+    samples = run.rates[run.times > 1.0 + 1e-9].reshape(-1, 25)
+    streamed = streaming_covariance(net, noise=0.1, burn_in=1.0, **options)
+    assert np.allclose(streamed.mean, samples.mean(axis=0), rtol=1e-12)
+    expected = np.cov(samples.T, bias=True)
+    assert np.allclose(streamed.covariance, expected, rtol=0, atol=1e-11 * expected.max())
+
+
+# -------------------------------------------------------------------------------- stability
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_largest_stable_step_is_where_the_spectral_radius_is_one(directed):
+    rng = np.random.default_rng(17)
+    weights = rng.normal(size=(40, 40)) * (1 - np.eye(40))
+    weights = weights if directed else weights + weights.T
+    net = npr.RateNetwork.from_connectome(weights, gain=0.8)
+    largest = largest_stable_step(net)
+    for factor in (0.999, 1.001):
+        step = np.eye(40) + factor * largest * net.dense_drift()
+        assert (np.max(np.abs(np.linalg.eigvals(step))) < 1) == (factor < 1)
+    simulate(net, duration=10 * largest, dt=0.999 * largest, seed=1)
+    with pytest.raises(npr.OptionError, match=f"{largest:.4g}"):
+        simulate(net, duration=10 * largest, dt=1.001 * largest, seed=1)
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_large_networks_use_arnoldi(directed, monkeypatch):
+    net = network(200, directed=directed, density=0.1)
+    exact = largest_stable_step(net)
+    monkeypatch.setattr(simulation, "DENSE_EIGENVALUES", 50)
+    assert np.isclose(largest_stable_step(net), exact, rtol=1e-4)
+
+
+def test_unstable_and_singular_networks():
+    weights = np.abs(network(20).dense_weights())
+    singular = npr.RateNetwork(weights, leak_margin=0.0)
+    assert np.isfinite(simulate(singular, duration=1.0, seed=1).rates).all()
+    assert np.isfinite(largest_stable_step(singular))
+    with pytest.raises(npr.UnstableError, match="spectral abscissa"):
+        streaming_covariance(singular, seed=1)
+    unstable = npr.RateNetwork(weights, leak=0.1)
+    for function in (simulate, streaming_covariance, streaming_synapse_variance):
+        with pytest.raises(npr.UnstableError, match="raise every leak by more than"):
+            function(unstable, seed=1)
+
+
+def test_a_rectified_run_that_diverges_says_when():
+    net = npr.RateNetwork(np.abs(network(20).dense_weights()), leak=0.1)
+    with pytest.raises(npr.UnstableError, match=r"at t = \d+\.\d+ s"):
+        simulate(net, duration=1000.0, dt=0.05, activation="rectified", seed=1)
+    with pytest.raises(npr.OptionError, match="below 20 s"):
+        simulate(net, duration=1000.0, dt=25.0, activation="rectified", seed=1)
+
+
+# ----------------------------------------------------------------------------- the outside
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dt": 0.0}, "dt is 0"),
+        ({"dt": -0.1}, "dt is -0.1"),
+        ({"dt": np.nan}, "dt is nan"),
+        ({"noise": 0.0}, "noise is 0"),
+        ({"noise": -1.0}, "noise is -1"),
+        ({"duration": 0.001}, "shorter than one step"),
+        ({"replicas": 0}, "replicas is 0"),
+        ({"replicas": 1.5}, "replicas is 1.5"),
+        ({"record_every": 0}, "record_every is 0"),
+        ({"record_every": 201}, "only 200 steps"),
+        ({"activation": "rectifed"}, "did you mean 'rectified'"),
+        ({"dtype": "float23"}, "did you mean 'float32'"),
+        ({"dtype": "int32"}, "unknown dtype"),
+        ({"x0": "uniforn"}, "did you mean 'uniform'"),
+        ({"x0": np.zeros(7)}, r"x0 has shape \(7,\)"),
+        ({"x0": np.full(6, np.inf)}, "not finite"),
+        ({"drive": np.zeros(3)}, r"drive has shape \(3,\)"),
+        ({"drive": "much"}, "not numbers"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_bad_arguments_are_named(options, message):
+    with pytest.raises(npr.OptionError, match=message):
+        simulate(network(6), **{"duration": 1.0, **options})
+
+
+@pytest.mark.parametrize("burn_in", [-1.0, 1.0, np.nan])
+def test_burn_in_must_leave_samples(burn_in):
+    with pytest.raises(npr.OptionError, match="burn_in"):
+        streaming_covariance(network(6), duration=1.0, burn_in=burn_in)
+
+
+def test_inputs_stay_as_they_are():
+    net = network(20)
+    before = [net.dense_weights().copy(), net.leak.copy()]
+    x0, drive = np.random.default_rng(1).random(20), np.ones(20)
+    for activation in simulation.ACTIVATIONS:
+        options = {"duration": 1.0, "x0": x0, "drive": drive, "activation": activation, "seed": 1}
+        rates = simulate(net, **options).rates
+        streaming_covariance(net, burn_in=0.5, **options)
+        rates[:] = np.nan
+    for now, then in zip([net.dense_weights(), net.leak], before):
+        assert np.array_equal(now, then)
+    assert np.array_equal(x0, np.random.default_rng(1).random(20))
+    assert np.array_equal(drive, np.ones(20))
+
+
+def test_progress_and_interruption(monkeypatch):
+    monkeypatch.setattr(simulation, "_BLOCK", 10 * 30 * 20)  # 20 steps
+    net, threads = network(30), threading.active_count()
+    calls = []
+    simulate(net, duration=0.5, replicas=10, progress=lambda *call: calls.append(call))
+    assert calls[-1] == (100, 100)
+    assert [done for done, _ in calls] == sorted({done for done, _ in calls})
+    assert len(calls) == 5
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(net, duration=0.5, replicas=10, progress=interrupt)
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("labels", [None, ["AVAL", "AVAR", "PVCL"]])
+def test_export_to_neo(labels):
+    net = npr.RateNetwork(network(3, density=1.0).weights, labels=labels)
+    run = simulate(net, duration=1.0, dt=0.01, replicas=2, record_every=5, seed=1)
+    block = run.to_neo()
+    assert len(block.segments) == 2
+    assert block.annotations["seed"] == "1"
+    for replica, segment in enumerate(block.segments):
+        (signal,) = segment.analogsignals
+        assert signal.shape == (21, 3)
+        assert signal.dimensionality.string == "dimensionless"
+        assert float(signal.sampling_period.rescale("ms")) == pytest.approx(50.0)
+        assert np.array_equal(signal.magnitude, run.rates[:, replica])
+        assert np.allclose(signal.times.rescale("s").magnitude, run.times, rtol=1e-12)
+        assert list(signal.array_annotations["labels"]) == (labels or ["0", "1", "2"])
