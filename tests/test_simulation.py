@@ -13,10 +13,13 @@ from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
 import noiseprune as npr
-from noiseprune import kernels, simulation
+from noiseprune import kernels
 from noiseprune.simulation import (
+    engine,
     largest_stable_step,
     simulate,
+    stability,
+    streaming,
     streaming_covariance,
     streaming_synapse_variance,
 )
@@ -171,8 +174,8 @@ def test_seeds_and_the_length_of_a_run():
 
 def test_blocks_join(monkeypatch):
     net = network(12)
-    monkeypatch.setattr(simulation, "_BLOCK", 12 * 2 * 7)  # 7 steps, so no multiple of 10
-    monkeypatch.setattr(simulation, "_BATCH", 12 * 2 * 3)
+    monkeypatch.setattr(engine, "_BLOCK", 12 * 2 * 7)  # 7 steps, so no multiple of 10
+    monkeypatch.setattr(streaming, "_BATCH", 12 * 2 * 3)
     options = {"duration": 1.0, "drive": 0.0, "x0": "zero", "replicas": 2, "seed": 5}
     every = simulate(net, record_every=1, **options)
     assert np.max(np.abs(increments(net, every))) < 6
@@ -376,7 +379,7 @@ def test_largest_stable_step_is_where_the_spectral_radius_is_one(directed):
 def test_large_networks_use_arnoldi(directed, monkeypatch):
     net = network(200, directed=directed, density=0.1)
     exact = largest_stable_step(net)
-    monkeypatch.setattr(simulation, "DENSE_EIGENVALUES", 50)
+    monkeypatch.setattr(stability, "DENSE_EIGENVALUES", 50)
     assert np.isclose(largest_stable_step(net), exact, rtol=1e-4)
 
 
@@ -443,7 +446,7 @@ def test_inputs_stay_as_they_are():
     net = network(20)
     before = [net.dense_weights().copy(), net.leak.copy()]
     x0, drive = np.random.default_rng(1).random(20), np.ones(20)
-    for activation in simulation.ACTIVATIONS:
+    for activation in engine.ACTIVATIONS:
         options = {"duration": 1.0, "x0": x0, "drive": drive, "activation": activation, "seed": 1}
         rates = simulate(net, **options).rates
         streaming_covariance(net, burn_in=0.5, **options)
@@ -455,7 +458,7 @@ def test_inputs_stay_as_they_are():
 
 
 def test_progress_and_interruption(monkeypatch):
-    monkeypatch.setattr(simulation, "_BLOCK", 10 * 30 * 20)  # 20 steps
+    monkeypatch.setattr(engine, "_BLOCK", 10 * 30 * 20)  # 20 steps
     net, threads = network(30), threading.active_count()
     calls = []
     simulate(net, duration=0.5, replicas=10, progress=lambda *call: calls.append(call))

@@ -1,0 +1,73 @@
+"""The largest stable Euler step of a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+from scipy.sparse import linalg as sparse_linalg
+
+from noiseprune.errors import ConvergenceError, UnstableError
+from noiseprune.network import DENSE_EIGENVALUES, RateNetwork
+
+
+def largest_stable_step(net: RateNetwork) -> float:
+    """h_max = min_k -2 Re(l_k) / |l_k|^2 over the eigenvalues l_k of A, in s.
+
+    Below h_max the spectral radius of I + h A is below 1 and the linear scheme is stable.
+    Neutral modes, l = 0 to rounding, are stable at any step. Exact up to some thousands of
+    neurons (N^3 work); above, an estimate from Arnoldi iteration of the extreme eigenvalues.
+
+    Raises
+    ------
+    UnstableError
+        If an eigenvalue has a positive real part: no step is stable.
+    """
+    eigenvalues = _extreme_eigenvalues(net)
+    size = np.abs(eigenvalues)
+    moving = size > 1e-11 * np.max(size)
+    steps = -2.0 * eigenvalues.real[moving] / size[moving] ** 2
+    largest = float(np.min(steps, initial=np.inf))
+    if not largest > 0:
+        raise UnstableError(unstable_drift(float(np.max(eigenvalues.real))))
+    return largest
+
+
+def _extreme_eigenvalues(net: RateNetwork) -> npt.NDArray[Any]:
+    """Eigenvalues of A: all of them, or in a large network those at the edges."""
+
+    if net.n_neurons <= DENSE_EIGENVALUES:
+        drift = net.dense_drift()
+        if net.is_symmetric:
+            return np.asarray(linalg.eigvalsh(drift, overwrite_a=True))
+        return np.asarray(linalg.eigvals(drift, overwrite_a=True, check_finite=False))
+    solve = sparse_linalg.eigsh if net.is_symmetric else sparse_linalg.eigs
+    edges = ("BE",) if net.is_symmetric else ("LM", "LR", "SR", "LI")
+    start = np.random.default_rng(0).standard_normal(net.n_neurons)
+    try:
+        found = [
+            solve(net.drift, k=2, which=w, v0=start, ncv=60, tol=1e-6, return_eigenvectors=False)
+            for w in edges
+        ]
+    except sparse_linalg.ArpackNoConvergence as error:
+        raise ConvergenceError(
+            f"the extreme eigenvalues of {net.n_neurons} neurons did not converge: lower dt until "
+            "I + h A is diagonally dominant, or raise the leak"
+        ) from error
+    return np.concatenate(found)
+
+
+def unstable_drift(abscissa: float) -> str:
+    return (
+        f"the spectral abscissa of the drift is {abscissa:.3g} 1/s, but must be below 0 for a "
+        f"stationary state: raise every leak by more than {max(abscissa, 0.0):.3g} 1/s"
+    )
+
+
+def too_large(dt: float, largest: float) -> str:
+    return (
+        f"dt is {dt:g} s, too large for a stable step: give one below {largest:.6g} s "
+        "(the largest that is stable)"
+    )

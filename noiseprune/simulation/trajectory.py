@@ -1,0 +1,140 @@
+"""Simulated rates, stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from noiseprune.choices import Seed
+from noiseprune.kernels import Reals
+from noiseprune.network import FloatArray, RateNetwork
+from noiseprune.progress import Progress, silent
+from noiseprune.simulation.engine import checked, integrate
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Simulated rates.
+
+    Attributes
+    ----------
+    times : (T,) array, s
+        0, record_every * dt, 2 record_every * dt, ...
+    rates : (T, replicas, N) array
+        The state at these times, the initial one first.
+    dt, noise, n_steps, record_every, activation
+        As simulated.
+    seed : int or None
+        What repeats the run; None where the seed was not a plain number.
+    labels : tuple of N strings
+        Those of the network, or the numbers of the neurons.
+    """
+
+    times: FloatArray
+    rates: Reals
+    dt: float
+    noise: float
+    n_steps: int
+    record_every: int
+    activation: str
+    seed: int | None
+    labels: tuple[str, ...]
+
+    def to_neo(self) -> Any:
+        """neo.Block with one Segment a replica, each with one AnalogSignal of shape (T, N).
+
+        Rates have no unit in the model, so they are dimensionless; times are in s. The labels
+        are an array annotation, `labels`.
+        """
+        import neo
+        import quantities as pq
+
+        block = neo.Block(name="noiseprune simulation", dt=self.dt, noise=self.noise)
+        # As text: a drawn seed has 128 bits, more than an integer of a .nix file.
+        block.annotate(activation=self.activation, n_steps=self.n_steps, seed=str(self.seed))
+        for replica in range(self.rates.shape[1]):
+            segment = neo.Segment(name=f"replica {replica}", index=replica)
+            signal = neo.AnalogSignal(
+                self.rates[:, replica],
+                units=pq.dimensionless,
+                sampling_period=self.record_every * self.dt * pq.s,
+                t_start=0.0 * pq.s,
+                name="rates",
+                array_annotations={"labels": np.array(self.labels)},
+            )
+            segment.analogsignals.append(signal)
+            block.segments.append(segment)
+        block.check_relationships()
+        return block
+
+
+def simulate(
+    net: RateNetwork,
+    *,
+    duration: float = 40.0,
+    dt: float = 0.005,
+    noise: float = 0.01,
+    drive: float | npt.ArrayLike = 0.0002,
+    x0: str | npt.ArrayLike = "uniform",
+    replicas: int = 1,
+    record_every: int = 10,
+    activation: str = "linear",
+    dtype: npt.DTypeLike = "float64",
+    seed: Seed = None,
+    progress: Progress = silent,
+) -> Trajectory:
+    """Simulate the rates of a network driven by noise, and store every `record_every`-th state.
+
+        linear:  x <- x + h (A x + b) + sigma sqrt(h) xi
+        rectified:  x <- x + h (-D x + [W x + b]_+) + sigma sqrt(h) xi
+
+    Parameters
+    ----------
+    duration, dt : float, s
+        round(duration / dt) steps are made.
+    noise : float
+        sigma, above 0.
+    drive : float or (N,) array, 1/s
+    x0 : "uniform" (U(0, 1)), "zero", (N,) or (replicas, N) array
+    replicas : int
+        Independent runs, which cost less together than one by one.
+    activation : "linear" or "rectified"
+    dtype : "float64" or "float32"
+    progress : callable
+        Called with (steps made, steps in all).
+
+    Raises
+    ------
+    OptionError
+        For arguments out of range, and a `dt` above `largest_stable_step`. (Rectified: above
+        2 / max(leak), which is necessary but not sufficient.)
+    UnstableError
+        If no step is stable, an eigenvalue of A having a positive real part; or if a rectified
+        run diverges. A singular A has no stationary state but neither does it diverge: it is
+        simulated.
+    """
+    run = checked(
+        net, duration, dt, noise, drive, x0, replicas, record_every, activation, dtype, seed
+    )
+    run.check_step(stationary=False)
+    rates = np.empty((run.n_steps // run.every + 1, run.replicas, net.n_neurons), run.initial.dtype)
+    rates[0] = run.initial.T
+
+    def store(first: int, states: Reals) -> None:
+        rates[first : first + len(states)] = states.transpose(0, 2, 1)
+
+    integrate(run, store, progress)
+    return Trajectory(
+        times=np.arange(len(rates), dtype=np.float64) * (run.every * run.dt),
+        rates=rates,
+        dt=run.dt,
+        noise=run.noise,
+        n_steps=run.n_steps,
+        record_every=run.every,
+        activation=run.activation,
+        seed=run.seed,
+        labels=net.labels or tuple(str(i) for i in range(net.n_neurons)),
+    )
