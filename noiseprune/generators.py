@@ -15,8 +15,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from noiseprune.choices import Seed, count, generator
+from noiseprune.eigenvalues import weights_abscissa
 from noiseprune.errors import OptionError
-from noiseprune.network import FloatArray, RateNetwork, stored, weights_abscissa
+from noiseprune.network import RateNetwork
+from noiseprune.weights import FloatArray, stored
 
 _BLOCK_ENTRIES = 4_000_000
 """Candidate entries drawn at a time: bounds the memory of the generator, not its law."""

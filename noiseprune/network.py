@@ -12,27 +12,24 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property
 from numbers import Real
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from noiseprune import eigenvalues
 from noiseprune.choices import positive
-from noiseprune.errors import ConvergenceError, NetworkError, OptionError, UnstableError
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
-IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
-Weights: TypeAlias = FloatArray | sparse.csr_array
-
-DENSE_EIGENVALUES = 4000
-"""Up to this many neurons eigenvalues come from dense LAPACK, above from Arnoldi iteration."""
-
-_DENSE_WEIGHTS = 500
-"""The same for the weights alone, whose leading eigenvalue stands apart in most networks."""
-
-_RESTARTS = 300
-"""Arnoldi restarts before giving up: typical networks need some ten."""
+from noiseprune.errors import NetworkError, OptionError, UnstableError
+from noiseprune.weights import (
+    FloatArray,
+    IntArray,
+    Weights,
+    absolute_sums,
+    checked_weights,
+    read_only,
+    row_index,
+)
 
 
 class RateNetwork:
@@ -73,7 +70,7 @@ class RateNetwork:
         *,
         drop_self: bool = False,
     ) -> None:
-        self.weights = _checked_weights(weights, drop_self=drop_self)
+        self.weights = checked_weights(weights, drop_self=drop_self)
         n = self.n_neurons
         self.leak = _checked_leak(self, leak, leak_margin)
         self.labels = None if labels is None else _checked_labels(labels, n)
@@ -94,8 +91,8 @@ class RateNetwork:
         return network
 
     def _freeze(self) -> None:
-        _read_only(self.weights)
-        _read_only(self.leak)
+        read_only(self.weights)
+        read_only(self.leak)
         vars(self)["_frozen"] = True
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -125,7 +122,7 @@ class RateNetwork:
             return self.weights
         csr = sparse.csr_array(self.weights)
         csr.sort_indices()
-        _read_only(csr)
+        read_only(csr)
         return csr
 
     @property
@@ -175,8 +172,8 @@ class RateNetwork:
     @cached_property
     def _strengths(self) -> tuple[FloatArray, FloatArray]:
         inputs, outputs = absolute_sums(self.csr)
-        _read_only(inputs)
-        _read_only(outputs)
+        read_only(inputs)
+        read_only(outputs)
         return inputs, outputs
 
     @property
@@ -214,9 +211,9 @@ class RateNetwork:
 
         Dense LAPACK up to some thousands of neurons, Arnoldi iteration (ARPACK) above.
         """
-        if self.n_neurons <= DENSE_EIGENVALUES:
-            return _dense_abscissa(self.dense_drift(), symmetric=self.is_symmetric)
-        return _iterative_abscissa(self.drift, symmetric=self.is_symmetric)
+        if self.n_neurons <= eigenvalues.DENSE_EIGENVALUES:
+            return eigenvalues.dense_abscissa(self.dense_drift(), symmetric=self.is_symmetric)
+        return eigenvalues.iterative_abscissa(self.drift, symmetric=self.is_symmetric)
 
     # ------------------------------------------------------------------- other descriptions
 
@@ -239,7 +236,7 @@ class RateNetwork:
         if gain >= 1:
             raise OptionError(f"gain is {gain:g}: the network is stable only for a gain below 1")
         raw = cls(counts, leak=1.0, labels=labels, drop_self=drop_self)
-        abscissa = weights_abscissa(raw.csr, symmetric=raw.is_symmetric)
+        abscissa = eigenvalues.weights_abscissa(raw.csr, symmetric=raw.is_symmetric)
         if not abscissa > 0:
             raise NetworkError(
                 "the spectral abscissa of the counts is 0, so no gain can scale it (the network "
@@ -298,119 +295,24 @@ class RateNetwork:
         return graph
 
 
-# ----------------------------------------------------------------------------- sparse parts
-
-
-def _read_only(array: Weights) -> None:
-    parts = [array]
-    if isinstance(array, sparse.csr_array):
-        parts = [array.data, array.indices, array.indptr]
-    for part in parts:
-        part.setflags(write=False)
-
-
-def row_index(csr: sparse.csr_array) -> IntArray:
-    """(nnz,) row of every stored entry of a CSR array."""
-    rows = np.arange(csr.shape[0], dtype=csr.indices.dtype)
-    return np.repeat(rows, np.diff(csr.indptr))
-
-
-def absolute_sums(csr: sparse.csr_array) -> tuple[FloatArray, FloatArray]:
-    """Row sums and column sums of |W|, each (N,)."""
-    magnitude = sparse.csr_array((np.abs(csr.data), csr.indices, csr.indptr), shape=csr.shape)
-    ones = np.ones(csr.shape[0])
-    return magnitude @ ones, ones @ magnitude
-
-
-def stored(csr: sparse.csr_array) -> Weights:
-    """Weights in the storage that their density asks for: CSR below one half, else dense."""
-    n_rows, n_columns = csr.shape
-    return csr if csr.nnz < 0.5 * n_rows * n_columns else cast(FloatArray, csr.toarray())
+def unstable(net: RateNetwork, abscissa: float | None = None) -> UnstableError:
+    """The error for a drift without a stationary covariance, with a leak that would do."""
+    if abscissa is None:
+        abscissa = net.spectral_abscissa()
+    scale = float(np.max(np.abs(net.leak)))
+    found = "unstable" if abscissa > 1e-10 * scale else "singular to working precision"
+    remedy = f"add at least {max(abscissa, 0.0) + 0.05 * scale:.3g} to the leak"
+    if net.is_diagonally_dominant:
+        remedy += ", or give the dominant leak a margin above 0 (--leak-margin 0.1)"
+    else:
+        remedy += ", or use leak='dominant' (--leak dominant)"
+    return UnstableError(
+        f"the drift is {found}: its spectral abscissa is {abscissa:.3g} 1/s, but must be below 0 "
+        f"for a stationary covariance; {remedy}"
+    )
 
 
 # -------------------------------------------------------------------------------- validation
-
-
-def _checked_weights(weights: Any, *, drop_self: bool) -> Weights:
-    if sparse.issparse(weights):
-        _check_shape(weights.shape)
-        _check_numeric(weights.dtype)
-        csr = sparse.csr_array(weights, dtype=np.float64, copy=True)
-        csr.sum_duplicates()
-        csr.eliminate_zeros()
-        _check_finite(csr.data, row_index(csr), csr.indices)
-    else:
-        try:
-            dense = np.asarray(weights)
-        except ValueError as error:
-            raise NetworkError(
-                f"the weights are not a rectangular array ({error}): give an N x N array"
-            ) from error
-        _check_shape(dense.shape)
-        _check_numeric(dense.dtype)
-        finite = np.isfinite(dense)
-        if not finite.all():
-            rows, columns = np.nonzero(~finite)
-            _check_finite(dense[rows, columns], rows, columns)
-        n_synapses = np.count_nonzero(dense) - np.count_nonzero(np.diagonal(dense))
-        if n_synapses >= 0.5 * dense.size:
-            return _without_self(np.array(dense, dtype=np.float64), drop_self=drop_self)
-        csr = sparse.csr_array(dense, dtype=np.float64)
-        csr.sort_indices()
-    diagonal = csr.diagonal()
-    if np.any(diagonal):
-        _refuse_self(int(np.count_nonzero(diagonal)), drop_self=drop_self)
-        csr.data[row_index(csr) == csr.indices] = 0.0
-        csr.eliminate_zeros()
-    if csr.nnz < 2**31 and csr.indices.dtype != np.int32:
-        csr = sparse.csr_array(
-            (csr.data, csr.indices.astype(np.int32), csr.indptr.astype(np.int32)), shape=csr.shape
-        )
-    return csr
-
-
-def _without_self(dense: FloatArray, *, drop_self: bool) -> FloatArray:
-    self_synapses = int(np.count_nonzero(np.diagonal(dense)))
-    if self_synapses:
-        _refuse_self(self_synapses, drop_self=drop_self)
-        np.fill_diagonal(dense, 0.0)
-    return dense
-
-
-def _check_shape(shape: tuple[int, ...]) -> None:
-    if 0 in shape:
-        raise NetworkError(f"the network is empty, of shape {shape}: give at least one neuron")
-    if len(shape) != 2 or shape[0] != shape[1]:
-        raise NetworkError(
-            f"the weights have shape {shape}, but must be square: give W[post, pre] as an N x N "
-            "array"
-        )
-
-
-def _check_numeric(dtype: np.dtype[Any]) -> None:
-    if dtype.kind == "c":
-        raise NetworkError("the weights are complex: give real weights, such as W.real")
-    if dtype.kind not in "fiub":
-        raise NetworkError(f"the weights are of type {dtype}, not numbers: give real numbers")
-
-
-def _check_finite(values: npt.NDArray[Any], rows: IntArray, columns: IntArray) -> None:
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        k = bad[0]
-        raise NetworkError(
-            f"W[{rows[k]}, {columns[k]}] = {values[k]}, but weights must be finite ({bad.size} "
-            "of them are not): replace or remove them"
-        )
-
-
-def _refuse_self(number: int, *, drop_self: bool) -> None:
-    if not drop_self:
-        plural = "self-synapse" if number == 1 else "self-synapses"
-        raise NetworkError(
-            f"{number} {plural} on the diagonal of W, but it must be zero: drop them with "
-            "--drop-self (drop_self=True), or put them in the leak"
-        )
 
 
 def _checked_labels(labels: Any, n: int) -> tuple[str, ...]:
@@ -456,82 +358,3 @@ def _checked_leak(network: RateNetwork, leak: Any, margin: float) -> FloatArray:
             f"leak[{bad[0]}] is {values[bad[0]]:g}, but every leak must be finite and above 0"
         )
     return values
-
-
-# ---------------------------------------------------------------------------- eigenvalues
-
-
-def unstable(net: RateNetwork, abscissa: float | None = None) -> UnstableError:
-    """The error for a drift without a stationary covariance, with a leak that would do."""
-    if abscissa is None:
-        abscissa = net.spectral_abscissa()
-    scale = float(np.max(np.abs(net.leak)))
-    found = "unstable" if abscissa > 1e-10 * scale else "singular to working precision"
-    remedy = f"add at least {max(abscissa, 0.0) + 0.05 * scale:.3g} to the leak"
-    if net.is_diagonally_dominant:
-        remedy += ", or give the dominant leak a margin above 0 (--leak-margin 0.1)"
-    else:
-        remedy += ", or use leak='dominant' (--leak dominant)"
-    return UnstableError(
-        f"the drift is {found}: its spectral abscissa is {abscissa:.3g} 1/s, but must be below 0 "
-        f"for a stationary covariance; {remedy}"
-    )
-
-
-def _dense_abscissa(matrix: FloatArray, *, symmetric: bool) -> float:
-    from scipy import linalg
-
-    if symmetric:
-        n = matrix.shape[0]
-        return float(linalg.eigvalsh(matrix, subset_by_index=(n - 1, n - 1))[0])
-    return float(np.max(linalg.eigvals(matrix, overwrite_a=True, check_finite=False).real))
-
-
-def _iterative_abscissa(matrix: Weights, *, symmetric: bool) -> float:
-    from scipy.sparse import linalg as sparse_linalg
-
-    start = np.random.default_rng(0).standard_normal(matrix.shape[0])
-    solve, which = (sparse_linalg.eigsh, "LA") if symmetric else (sparse_linalg.eigs, "LR")
-    try:
-        top = solve(
-            matrix,
-            k=1,
-            which=which,
-            v0=start,
-            ncv=60,
-            maxiter=_RESTARTS,
-            tol=1e-9,
-            return_eigenvectors=False,
-        )
-    except sparse_linalg.ArpackNoConvergence as error:
-        raise ConvergenceError(
-            f"the spectral abscissa of {matrix.shape[0]} neurons did not converge: set "
-            f"noiseprune.network.DENSE_EIGENVALUES to {matrix.shape[0]} to have it computed densely"
-        ) from error
-    return float(np.max(np.real(top)))
-
-
-def weights_abscissa(csr: sparse.csr_array, *, symmetric: bool) -> float:
-    """Largest real part of the eigenvalues of a weight matrix with zero diagonal, at least 0.
-
-    The largest over the strongly connected parts: a feedforward path between parts moves no
-    eigenvalue, yet misleads Arnoldi iteration.
-    """
-    n_parts, label = sparse.csgraph.connected_components(csr, connection="strong")
-    ends = np.cumsum(np.bincount(label))
-    members = np.split(np.argsort(label, kind="stable"), ends[:-1])
-    parts = [csr] if n_parts == 1 else (csr[k][:, k] for k in members if k.size > 1)
-    abscissa = max((_part_abscissa(part, symmetric=symmetric) for part in parts), default=0.0)
-    rounding = 1e-12 * float(np.max(absolute_sums(csr)[0], initial=0.0))
-    return abscissa if abscissa > rounding else 0.0
-
-
-def _part_abscissa(weights: sparse.csr_array, *, symmetric: bool) -> float:
-    n = weights.shape[0]
-    if n > _DENSE_WEIGHTS:
-        try:
-            return _iterative_abscissa(weights, symmetric=symmetric)
-        except ConvergenceError:
-            if n > DENSE_EIGENVALUES:
-                raise
-    return _dense_abscissa(weights.toarray(), symmetric=symmetric)

@@ -4,7 +4,7 @@
     4  pipeline, experiments, report, cluster
     3  variance, similarity, recordings, plasticity
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
-    1  network, kernels
+    1  weights, eigenvalues, network, kernels
     0  errors, progress, choices
 
 A module imports from its own level or below; on level 2 from below only. No imports go round in
@@ -21,7 +21,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "noiseprune"
 LEVELS = (
     {"errors", "progress", "choices"},
-    {"network", "kernels"},
+    {"weights", "eigenvalues", "network", "kernels"},
     {
         "generators",
         "datasets",

@@ -31,7 +31,8 @@ from noiseprune.files.atomic import write_atomically, writing
 from noiseprune.files.guard import reading
 from noiseprune.files.stored import Stored, is_plausible
 from noiseprune.files.trajectories import load_trajectory, save_trajectory
-from noiseprune.network import RateNetwork, stored
+from noiseprune.network import RateNetwork
+from noiseprune.weights import stored
 
 __all__ = ["load", "load_trajectory", "save", "save_trajectory", "write_atomically"]
 

@@ -18,9 +18,10 @@ from noiseprune import kernels
 from noiseprune.choices import Seed, count, one_of, positive, seed_sequence
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
-from noiseprune.network import FloatArray, RateNetwork
+from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
 from noiseprune.simulation.stability import largest_stable_step, too_large, unstable_drift
+from noiseprune.weights import FloatArray
 
 ACTIVATIONS = ("linear", "rectified")
 

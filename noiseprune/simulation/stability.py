@@ -9,8 +9,9 @@ import numpy.typing as npt
 from scipy import linalg
 from scipy.sparse import linalg as sparse_linalg
 
+from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import ConvergenceError, UnstableError
-from noiseprune.network import DENSE_EIGENVALUES, RateNetwork
+from noiseprune.network import RateNetwork
 
 
 def largest_stable_step(net: RateNetwork) -> float:

@@ -12,9 +12,10 @@ from noiseprune import kernels
 from noiseprune.choices import Seed
 from noiseprune.errors import OptionError
 from noiseprune.kernels import Reals
-from noiseprune.network import FloatArray, RateNetwork
+from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.simulation.engine import Run, checked, integrate, numbers_of
+from noiseprune.weights import FloatArray
 
 _BATCH = 2**19
 """Numbers gathered before they are added to a statistic in one product."""

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from noiseprune.choices import Seed
 from noiseprune.kernels import Reals
-from noiseprune.network import FloatArray, RateNetwork
+from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.simulation.engine import checked, integrate
+from noiseprune.weights import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

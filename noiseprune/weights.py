@@ -1,0 +1,124 @@
+"""Weight matrices W[post, pre]: their types, storage and soundness."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from noiseprune.errors import NetworkError
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
+Weights: TypeAlias = FloatArray | sparse.csr_array
+
+
+def read_only(array: Weights) -> None:
+    parts = [array]
+    if isinstance(array, sparse.csr_array):
+        parts = [array.data, array.indices, array.indptr]
+    for part in parts:
+        part.setflags(write=False)
+
+
+def row_index(csr: sparse.csr_array) -> IntArray:
+    """(nnz,) row of every stored entry of a CSR array."""
+    rows = np.arange(csr.shape[0], dtype=csr.indices.dtype)
+    return np.repeat(rows, np.diff(csr.indptr))
+
+
+def absolute_sums(csr: sparse.csr_array) -> tuple[FloatArray, FloatArray]:
+    """Row sums and column sums of |W|, each (N,)."""
+    magnitude = sparse.csr_array((np.abs(csr.data), csr.indices, csr.indptr), shape=csr.shape)
+    ones = np.ones(csr.shape[0])
+    return magnitude @ ones, ones @ magnitude
+
+
+def stored(csr: sparse.csr_array) -> Weights:
+    """Weights in the storage that their density asks for: CSR below one half, else dense."""
+    n_rows, n_columns = csr.shape
+    return csr if csr.nnz < 0.5 * n_rows * n_columns else cast(FloatArray, csr.toarray())
+
+
+def checked_weights(weights: Any, *, drop_self: bool) -> Weights:
+    if sparse.issparse(weights):
+        _check_shape(weights.shape)
+        _check_numeric(weights.dtype)
+        csr = sparse.csr_array(weights, dtype=np.float64, copy=True)
+        csr.sum_duplicates()
+        csr.eliminate_zeros()
+        _check_finite(csr.data, row_index(csr), csr.indices)
+    else:
+        try:
+            dense = np.asarray(weights)
+        except ValueError as error:
+            raise NetworkError(
+                f"the weights are not a rectangular array ({error}): give an N x N array"
+            ) from error
+        _check_shape(dense.shape)
+        _check_numeric(dense.dtype)
+        finite = np.isfinite(dense)
+        if not finite.all():
+            rows, columns = np.nonzero(~finite)
+            _check_finite(dense[rows, columns], rows, columns)
+        n_synapses = np.count_nonzero(dense) - np.count_nonzero(np.diagonal(dense))
+        if n_synapses >= 0.5 * dense.size:
+            return _without_self(np.array(dense, dtype=np.float64), drop_self=drop_self)
+        csr = sparse.csr_array(dense, dtype=np.float64)
+        csr.sort_indices()
+    diagonal = csr.diagonal()
+    if np.any(diagonal):
+        _refuse_self(int(np.count_nonzero(diagonal)), drop_self=drop_self)
+        csr.data[row_index(csr) == csr.indices] = 0.0
+        csr.eliminate_zeros()
+    if csr.nnz < 2**31 and csr.indices.dtype != np.int32:
+        csr = sparse.csr_array(
+            (csr.data, csr.indices.astype(np.int32), csr.indptr.astype(np.int32)), shape=csr.shape
+        )
+    return csr
+
+
+def _without_self(dense: FloatArray, *, drop_self: bool) -> FloatArray:
+    self_synapses = int(np.count_nonzero(np.diagonal(dense)))
+    if self_synapses:
+        _refuse_self(self_synapses, drop_self=drop_self)
+        np.fill_diagonal(dense, 0.0)
+    return dense
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if 0 in shape:
+        raise NetworkError(f"the network is empty, of shape {shape}: give at least one neuron")
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise NetworkError(
+            f"the weights have shape {shape}, but must be square: give W[post, pre] as an N x N "
+            "array"
+        )
+
+
+def _check_numeric(dtype: np.dtype[Any]) -> None:
+    if dtype.kind == "c":
+        raise NetworkError("the weights are complex: give real weights, such as W.real")
+    if dtype.kind not in "fiub":
+        raise NetworkError(f"the weights are of type {dtype}, not numbers: give real numbers")
+
+
+def _check_finite(values: npt.NDArray[Any], rows: IntArray, columns: IntArray) -> None:
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        k = bad[0]
+        raise NetworkError(
+            f"W[{rows[k]}, {columns[k]}] = {values[k]}, but weights must be finite ({bad.size} "
+            "of them are not): replace or remove them"
+        )
+
+
+def _refuse_self(number: int, *, drop_self: bool) -> None:
+    if not drop_self:
+        plural = "self-synapse" if number == 1 else "self-synapses"
+        raise NetworkError(
+            f"{number} {plural} on the diagonal of W, but it must be zero: drop them with "
+            "--drop-self (drop_self=True), or put them in the leak"
+        )
