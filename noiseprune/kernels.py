@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 import numba
 import numpy as np
 
-from noiseprune.network import FloatArray, IntArray
+from noiseprune.weights import FloatArray, IntArray
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -10,9 +10,12 @@ Three ways, from the cheapest:
   halving, whose work is matrix products (after Jonsson and Kagstrom, ACM TOMS 28, 2002), and
   C = U X U^T (Bartels and Stewart, CACM 15, 1972).
 
-Accuracy. For stable A the norm of the inverse Lyapunov operator is attained at the identity, so
-kappa = 2 ||A||_2 ||C||_2 / sigma^2 bounds the relative error of C by about eps kappa. A result
-with fewer than two correct digits (kappa above 4.5e13) is refused as singular, never returned.
+Accuracy. The inverse Lyapunov operator of a stable A is a positive map, so its norm between
+spectral norms is attained at the identity (Russo and Dye, Duke Math. J. 33, 1966) and equals
+||C||_2 / sigma^2. (Between Frobenius norms it differs, by a factor of at most sqrt(N).) The
+condition number is therefore at most kappa = 2 ||A||_2 ||C||_2 / sigma^2, and the relative error
+of C about eps kappa. A result with fewer than two correct digits (kappa above 4.5e13) is refused,
+never returned.
 """
 
 from __future__ import annotations
@@ -24,12 +27,14 @@ from scipy import linalg
 
 from noiseprune.choices import one_of, positive
 from noiseprune.errors import OptionError, UnstableError
-from noiseprune.network import FloatArray, RateNetwork, unstable
+from noiseprune.network import RateNetwork, unstable
+from noiseprune.weights import FloatArray
 
 METHODS = ("auto", "cholesky", "normal", "schur")
 
 _EPS = float(np.finfo(np.float64).eps)
 _MAX_CONDITION = 1e-2 / _EPS
+_NORMAL_RESIDUAL = 1e-14
 _LEAF = 48
 """Order below which LAPACK trsyl solves a triangular block directly; flat between 32 and 64."""
 
@@ -40,8 +45,9 @@ class Covariance:
 
     covariance : (N, N), exactly symmetric
     residual : ||AC + CA^T + Q||_F / (2 ||A||_F ||C||_F + ||Q||_F), the backward error
-    condition : kappa = 2 ||A|| ||C|| / sigma^2; C is correct to about eps kappa, relatively
-    method : "cholesky", "normal" or "schur"
+    condition : kappa = 2 ||A|| ||C|| / sigma^2, its norms estimated from below, usually within a
+        few per cent; C is correct to about eps kappa, relatively
+    method : "cholesky", "normal" or "schur"; "cholesky" or "cayley" in discrete time
     noise : sigma
     """
 
@@ -62,7 +68,8 @@ def covariance(net: RateNetwork, noise: float = 1.0, method: str = "auto") -> Co
     Raises
     ------
     UnstableError
-        If the drift is unstable, singular or so nearly singular that C has no correct digits.
+        If the drift is unstable, or so nearly singular or so far from normal that C has fewer
+        than two correct digits.
     OptionError
         If the method does not apply to the network.
 
@@ -71,17 +78,18 @@ def covariance(net: RateNetwork, noise: float = 1.0, method: str = "auto") -> Co
     noise = positive("noise", noise)
     one_of("covariance method", method, METHODS)
     drift = net.dense_drift()
-    if method == "auto":
+    automatic = method == "auto"
+    if automatic:
         method = "cholesky" if net.is_symmetric else "normal" if _is_normal(drift) else "schur"
     if method == "cholesky" and not net.is_symmetric:
         raise OptionError("method 'cholesky' needs a symmetric network: use 'schur' or 'auto'")
     if method == "normal" and not _is_normal(drift):
         raise OptionError("method 'normal' needs a normal drift: use 'schur' or 'auto'")
-    if method == "schur":
-        solution = _schur_solution(net, drift, noise)
-    else:
-        solution = _inverse_solution(net, drift, noise, halve=method == "cholesky")
-    return _with_evidence(net, drift, solution, noise, method)
+    result = _solved(net, drift, noise, method)
+    if automatic and method == "normal" and not result.residual <= _NORMAL_RESIDUAL:
+        # Near instability a drift that is normal only to rounding is not normal enough.
+        result = _solved(net, drift, noise, "schur")
+    return result
 
 
 def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Covariance:
@@ -95,7 +103,8 @@ def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Cova
     Raises
     ------
     UnstableError
-        If the step is not stable: the spectral radius of I + hA is not below 1.
+        If the network is not stable, or the step is not: the spectral radius of I + hA is not
+        below 1; also if C_h has fewer than two correct digits.
     """
     noise, dt = positive("noise", noise), positive("dt", dt)
     drift = net.dense_drift()
@@ -103,24 +112,26 @@ def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Cova
     step = dt * drift
     _add_to_diagonal(step, 1.0)
     if net.is_symmetric:
-        method, solution = "cholesky", _symmetric_step_solution(drift, dt, noise)
+        method, solution = "cholesky", _symmetric_step_solution(net, drift, dt, noise)
     else:
-        method, solution = "cayley", _cayley_solution(drift, dt, noise)
+        method, solution = "cayley", _cayley_solution(net, drift, dt, noise)
+    condition = _checked_condition(net, drift, solution, noise, dt)
     residual = step @ solution @ step.T - solution
     _add_to_diagonal(residual, forcing)
     n, size = net.n_neurons, np.linalg.norm(solution)
     scale = (np.linalg.norm(step) ** 2 + 1) * size + forcing * np.sqrt(n)
-    condition = 2 * _two_norm(drift) * _two_norm(solution) / noise**2
     return Covariance(solution, float(np.linalg.norm(residual) / scale), condition, method, noise)
 
 
-def _unstable_step(dt: float) -> UnstableError:
-    return UnstableError(
-        f"dt = {dt:g} s is not a stable Euler step for this network: take a smaller dt"
-    )
-
-
 # ------------------------------------------------------------------------------ the methods
+
+
+def _solved(net: RateNetwork, drift: FloatArray, noise: float, method: str) -> Covariance:
+    if method == "schur":
+        solution = _schur_solution(net, drift, noise)
+    else:
+        solution = _inverse_solution(net, drift, noise, halve=method == "cholesky")
+    return _with_evidence(net, drift, solution, noise, method)
 
 
 def _inverse_solution(
@@ -144,34 +155,37 @@ def _schur_solution(net: RateNetwork, drift: FloatArray, noise: float) -> FloatA
     return _back_transformed(schur, basis, solution)
 
 
-def _symmetric_step_solution(drift: FloatArray, dt: float, noise: float) -> FloatArray:
+def _symmetric_step_solution(
+    net: RateNetwork, drift: FloatArray, dt: float, noise: float
+) -> FloatArray:
     """sigma^2 (-2A - h A^2)^-1, the covariance of the scheme where A is symmetric."""
     solution: FloatArray = (-dt * drift) @ drift
     solution -= 2.0 * drift
     if not _invert_positive_definite(solution):
-        raise _unstable_step(dt)
+        raise _refusal(net, dt)
     solution *= noise**2
     return solution
 
 
-def _cayley_solution(drift: FloatArray, dt: float, noise: float) -> FloatArray:
+def _cayley_solution(net: RateNetwork, drift: FloatArray, dt: float, noise: float) -> FloatArray:
     factor = 0.5 * dt * drift
     _add_to_diagonal(factor, 1.0)
     try:
-        inverse = linalg.inv(factor, overwrite_a=True, check_finite=False)
-    except linalg.LinAlgError as error:
-        raise _unstable_step(dt) from error
+        inverse = np.linalg.inv(factor)
+    except np.linalg.LinAlgError as error:
+        raise _refusal(net, dt) from error
     schur, basis = linalg.schur(drift @ inverse, overwrite_a=True, check_finite=False)
     if not np.max(np.diagonal(schur)) < 0:
-        raise _unstable_step(dt)
+        raise _refusal(net, dt)
     rotated = basis.T @ inverse
     return _back_transformed(schur, basis, -(noise**2) * (rotated @ rotated.T))
 
 
 def _back_transformed(schur: FloatArray, basis: FloatArray, right_side: FloatArray) -> FloatArray:
     """U X U^T, symmetrised, where T X + X T^T = `right_side` (overwritten)."""
-    _lyapunov_triangular(schur, right_side)
-    solution: FloatArray = basis @ right_side @ basis.T
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused afterwards
+        _lyapunov_triangular(schur, right_side)
+        solution: FloatArray = basis @ right_side @ basis.T
     solution += solution.T.copy()
     solution *= 0.5
     return solution
@@ -191,17 +205,44 @@ def _invert_positive_definite(matrix: FloatArray) -> bool:
 def _with_evidence(
     net: RateNetwork, drift: FloatArray, solution: FloatArray, noise: float, method: str
 ) -> Covariance:
+    condition = _checked_condition(net, drift, solution, noise)
     n = net.n_neurons
     residual = drift @ solution
     residual += residual.T.copy()
     _add_to_diagonal(residual, noise**2)
     drift_norm, solution_norm = np.linalg.norm(drift), np.linalg.norm(solution)
     scale = 2 * drift_norm * solution_norm + noise**2 * np.sqrt(n)
-    condition = 2 * _two_norm(drift) * _two_norm(solution) / noise**2
+    return Covariance(solution, float(np.linalg.norm(residual) / scale), condition, method, noise)
+
+
+def _checked_condition(
+    net: RateNetwork, drift: FloatArray, solution: FloatArray, noise: float, dt: float = 0.0
+) -> float:
+    """kappa, if it leaves C two correct digits."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        condition = 2 * _two_norm(drift) * _two_norm(solution) / noise**2
     if not (condition < _MAX_CONDITION and np.all(np.diagonal(solution) > 0)):
-        raise unstable(net)
-    return Covariance(
-        solution, float(np.linalg.norm(residual) / scale), float(condition), method, noise
+        raise _refusal(net, dt)
+    return condition
+
+
+def _refusal(net: RateNetwork, dt: float = 0.0) -> UnstableError:
+    """Why there is no covariance: the network, its Euler step `dt`, or too few digits."""
+    abscissa = net.spectral_abscissa()
+    if not abscissa < -1e-10 * np.max(np.abs(net.leak)):
+        return unstable(net, abscissa)
+    if dt > 0:
+        eigenvalues = linalg.eigvals(net.dense_drift(), overwrite_a=True, check_finite=False)
+        largest = float(np.min(-2.0 * eigenvalues.real / np.abs(eigenvalues) ** 2))
+        if not dt < largest * (1.0 - 1e-9):
+            return UnstableError(
+                f"dt is {dt:g} s, not a stable Euler step: give one below {largest:.6g} s "
+                "(the largest that is stable)"
+            )
+    return UnstableError(
+        f"the drift is stable, with a spectral abscissa of {abscissa:.3g} 1/s, but so far from "
+        "normal that double precision leaves its covariance no correct digits: raise the leak, "
+        "or use leak='dominant' (--leak dominant)"
     )
 
 
@@ -289,10 +330,12 @@ def _two_norm(matrix: FloatArray, steps: int = 20) -> float:
     vector = np.random.default_rng(2).standard_normal(matrix.shape[0])
     norm = 0.0
     for _ in range(steps):
-        length = np.linalg.norm(vector)
+        length = float(np.linalg.norm(vector))
         if length == 0:
             break
+        if not length < np.inf:
+            return np.inf
         image = np.matmul(matrix, vector / length)
         norm = float(np.linalg.norm(image))
-        vector = np.matmul(image, matrix)
+        vector = np.matmul(image / (norm or 1.0), matrix)
     return norm

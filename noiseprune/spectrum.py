@@ -27,18 +27,17 @@ from scipy import linalg, sparse
 from scipy.sparse import linalg as sparse_linalg
 
 from noiseprune import kernels
-from noiseprune.choices import Seed, generator
+from noiseprune.choices import Seed, generator, one_of
+from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import ConvergenceError, OptionError
-from noiseprune.network import (
-    DENSE_EIGENVALUES,
-    FloatArray,
-    RateNetwork,
-    row_index,
-    unstable,
-)
+from noiseprune.network import RateNetwork, unstable
+from noiseprune.weights import FloatArray, row_index
 
+METHODS = ("auto", "dense", "lanczos")
 DENSE_FACTOR = 12_000
 """Up to this many neurons the Lanczos solver is a dense factor (1.2 GB), above sparse CG."""
+_MIN_RCOND = 100 * float(np.finfo(np.float64).eps)
+"""Below this reciprocal condition a matrix is singular: two digits are left, as in `lyapunov`."""
 _FAILURE = 0.01
 _WIDTH = 0.005
 _Operator = Callable[[FloatArray], FloatArray]
@@ -103,10 +102,13 @@ def epsilon(
     ------
     UnstableError
         If the original drift is singular, so that no relative change exists.
+    OptionError
+        If the sizes differ, the method is unknown or Lanczos iteration does not apply.
     ConvergenceError
         If the inner conjugate gradients do not converge.
     """
     check_same_size(net, pruned)
+    one_of("epsilon method", method, METHODS)
     if method == "dense" or (method == "auto" and net.n_neurons <= DENSE_EIGENVALUES):
         return _dense_epsilon(net, pruned)
     return _lanczos_epsilon(net, pruned, seed)
@@ -139,9 +141,8 @@ def _dense_epsilon(net: RateNetwork, pruned: RateNetwork) -> Epsilon:
     drift = net.dense_drift()
     change = drift - pruned.dense_drift()
     symmetric = net.is_symmetric and pruned.is_symmetric
-    try:
-        factor = linalg.cholesky(-0.5 * (drift + drift.T), lower=True, check_finite=False)
-    except linalg.LinAlgError:
+    factor = _symmetric_part_factor(drift)
+    if factor is None:
         norm, relative = "relative", _relative_change(net, drift, change)
     else:
         norm = "pencil" if symmetric else "symmetric-part"
@@ -159,12 +160,26 @@ def _dense_epsilon(net: RateNetwork, pruned: RateNetwork) -> Epsilon:
     return Epsilon(size, (low, high), norm, "dense", size)
 
 
+def _symmetric_part_factor(drift: FloatArray) -> FloatArray | None:
+    """Lower L with H = L L^T, H the symmetric part of -A; None if H is not positive definite."""
+    symmetric_part = -0.5 * (drift + drift.T)
+    size = np.linalg.norm(symmetric_part, 1)
+    try:
+        factor: FloatArray = linalg.cholesky(
+            symmetric_part, lower=True, overwrite_a=True, check_finite=False
+        )
+    except linalg.LinAlgError:
+        return None
+    rcond, _ = linalg.lapack.dpocon(factor, size, uplo="L")
+    return factor if rcond > _MIN_RCOND else None
+
+
 def _relative_change(net: RateNetwork, drift: FloatArray, change: FloatArray) -> FloatArray:
-    """A^-1 (A_s - A) up to sign conventions: -M^-1 (M_s - M) with the sign of M_s - M."""
+    """A^-1 (A_s - A) = M^-1 (M_s - M), from change = A - A_s."""
     with np.errstate(all="ignore"):
         factor, pivots, failed = linalg.lapack.dgetrf(drift)
         rcond, _ = linalg.lapack.dgecon(factor, np.linalg.norm(drift, 1))
-    if failed or not rcond > np.finfo(np.float64).eps:
+    if failed or not rcond > _MIN_RCOND:
         raise unstable(net)
     return linalg.lu_solve((factor, pivots), -change)  # type: ignore[no-any-return]
 
@@ -179,7 +194,7 @@ def _lanczos_epsilon(net: RateNetwork, pruned: RateNetwork, seed: Seed) -> Epsil
     rng = generator(seed)
     solve, start = _positive_solver(net, rng)
     steps = _steps(net.n_neurons)
-    low, high, residual = _lanczos(lambda x: symmetric_change @ x, solve, start(), steps)
+    low, high, residual, done = _lanczos(lambda x: symmetric_change @ x, solve, start(), steps)
     slack = _slack(net.n_neurons, steps)
     width = slack / (1 - 2 * slack) * (high - low)
     interval = (low - width, high + width)
@@ -188,12 +203,12 @@ def _lanczos_epsilon(net: RateNetwork, pruned: RateNetwork, seed: Seed) -> Epsil
         bound = max(abs(interval[0]), abs(interval[1]))
     else:
         transposed = sparse.csr_array(change.T)
-        _, top, top_residual = _lanczos(
+        _, top, top_residual, top_done = _lanczos(
             lambda x: transposed @ solve(change @ x), solve, start(), steps
         )
         size = float(np.sqrt(max(top, 0.0)))
         bound = float(np.sqrt(max(top, 0.0) / (1 - slack)))
-        residual = max(residual, top_residual)
+        residual, done = max(residual, top_residual), done + top_done
     return Epsilon(
         size,
         interval,
@@ -202,7 +217,7 @@ def _lanczos_epsilon(net: RateNetwork, pruned: RateNetwork, seed: Seed) -> Epsil
         bound,
         failure_probability=_FAILURE,
         residual=residual,
-        iterations=steps,
+        iterations=done,
     )
 
 
@@ -212,17 +227,15 @@ def _positive_solver(
     """x -> H^-1 x for H the symmetric part of -A, and a draw of (v, H v) with v ~ N(0, H^-1)."""
     n = net.n_neurons
     if n <= DENSE_FACTOR:
-        drift = net.dense_drift()
-        try:
-            factor = linalg.cholesky(
-                -0.5 * (drift + drift.T), lower=True, overwrite_a=True, check_finite=False
-            )
-        except linalg.LinAlgError as error:
+        factor = _symmetric_part_factor(net.dense_drift())
+        if factor is None and net.is_symmetric:
+            raise unstable(net)
+        if factor is None:
             raise OptionError(
                 f"no certificate for {n} neurons whose symmetric drift is not stable: use "
                 "leak='dominant' (--leak dominant), or at most "
                 f"{DENSE_EIGENVALUES} neurons"
-            ) from error
+            )
 
         def dense_start() -> tuple[FloatArray, FloatArray]:
             normal = rng.standard_normal(n)
@@ -261,8 +274,8 @@ def _positive_solver(
 
 def _lanczos(
     apply: _Operator, solve: _Operator, start: tuple[FloatArray, FloatArray], steps: int
-) -> tuple[float, float, float]:
-    """Extreme Ritz values of the pencil B x = lambda H x, and their largest residual.
+) -> tuple[float, float, float, int]:
+    """Extreme Ritz values of the pencil B x = lambda H x, their largest residual, and the steps.
 
     `apply` is x -> B x (B symmetric), `solve` x -> H^-1 x, `start` (v, H v). Full
     reorthogonalisation in the H inner product.
@@ -288,7 +301,7 @@ def _lanczos(
             break
     values, modes = linalg.eigh_tridiagonal(diagonal[:done], off_diagonal[: done - 1])
     residual = off_diagonal[done - 1] * np.max(np.abs(modes[-1, [0, -1]]))
-    return float(values[0]), float(values[-1]), float(residual)
+    return float(values[0]), float(values[-1]), float(residual), done
 
 
 def _steps(n: int) -> int:
@@ -297,7 +310,12 @@ def _steps(n: int) -> int:
 
 
 def _slack(n: int, steps: int) -> float:
-    """s with (lambda_max - theta_max) <= s (lambda_max - lambda_min), and the same below."""
+    """s with (lambda_max - theta_max) <= s (lambda_max - lambda_min), and the same below.
+
+    Kuczynski and Wozniakowski: after k steps from a random start this fails with a probability
+    of at most 1.648 sqrt(n) exp(-sqrt(s) (2k - 1)), for each end. Both ends holding, the spectrum
+    is at most (theta_max - theta_min) / (1 - 2s) wide.
+    """
     return float((_log_term(n) / (2 * steps - 1)) ** 2)
 
 

@@ -17,10 +17,11 @@ from scipy import sparse
 
 from noiseprune.choices import Seed, generator, one_of, positive
 from noiseprune.errors import OptionError
-from noiseprune.network import FloatArray, IntArray, RateNetwork, row_index, stored
+from noiseprune.network import RateNetwork
 from noiseprune.pruning import rules
 from noiseprune.pruning.balance import BALANCES, balanced
 from noiseprune.pruning.sampling import SAMPLINGS, BoolArray
+from noiseprune.weights import FloatArray, IntArray, row_index, stored
 
 _Value = TypeVar("_Value", bound=np.generic)
 
@@ -39,7 +40,8 @@ class Pruning:
     rule, sampling, balance : the choices made
     seed : as given
     promised_epsilon : epsilon that the theorem promises with 95 % probability, where it applies
-        (symmetric diagonally dominant network, noise, independent draws, leak balance)
+        (symmetric diagonally dominant network, noise, independent draws, leak balance); it takes
+        the variances to be exact, not estimates
     """
 
     network: RateNetwork

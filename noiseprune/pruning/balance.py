@@ -16,7 +16,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from noiseprune.network import FloatArray, RateNetwork, absolute_sums, row_index
+from noiseprune.network import RateNetwork
+from noiseprune.weights import FloatArray, absolute_sums, row_index
 
 BALANCES = ("leak", "none", "homeostatic")
 MAX_FACTOR = 2.0
@@ -48,7 +49,8 @@ def balanced(
 def symmetric_factors(magnitude: sparse.csr_array, target: FloatArray) -> FloatArray:
     """(N,) s with sum_j s_i |w_ij| s_j = target_i wherever 1/MAX_FACTOR <= s_i <= MAX_FACTOR.
 
-    Iteration: s_i <- sqrt(s_i target_i / sum_j |w_ij| s_j), clipped.
+    Iteration: s_i <- sqrt(s_i target_i / sum_j |w_ij| s_j), clipped; ended after _ITERATIONS,
+    converged or not (the leak takes what is left).
     """
     factor = np.ones(target.size)
     for _ in range(_ITERATIONS):

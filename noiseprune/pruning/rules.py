@@ -16,7 +16,8 @@ from numbers import Integral, Real
 import numpy as np
 
 from noiseprune.errors import OptionError
-from noiseprune.network import FloatArray, RateNetwork
+from noiseprune.network import RateNetwork
+from noiseprune.weights import FloatArray
 
 RULES = ("noise", "weight", "uniform", "magnitude", "paper")
 FAILURE_PROBABILITY = 0.05

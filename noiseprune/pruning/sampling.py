@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.network import FloatArray
+from noiseprune.weights import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -1,0 +1,89 @@
+"""Slow, obvious twins: dense NumPy and plain loops, written from the formulas alone.
+
+Nothing here may be imported from the package, so that a test that compares the two compares two
+derivations. The simulation has its own twin in naive_simulation.py.
+"""
+
+import numpy as np
+from scipy import linalg, optimize
+
+# ------------------------------------------------------------------------ twins of the kernels
+
+
+def entries(weights):
+    """(i, j, w_ij) of the synapses of a dense W, in row order."""
+    return [(i, j, weights[i, j]) for i, j in zip(*np.nonzero(weights))]
+
+
+def synapse_variance(weights, covariance):
+    """v_ij = C_ii + C_jj - 2 sgn(w_ij) C_ij"""
+    c = covariance
+    return np.array([c[i, i] + c[j, j] - 2 * np.sign(w) * c[i, j] for i, j, w in entries(weights)])
+
+
+def incidence_noise(post, pre, weights, normal, n):
+    """B^T |W|^(1/2) g, with the rows of B written out: b = e_i - sgn(w) e_j."""
+    b = np.zeros((len(weights), n))
+    for e, (i, j, w) in enumerate(zip(post, pre, weights)):
+        b[e, i] += 1
+        b[e, j] -= np.sign(w)
+    return b.T @ (np.sqrt(np.abs(weights)) * normal)
+
+
+def mean_square_difference(weights, activity):
+    """Mean over samples of (x_i - sgn(w_ij) x_j)^2"""
+    x = activity
+    return np.array([np.mean((x[i] - np.sign(w) * x[j]) ** 2) for i, j, w in entries(weights)])
+
+
+# ------------------------------------------------------------------------------- the whole rule
+
+
+def keep_probability(weights, leak, noise, k):
+    """p_ij = min(1, K |w_ij| v_ij) with sum p = k: the rule from W to p, dense (N, N)."""
+    drift = weights - np.diag(leak)
+    c = linalg.solve_continuous_lyapunov(drift, -(noise**2) * np.eye(len(leak)))
+    variance = np.diag(c)[:, None] + np.diag(c)[None, :] - 2 * np.sign(weights) * c
+    importance = np.abs(weights) * variance
+
+    def excess(log_gain):
+        return np.sum(np.minimum(1.0, np.exp(log_gain) * importance)) - k
+
+    ends = -np.log(importance[importance > 0].max()) - 50, -np.log(importance[importance > 0].min())
+    log_gain = ends[1] if excess(ends[1]) <= 0 else optimize.brentq(excess, *ends, xtol=1e-14)
+    return np.minimum(1.0, np.exp(log_gain) * importance)
+
+
+def covariance_by_kronecker(drift, forcing):
+    """C of A C + C A^T + Q = 0 as one linear system of N^2 unknowns."""
+    n = len(drift)
+    operator = np.kron(drift, np.eye(n)) + np.kron(np.eye(n), drift)
+    return np.linalg.solve(operator, -forcing.ravel()).reshape(n, n)
+
+
+# ------------------------------------------------------------------------------ random networks
+
+
+def signed_weights(n, rng, *, symmetric, density=0.5):
+    """(N, N) random signed W with a zero diagonal; a few weights are large, as in connectomes."""
+    weights = rng.standard_normal((n, n)) * np.exp(rng.standard_normal((n, n)))
+    weights *= rng.random((n, n)) < density
+    np.fill_diagonal(weights, 0.0)
+    return np.triu(weights) + np.triu(weights).T if symmetric else weights
+
+
+# --------------------------------------------------------------------------------- statistics
+
+
+def z_score(samples, expected):
+    """Standard deviations between the mean of independent samples and what it should be."""
+    samples = np.asarray(samples)
+    return (np.mean(samples) - expected) / (np.std(samples, ddof=1) / np.sqrt(len(samples)))
+
+
+def assert_unbiased(samples, expected, *, planted=0.02, limit=4.5):
+    """The mean is as expected, by a test that a planted bias would fail, up or down."""
+    samples = np.asarray(samples)
+    assert abs(z_score(samples, expected)) < limit
+    for factor in (1 - planted, 1 + planted):
+        assert abs(z_score(factor * samples, expected)) > limit, "this test has no power"
