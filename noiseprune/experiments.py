@@ -1,0 +1,273 @@
+"""Protocols: all rules on one network and count; a simulation held against its exact law."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from noiseprune import lyapunov, simulation, spectrum
+from noiseprune.choices import Seed, count, seed_sequence
+from noiseprune.eigenvalues import DENSE_EIGENVALUES
+from noiseprune.network import RateNetwork
+from noiseprune.progress import Progress, silent
+from noiseprune.pruning import DEFAULT_SAMPLING, prune_with_variance
+from noiseprune.similarity import is_stable
+from noiseprune.variance import EXACT_DIRECTED, EXACT_SYMMETRIC, synapse_variance
+from noiseprune.weights import FloatArray
+
+CHOICES: tuple[tuple[str, str | None, str | None], ...] = (
+    ("noise", DEFAULT_SAMPLING, "homeostatic"),
+    ("noise", DEFAULT_SAMPLING, "none"),
+    ("noise", DEFAULT_SAMPLING, "leak"),
+    ("paper", None, None),
+    ("weight", DEFAULT_SAMPLING, "homeostatic"),
+    ("weight", DEFAULT_SAMPLING, "none"),
+    ("weight", DEFAULT_SAMPLING, "leak"),
+    ("uniform", DEFAULT_SAMPLING, "homeostatic"),
+    ("uniform", DEFAULT_SAMPLING, "none"),
+    ("uniform", DEFAULT_SAMPLING, "leak"),
+    ("magnitude", None, "none"),
+)
+"""(rule, sampling, balance) of the rows of a comparison."""
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One rule with its sampling and balance, over all draws.
+
+    kept_fraction : mean; epsilon, epsilon_max : mean and largest; eigenvalue_error : mean over
+    draws of the median |lambda' / lambda - 1| (None for directed or large networks); stable : in
+    every draw; n_stable, draws : counts
+    """
+
+    rule: str
+    sampling: str
+    balance: str
+    kept_fraction: float
+    epsilon: float
+    epsilon_max: float
+    eigenvalue_error: float | None
+    stable: bool
+    n_stable: int
+    draws: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows of `compare`, with what they share."""
+
+    rows: tuple[ComparisonRow, ...]
+    epsilon_norm: str
+    keep: float
+    seed: Seed
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"rows": [asdict(row) for row in self.rows], "epsilon_norm": self.epsilon_norm}
+
+
+def compare(
+    net: RateNetwork,
+    keep: float = 0.1,
+    *,
+    draws: int = 5,
+    noise: float = 1.0,
+    method: str = "auto",
+    choices: Sequence[tuple[str, str | None, str | None]] = CHOICES,
+    seed: Seed = None,
+    progress: Progress = silent,
+) -> Comparison:
+    """Prune `net` to the same count by noise and by every baseline, `draws` times each.
+
+    `choices` are (rule, sampling, balance); None takes the rule's own. All rows see the same
+    seeds, and the synapse variances are computed once.
+
+    Raises
+    ------
+    As `noiseprune.prune`.
+    """
+    draws = count("draws", draws)
+    root = seed_sequence(seed)
+    # The probes take the keys (0,), (1,), ... of the seed; the draws keep away from them.
+    streams = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, 0, 1)).spawn(draws)
+    variance = synapse_variance(net, noise, method, seed=root).variance
+    symmetric = net.is_symmetric and net.n_neurons <= DENSE_EIGENVALUES
+    values = _eigenvalues(net) if symmetric else None
+    rows, norm = [], ""
+    for k, (rule, sampling, balance) in enumerate(choices):
+        prunings, changes, errors = [], [], []
+        for d, stream in enumerate(streams):
+            pruning = prune_with_variance(
+                net,
+                variance,
+                keep=keep,
+                rule=rule,
+                sampling=sampling,
+                balance=balance,
+                noise=noise,
+                seed=np.random.default_rng(stream),
+            )
+            prunings.append(pruning)
+            changes.append(spectrum.epsilon(net, pruning.network))
+            if values is not None:
+                pruned_values = _eigenvalues(pruning.network)
+                errors.append(float(np.median(np.abs(pruned_values / values - 1.0))))
+            progress(k * draws + d + 1, len(choices) * draws)
+        norm = changes[0].norm
+        epsilons = [change.epsilon for change in changes]
+        n_stable = sum(is_stable(p.network, c) for p, c in zip(prunings, changes))
+        rows.append(
+            ComparisonRow(
+                rule=rule,
+                sampling=pruning.sampling,
+                balance=pruning.balance,
+                kept_fraction=float(np.mean([p.n_kept for p in prunings])) / net.n_synapses,
+                epsilon=float(np.mean(epsilons)),
+                epsilon_max=float(np.max(epsilons)),
+                eigenvalue_error=float(np.mean(errors)) if errors else None,
+                stable=n_stable == draws,
+                n_stable=n_stable,
+                draws=draws,
+            )
+        )
+    return Comparison(tuple(rows), norm, keep, seed)
+
+
+def _eigenvalues(net: RateNetwork) -> FloatArray:
+    """Eigenvalues of a symmetric drift, in ascending order."""
+    drift = net.dense_drift()
+    return linalg.eigvalsh(drift, overwrite_a=True, check_finite=False)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class SimulationRun:
+    """A simulation with the statistics of its fluctuations; None where not computed.
+
+    covariance_error : ||C_run - C_h||_F / ||C_h||_F against the exact covariance C_h of the
+        discrete scheme, over the second half of the run
+    covariance_sampling_error : what a finite run leaves of it, estimated from two halves of the
+        replicas, relative to ||C_h||_F as well
+    relaxation_time : -1 / spectral abscissa, s
+    mean_variance : mean over the neurons of the variance in the second half of the run
+    note : in words, why an error is None or what it means
+    stepping_seconds : wall time of `n_steps` steps, without the covariances
+    """
+
+    n_neurons: int
+    n_steps: int
+    replicas: int
+    dt: float
+    covariance_error: float | None
+    covariance_sampling_error: float | None
+    relaxation_time: float | None
+    mean_variance: float | None
+    note: str
+    stepping_seconds: float
+    trajectory: simulation.Trajectory | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values; the trajectory and the wall time are left out."""
+        hidden = ("trajectory", "stepping_seconds")
+        values = {name: value for name, value in vars(self).items() if name not in hidden}
+        values["covariance_note"] = values.pop("note")
+        return values
+
+
+def simulate_with_statistics(
+    net: RateNetwork,
+    *,
+    duration: float = 40.0,
+    dt: float = 0.005,
+    noise: float = 0.01,
+    drive: float = 0.0002,
+    replicas: int = 20,
+    record_every: int = 10,
+    activation: str = "linear",
+    store: bool = False,
+    seed: Seed = None,
+    progress: Progress = silent,
+) -> SimulationRun:
+    """Simulate, and hold the covariance of the fluctuations against the exact discrete law.
+
+    Linear networks with a stationary state are simulated as fluctuations around their mean
+    (`simulation.streaming_covariance`), which needs no stored trajectory. Others, and all if
+    `store`, as rates from x(0) ~ U(0, 1) (`simulation.simulate`). An error is given only if the
+    first half of the run, which is left out, lasts at least three relaxation times.
+
+    Raises
+    ------
+    As `noiseprune.simulate`.
+    """
+    if seed is None or isinstance(seed, np.random.Generator):
+        seed = seed_sequence(seed)
+    options: dict[str, Any] = {
+        "duration": duration,
+        "dt": dt,
+        "noise": noise,
+        "drive": drive,
+        "replicas": replicas,
+        "activation": activation,
+        "seed": seed,
+        "progress": progress,
+    }
+    burn_in = duration / 2
+    relaxation, note = _relaxation(net, activation)
+    streamed, trajectory = None, None
+    if relaxation is not None:
+        start = time.perf_counter()
+        streamed = simulation.streaming_covariance(
+            net, burn_in=burn_in, record_every=record_every, **options
+        )
+        n_steps = streamed.n_steps
+        seconds = time.perf_counter() - start
+    if store or streamed is None:
+        every = record_every if store else max(1, round(duration / dt))
+        start = time.perf_counter()
+        trajectory = simulation.simulate(net, record_every=every, **options)
+        n_steps = trajectory.n_steps
+        seconds = time.perf_counter() - start
+    error, sampling_error = None, None
+    if streamed is not None and relaxation is not None:
+        if burn_in < 3 * relaxation:
+            note = (
+                f"the run is a transient: its first half lasts {burn_in:.3g} s, but the slowest "
+                f"mode relaxes in {relaxation:.3g} s; for a stationary covariance simulate at "
+                f"least {6 * relaxation:.3g} s"
+            )
+        else:
+            exact = lyapunov.discrete_covariance(net, dt, noise).covariance
+            size = float(np.linalg.norm(exact))
+            error = float(np.linalg.norm(streamed.covariance - exact)) / size
+            note = "against the exact covariance of the discrete scheme; compare the sampling error"
+            if streamed.sampling_error is not None:
+                sampling_error = streamed.sampling_error / size
+    return SimulationRun(
+        n_neurons=net.n_neurons,
+        n_steps=n_steps,
+        replicas=replicas,
+        dt=dt,
+        covariance_error=error,
+        covariance_sampling_error=sampling_error,
+        relaxation_time=relaxation,
+        mean_variance=None if streamed is None else float(np.mean(np.diag(streamed.covariance))),
+        note=note,
+        stepping_seconds=seconds,
+        trajectory=trajectory if store else None,
+    )
+
+
+def _relaxation(net: RateNetwork, activation: str) -> tuple[float | None, str]:
+    """Slowest relaxation time (s) of a linear network small enough for its covariance."""
+    if activation != "linear":
+        return None, "only linear networks have an exact covariance"
+    limit = EXACT_SYMMETRIC if net.is_symmetric else EXACT_DIRECTED
+    if net.n_neurons > limit:
+        return None, f"the covariance is not formed above {limit:,} neurons"
+    abscissa = net.spectral_abscissa()
+    if not abscissa < -1e-12 * float(np.max(net.leak)):
+        return None, f"no stationary covariance: the spectral abscissa is {abscissa:.3g} 1/s"
+    return -1.0 / abscissa, ""

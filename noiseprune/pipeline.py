@@ -1,0 +1,104 @@
+"""The whole way in one call: network -> synapse variance -> pruned network."""
+
+from __future__ import annotations
+
+from noiseprune.choices import Seed, one_of, positive
+from noiseprune.errors import OptionError
+from noiseprune.network import RateNetwork
+from noiseprune.progress import Progress, silent
+from noiseprune.pruning import Pruning, prune_with_variance, resolve_choices, rules
+from noiseprune.variance import METHODS, SynapseVariance, synapse_variance
+from noiseprune.weights import FloatArray
+
+
+def prune(
+    net: RateNetwork,
+    keep: float | None = None,
+    rule: str = "noise",
+    sampling: str | None = None,
+    balance: str | None = None,
+    *,
+    epsilon: float | None = None,
+    variance: FloatArray | SynapseVariance | None = None,
+    noise: float = 1.0,
+    method: str = "auto",
+    n_probes: int = 64,
+    seed: Seed = None,
+    progress: Progress = silent,
+) -> Pruning:
+    """Prune a network by the noise rule, or by one of its rivals.
+
+        p_ij = min(1, K |w_ij| v_ij),   kept: w_ij -> w_ij / p_ij,   pruned: w_ij -> 0
+
+    Parameters
+    ----------
+    keep : fraction in (0, 1] (a float) or number (an int) of synapses to keep, in expectation;
+        0.1 if neither `keep` nor `epsilon` is given
+    epsilon : instead of `keep`: the accuracy, in (0, 1], for which the matrix Chernoff bound gives
+        K = (2 / sigma^2) c ln N / epsilon^2 (symmetric diagonally dominant networks, independent
+        draws, leak balance; elsewhere the same K without the promise)
+    rule : "noise", "weight", "uniform", "magnitude" or "paper"
+    sampling : "independent" or "systematic" (default)
+    balance : "leak", "none" or "homeostatic" (default)
+    variance : (n_synapses,) synapse variances or a `SynapseVariance`, from any source; solved
+        here by `method` (see `synapse_variance`) if it is left out and the rule needs it
+    noise : sigma of the noise that the variances were, or are to be, measured under
+    seed : int, SeedSequence or Generator; the same seed gives the same pruned network
+
+    Returns
+    -------
+    Pruning. A symmetric network stays exactly symmetric.
+
+    Raises
+    ------
+    OptionError
+        If an argument lies outside its range.
+    UnstableError
+        If the rule needs a variance and the drift has no stationary state.
+
+    Source: Moore and Chaudhuri (2020); balance and systematic draw are this package's.
+    """
+    noise = positive("noise", noise)
+    if keep is None and epsilon is None:
+        keep = 0.1
+    check_request(net, keep, rule, sampling, balance, epsilon=epsilon, method=method)
+    if variance is None and rule in ("noise", "paper"):
+        variance = synapse_variance(
+            net, noise, method, n_probes=n_probes, seed=seed, progress=progress
+        )
+    if isinstance(variance, SynapseVariance):
+        noise, variance = variance.noise, variance.variance
+    return prune_with_variance(
+        net,
+        variance,
+        keep=keep,
+        epsilon=epsilon,
+        rule=rule,
+        sampling=sampling,
+        balance=balance,
+        noise=noise,
+        seed=seed,
+    )
+
+
+def check_request(
+    net: RateNetwork,
+    keep: float | None,
+    rule: str,
+    sampling: str | None,
+    balance: str | None,
+    *,
+    epsilon: float | None,
+    method: str,
+) -> None:
+    """Refuse what cannot be done before long work goes into the synapse variances."""
+    resolve_choices(rule, sampling, balance)
+    one_of("method", method, METHODS)
+    if net.n_synapses == 0:
+        raise OptionError("the network has no synapses: there is nothing to prune")
+    if keep is not None and epsilon is not None:
+        raise OptionError("keep and epsilon were both given: leave one of them out")
+    if keep is not None:
+        rules.budget(keep, net.n_synapses)
+    if epsilon is not None:
+        rules.theorem_gain(epsilon, net.n_neurons, 1.0)

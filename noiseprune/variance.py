@@ -1,0 +1,122 @@
+"""Synapse variances from any source, as one record.
+
+v_ij = Var(x_i - sgn(w_ij) x_j) = C_ii + C_jj - 2 sgn(w_ij) C_ij
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from noiseprune import kernels, lyapunov, probing, simulation
+from noiseprune.choices import Seed, count, one_of, positive
+from noiseprune.errors import OptionError
+from noiseprune.network import RateNetwork, unstable
+from noiseprune.progress import Progress, silent
+from noiseprune.weights import FloatArray
+
+METHODS = ("auto", "exact", "probe", "simulation")
+EXACT_SYMMETRIC, EXACT_DIRECTED = 12_000, 6_000
+"""Largest networks that "auto" solves exactly: about 3 and 6 dense N x N matrices of memory."""
+
+_STEP = 0.05
+"""Step of a simulation over the largest stable one: the fastest mode is 5 % too strong."""
+_MAX_STEPS = 10_000_000
+
+
+@dataclass(frozen=True)
+class SynapseVariance:
+    """Synapse variances with their evidence.
+
+    variance : (n_synapses,), aligned with `net.synapses`
+    noise : sigma of the noise that drove the network
+    method : "exact", "probe" or "simulation"
+    residual : backward error of the covariance; None where none was solved
+    relative_error : estimated relative standard deviation; 0 if exact
+    n_probes, seed : of the estimate; None if exact
+    """
+
+    variance: FloatArray
+    noise: float
+    method: str
+    residual: float | None
+    relative_error: float
+    n_probes: int | None = None
+    seed: Seed = None
+
+
+def synapse_variance(
+    net: RateNetwork,
+    noise: float = 1.0,
+    method: str = "auto",
+    *,
+    n_probes: int = 64,
+    seed: Seed = None,
+    progress: Progress = silent,
+) -> SynapseVariance:
+    """v_ij of every synapse under white noise of strength sigma = `noise`.
+
+    "exact": from the solved covariance. "probe": from noise probes (symmetric, diagonally
+    dominant networks). "simulation": from `n_probes` simulated replicas. "auto": exact up to
+    12,000 (symmetric) or 6,000 (directed) neurons, above that probe where it applies, else
+    simulation.
+
+    Raises
+    ------
+    UnstableError
+        If there is no stationary state.
+    OptionError
+        If the method does not apply to the network.
+    """
+    noise = positive("noise", noise)
+    n_probes = count("n_probes", n_probes)
+    one_of("method", method, METHODS)
+    if method == "auto":
+        exact = EXACT_SYMMETRIC if net.is_symmetric else EXACT_DIRECTED
+        probe = net.is_symmetric and net.is_diagonally_dominant
+        method = "exact" if net.n_neurons <= exact else "probe" if probe else "simulation"
+    if method == "exact":
+        solved = lyapunov.covariance(net, noise)
+        values = kernels.synapse_variance(
+            net.csr.indptr, net.csr.indices, net.csr.data, solved.covariance
+        )
+        progress(1, 1)
+        return SynapseVariance(values, noise, method, solved.residual, 0.0)
+    if method == "probe":
+        values = probing.probed_variance(net, noise, n_probes, seed, progress)
+        return SynapseVariance(values, noise, method, None, (2.0 / n_probes) ** 0.5, n_probes, seed)
+    return _simulated(net, noise, n_probes, seed, progress)
+
+
+def _simulated(
+    net: RateNetwork, noise: float, n_probes: int, seed: Seed, progress: Progress
+) -> SynapseVariance:
+    """From replicas that run for six relaxation times, the first three of them left out."""
+    abscissa = net.spectral_abscissa()
+    if not abscissa < 0:
+        raise unstable(net, abscissa)
+    dt = _STEP * simulation.largest_stable_step(net)
+    duration = 6.0 / -abscissa
+    if duration / dt > _MAX_STEPS:
+        raise OptionError(
+            f"a simulation would take {duration / dt:.2g} steps, as the relaxation times of the "
+            "network span too wide a range: use a smaller network with method 'exact', or give "
+            "a more even leak"
+        )
+    every = max(1, round(duration / dt / 200))
+    run = simulation.streaming_synapse_variance(
+        net,
+        duration=duration,
+        burn_in=duration / 2,
+        dt=dt,
+        noise=noise,
+        replicas=n_probes,
+        record_every=every,
+        seed=seed,
+        progress=progress,
+    )
+    error = (2.0 / n_probes) ** 0.5
+    if run.sampling_error is not None:
+        error = run.sampling_error / float(np.linalg.norm(run.variance))
+    return SynapseVariance(run.variance, noise, "simulation", None, error, n_probes, seed)
