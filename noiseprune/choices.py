@@ -56,3 +56,13 @@ def seed_sequence(seed: Seed) -> np.random.SeedSequence:
         return np.random.SeedSequence(seed)
     except (TypeError, ValueError) as error:
         raise OptionError(f"seed is {seed!r}: give a whole number of at least 0") from error
+
+
+def substream(root: np.random.SeedSequence, *key: int) -> np.random.SeedSequence:
+    """The stream with this key below `root`, as `root.spawn` names them.
+
+    Unlike `spawn` it does not count: the same seed given twice has the same streams.
+    """
+    return np.random.SeedSequence(
+        root.entropy, spawn_key=(*root.spawn_key, *key), pool_size=root.pool_size
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import linalg
 
 from noiseprune import lyapunov, simulation, spectrum
-from noiseprune.choices import Seed, count, seed_sequence
+from noiseprune.choices import Seed, count, seed_sequence, substream
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
@@ -93,7 +93,7 @@ def compare(
     draws = count("draws", draws)
     root = seed_sequence(seed)
     # The probes take the keys (0,), (1,), ... of the seed; the draws keep away from them.
-    streams = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, 0, 1)).spawn(draws)
+    streams = [substream(root, 0, 1, draw) for draw in range(draws)]
     variance = synapse_variance(net, noise, method, seed=root).variance
     symmetric = net.is_symmetric and net.n_neurons <= DENSE_EIGENVALUES
     values = _eigenvalues(net) if symmetric else None

@@ -12,6 +12,7 @@ from typing import TypeVar, cast
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from noiseprune.weights import FloatArray, IntArray
 
@@ -43,6 +44,20 @@ def synapse_variance(
             sign = 1.0 if weights[e] > 0.0 else -1.0
             variance[e] = covariance[i, i] + covariance[j, j] - 2.0 * sign * covariance[i, j]
     return variance
+
+
+@kernel
+def shuffled_rows(starts: IntArray, uniform: FloatArray) -> npt.NDArray[np.int64]:
+    """(m,) positions 0 .. m-1, each row's in an order of its own (Fisher and Yates).
+
+    Row i holds the positions starts[i] .. starts[i + 1] - 1; `uniform` is one U(0, 1) a position.
+    """
+    order = np.arange(uniform.size)
+    for i in numba.prange(starts.size - 1):
+        for last in range(starts[i + 1] - 1, starts[i], -1):
+            other = starts[i] + int(uniform[last] * (last - starts[i] + 1))
+            order[last], order[other] = order[other], order[last]
+    return order
 
 
 @sequential

@@ -301,7 +301,7 @@ def unstable(net: RateNetwork, abscissa: float | None = None) -> UnstableError:
         abscissa = net.spectral_abscissa()
     scale = float(np.max(np.abs(net.leak)))
     found = "unstable" if abscissa > 1e-10 * scale else "singular to working precision"
-    remedy = f"add at least {max(abscissa, 0.0) + 0.05 * scale:.3g} to the leak"
+    remedy = f"add {max(abscissa, 0.0) + 0.05 * scale:.3g} to the leak"
     if net.is_diagonally_dominant:
         remedy += ", or give the dominant leak a margin above 0 (--leak-margin 0.1)"
     else:

@@ -20,7 +20,7 @@ from scipy import linalg, sparse
 from scipy.sparse import linalg as sparse_linalg
 
 from noiseprune import kernels
-from noiseprune.choices import Seed, count, positive, seed_sequence
+from noiseprune.choices import Seed, count, positive, seed_sequence, substream
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
@@ -52,10 +52,15 @@ def probed_variance(
         If the drift is singular.
     """
     noise, n_probes = positive("noise", noise), count("n_probes", n_probes)
-    if not (net.is_symmetric and net.is_diagonally_dominant):
+    if not net.is_symmetric:
         raise OptionError(
-            "method 'probe' needs a symmetric network with a diagonally dominant leak: use "
-            "leak='dominant', or method 'exact' or 'simulation'"
+            "method 'probe' needs a symmetric network, but this one is directed: use method "
+            "'exact' or 'simulation'"
+        )
+    if not net.is_diagonally_dominant:
+        raise OptionError(
+            "method 'probe' needs a diagonally dominant drift: use leak='dominant' (--leak "
+            "dominant), or method 'exact' or 'simulation'"
         )
     post, pre = net.synapses
     upper = post < pre
@@ -66,9 +71,7 @@ def probed_variance(
     activity = np.empty((net.n_neurons, n_probes))
     root = seed_sequence(seed)
     for k in range(n_probes):
-        # As root.spawn would, but without counting the children in the caller's SeedSequence.
-        stream = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, k))
-        rng = np.random.default_rng(stream)
+        rng = np.random.default_rng(substream(root, k))
         drive = kernels.incidence_noise(*pairs, rng.standard_normal(pairs[0].size), net.n_neurons)
         drive += root_excess * rng.standard_normal(net.n_neurons)
         activity[:, k] = solve(drive)

@@ -226,7 +226,10 @@ def dynamics_error(
     """
     spectrum.check_same_size(net, pruned)
     if dt is None:
-        dt = min(0.005, *(0.5 * simulation.largest_stable_step(x) for x in (net, pruned)))
+        steps = [
+            simulation.safe_step(x) or simulation.largest_stable_step(x) for x in (net, pruned)
+        ]
+        dt = min(0.005, *(0.5 * step for step in steps))
     if isinstance(seed, np.random.Generator) or seed is None:
         seed = seed_sequence(seed)
     every = max(1, round(duration / dt / 100))

@@ -96,7 +96,7 @@ def _simulated(
     abscissa = net.spectral_abscissa()
     if not abscissa < 0:
         raise unstable(net, abscissa)
-    dt = _STEP * simulation.largest_stable_step(net)
+    dt = _STEP * (simulation.safe_step(net) or simulation.largest_stable_step(net))
     duration = 6.0 / -abscissa
     if duration / dt > _MAX_STEPS:
         raise OptionError(

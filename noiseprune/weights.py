@@ -110,8 +110,8 @@ def _check_finite(values: npt.NDArray[Any], rows: IntArray, columns: IntArray) -
     if bad.size:
         k = bad[0]
         raise NetworkError(
-            f"W[{rows[k]}, {columns[k]}] = {values[k]}, but weights must be finite ({bad.size} "
-            "of them are not): replace or remove them"
+            f"W[{rows[k]}, {columns[k]}] = {values[k]}, but weights must be finite (not finite: "
+            f"{bad.size} in all): replace or remove them"
         )
 
 

@@ -4,6 +4,8 @@ Nothing here may be imported from the package, so that a test that compares the 
 derivations. The simulation has its own twin in naive_simulation.py.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import linalg, optimize
 
@@ -28,6 +30,16 @@ def incidence_noise(post, pre, weights, normal, n):
         b[e, i] += 1
         b[e, j] -= np.sign(w)
     return b.T @ (np.sqrt(np.abs(weights)) * normal)
+
+
+def shuffled_rows(starts, uniform):
+    """Fisher and Yates: from the last place down, swap with a random place not behind it."""
+    order = list(range(len(uniform)))
+    for start, end in pairwise(starts):
+        for place in reversed(range(start + 1, end)):
+            other = start + int(uniform[place] * (place - start + 1))
+            order[place], order[other] = order[other], order[place]
+    return order
 
 
 def mean_square_difference(weights, activity):

@@ -257,7 +257,7 @@ def test_matrix_market_agrees_with_scipy(symmetry, kind, field, tmp_path):
         ("%%MatrixMarket matrix coordinate real general\n%\n", "no size"),
         ("%%MatrixMarket matrix coordinate real general\n3 3 2\n1 2 3\n", "promises 2 rows of 3"),
         ("%%MatrixMarket matrix coordinate real general\n3 3 1\n1 4 3\n", "index outside"),
-        ("%%MatrixMarket matrix coordinate real general\n3 3 1\n1 2 3x4\n", "not a sound"),
+        ("%%MatrixMarket matrix coordinate real general\n3 3 1\n1 2 3x4\n", "not 3 numbers"),
     ],
 )
 def test_a_faulty_matrix_market_file_is_refused(content, message, tmp_path):

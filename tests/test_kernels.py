@@ -41,6 +41,22 @@ def test_kernels_agree_with_their_twins(n, symmetric, density, index):
     )
 
 
+def test_rows_are_shuffled_each_on_its_own():
+    rng = np.random.default_rng(29)
+    starts = np.array([0, 0, 1, 5, 8])
+    seen = {}
+    for _ in range(6000):
+        uniform = rng.random(8)
+        order = kernels.shuffled_rows(starts, uniform)
+        assert order.tolist() == naive.shuffled_rows(starts, uniform)
+        assert order[0] == 0
+        assert sorted(order[1:5]) == [1, 2, 3, 4]
+        seen[tuple(order[5:])] = seen.get(tuple(order[5:]), 0) + 1
+    # The six orders of a row of three are equally likely.
+    assert len(seen) == 6
+    assert np.ptp(list(seen.values())) < 6 * np.sqrt(1000)
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_two_neurons_by_hand(sign):
     """Var(x0 - x1) if the synapse excites, Var(x0 + x1) if it inhibits."""

@@ -253,7 +253,7 @@ def test_no_numbers_without_a_stationary_state(name, solve):
 
 
 def test_the_error_says_what_is_wrong_and_what_to_do():
-    with pytest.raises(UnstableError, match=r"unstable.* is 1 1/s.*at least 1\.05 to the leak"):
+    with pytest.raises(UnstableError, match=r"unstable.* is 1 1/s.*add 1\.05 to the leak"):
         covariance(REFUSED["unstable symmetric"])
     with pytest.raises(UnstableError, match=r"singular.*--leak-margin 0\.1"):
         covariance(REFUSED["laplacian 60"])

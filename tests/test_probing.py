@@ -138,8 +138,8 @@ def test_other_networks_are_refused():
     net = dominant_network()
     weak = RateNetwork(net.weights, leak=0.9 * net.input_strength)
     directed = RateNetwork(naive.signed_weights(9, np.random.default_rng(3), symmetric=False))
-    for refused in (weak, directed):
-        with pytest.raises(OptionError, match=r"'probe' needs a symmetric.*'simulation'"):
+    for refused, why in ((weak, "diagonally dominant"), (directed, "symmetric")):
+        with pytest.raises(OptionError, match=rf"'probe' needs a {why}.*'simulation'"):
             probed_variance(refused, 1.0, 4, 1)
     for probes in (0, -1, 1.5, True, np.nan):
         with pytest.raises(OptionError, match="n_probes"):

@@ -199,7 +199,8 @@ def test_each_synapse_is_kept_with_its_own_probability(sampling):
     rng = np.random.default_rng(17)
     probability = np.concatenate([rng.random(60) * 0.9 + 0.05, [1.0, 1.0, 0.0, 1e-9]])
     rng.shuffle(probability)
-    draws = np.array([SAMPLINGS[sampling](probability, rng) for _ in range(8000)])
+    starts = np.array([0, 7, 7, 30, probability.size])
+    draws = np.array([SAMPLINGS[sampling](probability, starts, rng) for _ in range(8000)])
     certain = probability == 1
     assert np.all(draws[:, certain])
     assert not np.any(draws[:, probability < 1e-6])
@@ -213,7 +214,8 @@ def test_each_synapse_is_kept_with_its_own_probability(sampling):
 
 def test_independent_draws_are_independent():
     rng = np.random.default_rng(19)
-    draws = np.array([SAMPLINGS["independent"](np.full(20, 0.3), rng) for _ in range(4000)])
+    starts = np.array([0, 20])
+    draws = np.array([SAMPLINGS["independent"](np.full(20, 0.3), starts, rng) for _ in range(4000)])
     # The count is binomial: its variance is the sum of p (1 - p).
     counts = draws.sum(axis=1)
     assert np.var(counts, ddof=1) == pytest.approx(20 * 0.3 * 0.7, rel=0.12)
@@ -221,17 +223,29 @@ def test_independent_draws_are_independent():
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=50), st.integers(0, 2**32))
-def test_systematic_draws_keep_the_same_count_everywhere(values, seed):
-    """Not only in all but in every stretch of the order: floor or ceil of the sum of p."""
+def test_systematic_draws_are_even_over_the_rows(values, seed):
+    """Not only in all but in every run of whole rows: floor or ceil of the sum of p."""
     probability = np.array(values)
-    kept = SAMPLINGS["systematic"](probability, np.random.default_rng(seed))
+    starts = np.unique([0, len(values) // 3, len(values) // 2, len(values)])
+    kept = SAMPLINGS["systematic"](probability, starts, np.random.default_rng(seed))
     assert np.all(kept[probability == 1])
     assert not np.any(kept[probability == 0])
-    running = np.concatenate([[0.0], np.cumsum(probability)])
-    counts = np.concatenate([[0], np.cumsum(kept)])
+    running = np.concatenate([[0.0], np.cumsum(probability)])[starts]
+    counts = np.concatenate([[0], np.cumsum(kept)])[starts]
     for start in range(len(running)):
         error = (counts - counts[start]) - (running - running[start])
         assert np.max(np.abs(error)) < 1 + 1e-9
+
+
+def test_systematic_draws_do_not_repeat_where_probabilities_are_equal():
+    """One offset alone has 1 / p outcomes; the order within a row makes up for that."""
+    rng = np.random.default_rng(23)
+    probability, starts = np.full(400, 0.25), np.arange(0, 401, 20)
+    draws = np.array([SAMPLINGS["systematic"](probability, starts, rng) for _ in range(1500)])
+    assert len(np.unique(draws, axis=0)) == 1500
+    # Within a row all pairs are alike, so that the numbering of the neurons does not matter.
+    together = np.mean(draws[:, :1] & draws[:, 1:20], axis=0)
+    assert np.ptp(together) < 6 * np.sqrt(together.mean() / 1500)
 
 
 @pytest.mark.parametrize("keep", [0.3, 50])

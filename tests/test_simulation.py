@@ -425,7 +425,7 @@ def test_a_rectified_run_that_diverges_says_when():
         ({"dtype": "int32"}, "unknown dtype"),
         ({"x0": "uniforn"}, "did you mean 'uniform'"),
         ({"x0": np.zeros(7)}, r"x0 has shape \(7,\)"),
-        ({"x0": np.full(6, np.inf)}, "not finite"),
+        ({"x0": np.full(6, np.inf)}, "x0 is inf, but must be finite"),
         ({"drive": np.zeros(3)}, r"drive has shape \(3,\)"),
         ({"drive": "much"}, "not numbers"),
         ({"seed": -1}, "seed is -1"),

@@ -149,7 +149,7 @@ def test_above_minus_one_the_pruned_network_is_stable(symmetric):
     stable = []
     for seed in range(1, 40, 2):
         pruned = prune_with_variance(
-            net, None, rule="uniform", keep=0.1, balance="none", seed=seed
+            net, None, rule="weight", sampling="independent", keep=0.05, balance="leak", seed=seed
         ).network
         low, _ = epsilon(net, pruned).interval
         stable.append(pruned.spectral_abscissa() < 0)

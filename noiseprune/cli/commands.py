@@ -347,6 +347,7 @@ def datasets_(
     from noiseprune import datasets, files
     from noiseprune.cli.tables import facts, grid, number
 
+    common.check_output("json" if name is None else "network")
     available = datasets.available()
     if name is None:
         result: dict[str, Any] = {"datasets": [asdict(dataset) for dataset in available]}
@@ -377,8 +378,15 @@ def datasets_(
     common.emit(result, facts(found.name, fields))
 
 
-for function in (generate, simulate, prune, report, compare, datasets_):
-    command(app, function)
+for function, writes in (
+    (generate, "network"),
+    (simulate, "trajectory"),
+    (prune, "network"),
+    (report, "json"),
+    (compare, "json"),
+    (datasets_, None),
+):
+    command(app, function, writes)
 
 
 def _clustered(

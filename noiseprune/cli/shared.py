@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from noiseprune.choices import seed_sequence
 from noiseprune.errors import FileError, NoisePruneError, OptionError
 from noiseprune.progress import Progress, silent
 
@@ -88,15 +89,25 @@ class Common:
         for table in tables:
             console.print(table)
 
+    def check_output(self, kind: str) -> None:
+        """Refuse an output file of the wrong kind or in no folder, before the long work."""
+        if self.output is None:
+            return
+        if kind == "json":
+            if self.output.suffix.lower() != ".json":
+                raise FileError(
+                    f"{self.output} has the suffix {self.output.suffix!r}, but this command "
+                    "writes JSON: use a name that ends in .json"
+                )
+            return
+        from noiseprune.files import check_destination
+
+        check_destination(self.output, trajectory=kind == "trajectory")
+
     def write_json(self, result: dict[str, Any]) -> None:
         """Write the result to the output file, if there is one."""
         if self.output is None:
             return
-        if self.output.suffix.lower() != ".json":
-            raise FileError(
-                f"{self.output} has the suffix {self.output.suffix!r}, but this command writes "
-                "JSON: use a name that ends in .json"
-            )
         from noiseprune.files import write_atomically
 
         with write_atomically(self.output) as temporary:
@@ -132,8 +143,11 @@ class Common:
             raise OptionError(f"unknown leak {self.leak!r}: give dominant or a number") from None
 
 
-def command(app: typer.Typer, function: Callable[..., None]) -> None:
-    """Register `function(common, ...)` with the common options added to its own."""
+def command(app: typer.Typer, function: Callable[..., None], writes: str | None) -> None:
+    """Register `function(common, ...)` with the common options added to its own.
+
+    `writes` is the kind of its output: "network", "trajectory" or "json"; None if it depends.
+    """
     own = inspect.signature(function)
     common = inspect.signature(Common)
 
@@ -141,6 +155,9 @@ def command(app: typer.Typer, function: Callable[..., None]) -> None:
     def run(**arguments: Any) -> None:
         shared = Common(**{name: arguments.pop(name) for name in common.parameters})
         with _one_line_errors(debug=shared.debug), _threads(shared.threads):
+            seed_sequence(shared.seed)
+            if writes is not None:
+                shared.check_output(writes)
             function(shared, **arguments)
 
     parameters = [*list(own.parameters.values())[1:], *common.parameters.values()]

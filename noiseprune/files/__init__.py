@@ -27,14 +27,21 @@ from scipy import sparse
 
 from noiseprune.errors import FileError, NetworkError
 from noiseprune.files import formats, matlab, matrix_market, tables
-from noiseprune.files.atomic import write_atomically, writing
+from noiseprune.files.atomic import checked_target, write_atomically, writing
 from noiseprune.files.guard import reading
 from noiseprune.files.stored import Stored, is_plausible
-from noiseprune.files.trajectories import load_trajectory, save_trajectory
+from noiseprune.files.trajectories import load_trajectory, save_trajectory, trajectory_format
 from noiseprune.network import RateNetwork
 from noiseprune.weights import stored
 
-__all__ = ["load", "load_trajectory", "save", "save_trajectory", "write_atomically"]
+__all__ = [
+    "check_destination",
+    "load",
+    "load_trajectory",
+    "save",
+    "save_trajectory",
+    "write_atomically",
+]
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,22 @@ def save(network: RateNetwork, path: str | os.PathLike[str]) -> None:
         raise NetworkError(f"expected a RateNetwork to save, found {type(network).__name__}")
     with writing(path) as temporary:
         form.write(network, temporary)
+
+
+def check_destination(path: str | os.PathLike[str], *, trajectory: bool = False) -> None:
+    """Refuse a path that `save` (or `save_trajectory`) could not write, before the long work.
+
+    Raises
+    ------
+    FileError
+        If the suffix is unknown, the folder does not exist or may not be written to.
+    """
+    path = Path(path)
+    if trajectory:
+        trajectory_format(path)
+    else:
+        _format(path)
+    checked_target(path)
 
 
 def _format(path: Path) -> _Format:

@@ -41,13 +41,7 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the file cannot be written: no such folder, no permission, a full disk.
     """
     path = Path(path)
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise FileError(f"{path} is not a file that can be replaced: give the name of a file")
-    if not target.parent.is_dir():
-        raise FileError(
-            f"{path} cannot be written, the folder {path.parent} does not exist: create it first"
-        )
+    target = checked_target(path)
     # The name does not contain the target's, which may already be as long as is allowed.
     temporary = target.parent / f".noiseprune-{secrets.token_hex(6)}{target.suffix}"
     try:
@@ -62,6 +56,20 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def checked_target(path: Path) -> Path:
+    """The file that a write to `path` replaces, if there can be one."""
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise FileError(f"{path} is not a file that can be replaced: give the name of a file")
+    if not target.parent.is_dir():
+        raise FileError(
+            f"{path} cannot be written, the folder {path.parent} does not exist: create it first"
+        )
+    if not os.access(target.parent, os.W_OK):
+        raise FileError(f"{path} cannot be written, {_REMEDY[errno.EACCES]}")
+    return target
 
 
 @contextmanager

@@ -41,7 +41,10 @@ def read_mat(path: Path) -> Stored:
     content = memoryview(path.read_bytes())
     mark = bytes(content[_HEADER - 2 : _HEADER])
     if mark not in (b"IM", b"MI"):
-        raise FileError(f"{path} is not a file of MATLAB 5 to 7: save it with save(..., '-v7')")
+        found = "is shorter than its header" if len(content) < _HEADER else "has another header"
+        raise FileError(
+            f"{path} is not a file of MATLAB 5 to 7, it {found}: save it with save(..., '-v7')"
+        )
     order = "<" if mark == b"IM" else ">"
     if np.frombuffer(content, f"{order}u2", 1, _HEADER - 4)[0] != 0x0100:
         raise FileError(

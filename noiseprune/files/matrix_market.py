@@ -64,7 +64,13 @@ def _body(path: Path, file: TextIO, entries: int, columns: int) -> FloatArray:
     elif entries == 0:
         return np.empty((0, columns))
     else:
-        body = np.loadtxt(file, dtype=np.float64, comments="%", ndmin=2)
+        try:
+            body = np.loadtxt(file, dtype=np.float64, comments="%", ndmin=2)
+        except ValueError as error:
+            raise FileError(
+                f"{path} has rows that are not {columns} numbers: it is truncated or damaged, so "
+                "save it again"
+            ) from error
         if body.shape == (entries, columns):
             return body
         found = len(body)

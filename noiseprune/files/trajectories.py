@@ -40,7 +40,7 @@ def save_trajectory(trajectory: Recorded, path: str | os.PathLike[str]) -> None:
         If the suffix is neither, or the file cannot be written.
     """
     path = Path(path)
-    _, write = _format(path)
+    _, write = trajectory_format(path)
     with writing(path) as temporary:
         write(trajectory, temporary)
 
@@ -54,7 +54,7 @@ def load_trajectory(path: str | os.PathLike[str]) -> tuple[FloatArray, npt.NDArr
         If the file is missing, damaged, or holds something else.
     """
     path = Path(path)
-    read, _ = _format(path)
+    read, _ = trajectory_format(path)
     with reading(path):
         times, rates = read(path)
         if not (
@@ -122,7 +122,7 @@ _FORMATS: dict[str, tuple[_Read, _Write]] = {
 }
 
 
-def _format(path: Path) -> tuple[_Read, _Write]:
+def trajectory_format(path: Path) -> tuple[_Read, _Write]:
     try:
         return _FORMATS[path.suffix.lower()]
     except KeyError as error:

@@ -127,7 +127,10 @@ def prune_with_variance(
             probability, gain = rules.scaled_then_clipped(unit_importance, number)
         else:
             probability, gain = rules.water_filling(unit_importance, number)
-    kept = probability > 0 if rule == "magnitude" else SAMPLINGS[sampling](probability, rng)
+    if rule == "magnitude":
+        kept = probability > 0
+    else:
+        kept = SAMPLINGS[sampling](probability, _row_starts(net, unit), rng)
     if net.is_symmetric:
         mirror = mirrored(net)
         probability, kept = _onto_pairs(probability, unit, mirror), _onto_pairs(kept, unit, mirror)
@@ -165,6 +168,14 @@ def mirrored(net: RateNetwork) -> IntArray:
     csr = net.csr
     positions = sparse.csr_array((np.arange(csr.nnz), csr.indices, csr.indptr), shape=csr.shape)
     return positions.T.tocsr().data  # type: ignore[no-any-return]
+
+
+def _row_starts(net: RateNetwork, unit: slice | IntArray) -> IntArray:
+    """(N + 1,) where the units of each row begin among all units."""
+    if isinstance(unit, slice):
+        return net.csr.indptr  # type: ignore[no-any-return]
+    per_row = np.bincount(row_index(net.csr)[unit], minlength=net.n_neurons)
+    return np.concatenate([[0], np.cumsum(per_row)])
 
 
 def _onto_pairs(

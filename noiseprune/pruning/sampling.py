@@ -1,8 +1,9 @@
 """Which synapses are kept: a draw with given keep probabilities.
 
 - "independent": every synapse by a coin of its own (the paper's).
-- "systematic": one uniform offset u; synapse e is kept where the running sum of p, in row order,
-  passes a whole number plus u. The count is exact and each neuron's kept input is even.
+- "systematic": one uniform offset u; synapse e is kept where the running sum of p passes a whole
+  number plus u. The sum runs row by row, each row in a random order: the count is exact, each
+  neuron's kept input is even, and the numbering of the neurons does not matter.
 
 Both keep synapse e with probability p_e exactly. Source of systematic sampling: Madow, Ann. Math.
 Stat. 20 (1949).
@@ -15,27 +16,36 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.weights import FloatArray
+from noiseprune import kernels
+from noiseprune.weights import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 
 
-def independent(probability: FloatArray, rng: np.random.Generator) -> BoolArray:
+def independent(
+    probability: FloatArray, row_starts: IntArray, rng: np.random.Generator
+) -> BoolArray:
     """(m,) kept, each with its own probability, independently."""
     return rng.random(probability.size) < probability
 
 
-def systematic(probability: FloatArray, rng: np.random.Generator) -> BoolArray:
-    """(m,) kept: floor or ceil of sum(p) synapses in all, evenly along the order given."""
+def systematic(
+    probability: FloatArray, row_starts: IntArray, rng: np.random.Generator
+) -> BoolArray:
+    """(m,) kept: floor or ceil of sum(p) synapses in all, evenly over the rows.
+
+    `row_starts` (rows + 1,) says where each row of `probability` begins.
+    """
+    order = kernels.shuffled_rows(row_starts, rng.random(probability.size))
     # A certain synapse adds a whole number to the running sum: left out, it changes nothing.
-    uncertain = np.flatnonzero(probability < 1.0)
+    uncertain = order[probability[order] < 1.0]
     passed = np.floor(np.cumsum(probability[uncertain]) + rng.random())
     kept = np.ones(probability.size, dtype=np.bool_)
     kept[uncertain] = np.diff(passed, prepend=0.0) > 0
     return kept
 
 
-SAMPLINGS: dict[str, Callable[[FloatArray, np.random.Generator], BoolArray]] = {
+SAMPLINGS: dict[str, Callable[[FloatArray, IntArray, np.random.Generator], BoolArray]] = {
     "independent": independent,
     "systematic": systematic,
 }

@@ -15,7 +15,7 @@ from scipy import linalg  # noqa: F401  (its BLAS, which compiled products call,
 from threadpoolctl import threadpool_limits
 
 from noiseprune import kernels
-from noiseprune.choices import Seed, count, one_of, positive, seed_sequence
+from noiseprune.choices import Seed, count, one_of, positive, seed_sequence, substream
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
@@ -157,16 +157,13 @@ def numbers_of(what: str, value: npt.ArrayLike, shapes: tuple[tuple[int, ...], .
     if array.shape not in shapes:
         raise OptionError(f"{what} has shape {array.shape}: give {expected}")
     if not np.all(np.isfinite(array)):
-        raise OptionError(f"{what} is not finite at {np.argwhere(~np.isfinite(array))[0]}")
+        bad = array[~np.isfinite(array)].flat[0]
+        raise OptionError(f"{what} is {bad}, but must be finite: give {expected}")
     return array
 
 
 def _stream_of(root: np.random.SeedSequence, *key: int) -> np.random.Generator:
-    """The stream with this key below `root`, which stays as it is (`spawn` would count)."""
-    child = np.random.SeedSequence(
-        root.entropy, spawn_key=(*root.spawn_key, *key), pool_size=root.pool_size
-    )
-    return np.random.Generator(np.random.SFC64(child))
+    return np.random.Generator(np.random.SFC64(substream(root, *key)))
 
 
 def integrate(run: Run, visit: Callable[[int, Reals], None], progress: Progress) -> None:
