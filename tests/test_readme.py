@@ -1,0 +1,50 @@
+"""What the README shows is run: its Python, its commands, and the pictures and files it names."""
+
+import re
+import shlex
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from noiseprune.cli import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.M | re.S)
+
+
+@pytest.mark.parametrize("source", blocks("python"))
+def test_the_python_runs(source, tmp_path):
+    with chdir(tmp_path):
+        exec(compile(source, "README.md", "exec"), {})
+
+
+def test_the_commands_run(tmp_path):
+    """In order, in one folder: each finds what those before it have written."""
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    assert len(lines) > 5
+    with chdir(tmp_path):
+        for line in lines:
+            prompt, command, *arguments = shlex.split(line, comments=True)
+            assert (prompt, command) == ("$", "noiseprune")
+            result = CliRunner().invoke(app, arguments)
+            assert result.exit_code == 0, (line, result.output)
+
+
+def test_two_commands_set_everything_up():
+    install, test = blocks("sh")
+    assert "pip install ." in install
+    assert "noiseprune prune dataset:celegans" in install
+    assert "pip install -e '.[test]'" in test
+    assert "pytest" in test
+
+
+def test_links_lead_to_files():
+    targets = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
