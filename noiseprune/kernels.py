@@ -46,14 +46,14 @@ def synapse_variance(
     return variance
 
 
-@kernel
+@sequential
 def shuffled_rows(starts: IntArray, uniform: FloatArray) -> npt.NDArray[np.int64]:
     """(m,) positions 0 .. m-1, each row's in an order of its own (Fisher and Yates).
 
     Row i holds the positions starts[i] .. starts[i + 1] - 1; `uniform` is one U(0, 1) a position.
     """
     order = np.arange(uniform.size)
-    for i in numba.prange(starts.size - 1):
+    for i in range(starts.size - 1):
         for last in range(starts[i + 1] - 1, starts[i], -1):
             other = starts[i] + int(uniform[last] * (last - starts[i] + 1))
             order[last], order[other] = order[other], order[last]
