@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noiseprune.choices import seed_sequence
 from noiseprune.errors import FileError, NoisePruneError, OptionError
 from noiseprune.progress import Progress, silent
 
@@ -155,6 +154,8 @@ def command(app: typer.Typer, function: Callable[..., None], writes: str | None)
     def run(**arguments: Any) -> None:
         shared = Common(**{name: arguments.pop(name) for name in common.parameters})
         with _one_line_errors(debug=shared.debug), _threads(shared.threads):
+            from noiseprune.choices import seed_sequence
+
             seed_sequence(shared.seed)
             if writes is not None:
                 shared.check_output(writes)
