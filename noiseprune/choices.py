@@ -31,6 +31,16 @@ def positive(what: str, value: float, *, remedy: str = "give a number above 0") 
     return number
 
 
+def noise_strength(value: float) -> float:
+    """Return sigma as a float if it is above zero and its square and inverse are safe numbers."""
+    number = positive("noise", value)
+    if not 1e-100 <= number <= 1e100:
+        raise OptionError(
+            f"noise is {number:g}, but must lie between 1e-100 and 1e100: choose other units"
+        )
+    return number
+
+
 def count(what: str, value: int, *, at_least: int = 1) -> int:
     """Return `value` as an int if it is a whole number of at least `at_least`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < at_least:

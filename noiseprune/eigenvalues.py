@@ -45,8 +45,9 @@ def iterative_abscissa(matrix: Weights, *, symmetric: bool) -> float:
         )
     except sparse_linalg.ArpackNoConvergence as error:
         raise ConvergenceError(
-            f"the spectral abscissa of {matrix.shape[0]} neurons did not converge: to have it "
-            f"computed densely, set noiseprune.eigenvalues.DENSE_EIGENVALUES = {matrix.shape[0]}"
+            f"the spectral abscissa of {matrix.shape[0]} neurons did not converge, its leading "
+            "eigenvalues being too close together: use at most "
+            f"{DENSE_EIGENVALUES:,} neurons, for which all are computed"
         ) from error
     return float(np.max(np.real(top)))
 

@@ -15,7 +15,7 @@ from noiseprune.choices import Seed, count, seed_sequence, substream
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
-from noiseprune.pruning import DEFAULT_SAMPLING, prune_with_variance
+from noiseprune.pruning import DEFAULT_SAMPLING, prune_with_variance, rules
 from noiseprune.similarity import is_stable
 from noiseprune.variance import EXACT_DIRECTED, EXACT_SYMMETRIC, synapse_variance
 from noiseprune.weights import FloatArray
@@ -91,6 +91,7 @@ def compare(
     As `noiseprune.prune`.
     """
     draws = count("draws", draws)
+    rules.budget(keep, net.n_synapses)
     root = seed_sequence(seed)
     # The probes take the keys (0,), (1,), ... of the seed; the draws keep away from them.
     streams = [substream(root, 0, 1, draw) for draw in range(draws)]
@@ -181,7 +182,7 @@ def simulate_with_statistics(
     net: RateNetwork,
     *,
     duration: float = 40.0,
-    dt: float = 0.005,
+    dt: float | None = None,
     noise: float = 0.01,
     drive: float = 0.0002,
     replicas: int = 20,
@@ -196,7 +197,8 @@ def simulate_with_statistics(
     Linear networks with a stationary state are simulated as fluctuations around their mean
     (`simulation.streaming_covariance`), which needs no stored trajectory. Others, and all if
     `store`, as rates from x(0) ~ U(0, 1) (`simulation.simulate`). An error is given only if the
-    first half of the run, which is left out, lasts at least three relaxation times.
+    first half of the run, which is left out, lasts at least three relaxation times. `dt` (s) is
+    by default the paper's 0.005, or half of a stable step if that is less.
 
     Raises
     ------
@@ -204,6 +206,8 @@ def simulate_with_statistics(
     """
     if seed is None or isinstance(seed, np.random.Generator):
         seed = seed_sequence(seed)
+    if dt is None:
+        dt = simulation.default_step(net) if activation == "linear" else 0.005
     options: dict[str, Any] = {
         "duration": duration,
         "dt": dt,

@@ -102,14 +102,13 @@ def paper_sizes(n: int) -> tuple[int, ...]:
     return (n - 3 * small, small, small, small)
 
 
-def paper_long_range(n: int) -> int:
-    """Long-range entries for n neurons: the paper's 5,000 for 3,000 and more, in proportion below.
+def paper_long_range(sizes: Sequence[int]) -> int:
+    """Long-range entries for clusters of these sizes: the paper's 5,000 for 3,000 neurons and more.
 
-    An even number, and no more than a quarter of what fits between the clusters of
-    `paper_sizes`.
+    In proportion below; an even number, and no more than a quarter of what fits between them.
     """
-    sizes = np.array(paper_sizes(n))
-    room = int(n * n - np.sum(sizes**2))
+    n = sum(sizes)
+    room = n * n - sum(size * size for size in sizes)
     return 2 * (min(5000, round(5000 * n / 3000), room // 4) // 2)
 
 

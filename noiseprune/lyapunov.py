@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from noiseprune.choices import one_of, positive
+from noiseprune.choices import noise_strength, one_of, positive
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.weights import FloatArray
@@ -75,7 +75,7 @@ def covariance(net: RateNetwork, noise: float = 1.0, method: str = "auto") -> Co
 
     Source: theorem and algorithms as named in the module's docstring.
     """
-    noise = positive("noise", noise)
+    noise = noise_strength(noise)
     one_of("covariance method", method, METHODS)
     drift = net.dense_drift()
     automatic = method == "auto"
@@ -106,7 +106,7 @@ def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Cova
         If the network is not stable, or the step is not: the spectral radius of I + hA is not
         below 1; also if C_h has fewer than two correct digits.
     """
-    noise, dt = positive("noise", noise), positive("dt", dt)
+    noise, dt = noise_strength(noise), positive("dt", dt)
     drift = net.dense_drift()
     forcing = dt * noise**2
     step = dt * drift

@@ -250,7 +250,7 @@ class RateNetwork:
         cls,
         graph: Any,
         weight: str = "weight",
-        leak: str | float | npt.ArrayLike = "dominant",
+        leak: str | float | npt.ArrayLike | None = None,
         leak_margin: float = 0.1,
         *,
         drop_self: bool = False,
@@ -258,7 +258,8 @@ class RateNetwork:
         """Network of a networkx graph; an edge (u, v) is the synapse from u to v.
 
         Edges without the attribute `weight` count 1, parallel edges add up, undirected graphs
-        give symmetric networks. Nodes keep their order and become the labels.
+        give symmetric networks. Nodes keep their order and become the labels. With `leak` None
+        the leak is the nodes' attribute `leak` if all have it, else "dominant".
         """
         import networkx as nx
 
@@ -273,6 +274,9 @@ class RateNetwork:
                 )
         adjacency = nx.to_scipy_sparse_array(graph, weight=weight, dtype=np.float64)
         labels = [str(node) for node in graph.nodes]
+        if leak is None:
+            rates = [rate for _, rate in graph.nodes(data="leak")]
+            leak = "dominant" if any(rate is None for rate in rates) else rates
         return cls(adjacency.T, leak, leak_margin, labels, drop_self=drop_self)
 
     def to_networkx(self) -> Any:
@@ -293,6 +297,14 @@ class RateNetwork:
             (nodes[j], nodes[i], float(w)) for i, j, w in zip(post, pre, self.synapse_weights)
         )
         return graph
+
+
+def not_a_network(found: object) -> str:
+    """What to say where a `RateNetwork` is needed and something else was given."""
+    kind = type(found).__name__
+    if kind == "Pruning":
+        return "expected a RateNetwork, found a Pruning: give its .network"
+    return f"expected a RateNetwork, found {kind}: make one with RateNetwork(weights)"
 
 
 def unstable(net: RateNetwork, abscissa: float | None = None) -> UnstableError:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from noiseprune.choices import Seed, one_of, positive
-from noiseprune.errors import OptionError
-from noiseprune.network import RateNetwork
+from noiseprune.choices import Seed, noise_strength, one_of
+from noiseprune.errors import NetworkError, OptionError
+from noiseprune.network import RateNetwork, not_a_network
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import Pruning, prune_with_variance, resolve_choices, rules
 from noiseprune.variance import METHODS, SynapseVariance, synapse_variance
@@ -38,8 +38,8 @@ def prune(
         K = (2 / sigma^2) c ln N / epsilon^2 (symmetric diagonally dominant networks, independent
         draws, leak balance; elsewhere the same K without the promise)
     rule : "noise", "weight", "uniform", "magnitude" or "paper"
-    sampling : "independent" or "systematic" (default)
-    balance : "leak", "none" or "homeostatic" (default)
+    sampling : "independent" or "systematic"; by default systematic, with `epsilon` independent
+    balance : "leak", "none" or "homeostatic"; by default homeostatic, with `epsilon` leak
     variance : (n_synapses,) synapse variances or a `SynapseVariance`, from any source; solved
         here by `method` (see `synapse_variance`) if it is left out and the rule needs it
     noise : sigma of the noise that the variances were, or are to be, measured under
@@ -58,7 +58,7 @@ def prune(
 
     Source: Moore and Chaudhuri (2020); balance and systematic draw are this package's.
     """
-    noise = positive("noise", noise)
+    noise = noise_strength(noise)
     if keep is None and epsilon is None:
         keep = 0.1
     check_request(net, keep, rule, sampling, balance, epsilon=epsilon, method=method)
@@ -92,7 +92,9 @@ def check_request(
     method: str,
 ) -> None:
     """Refuse what cannot be done before long work goes into the synapse variances."""
-    resolve_choices(rule, sampling, balance)
+    if not isinstance(net, RateNetwork):
+        raise NetworkError(not_a_network(net))
+    resolve_choices(rule, sampling, balance, promise=epsilon is not None)
     one_of("method", method, METHODS)
     if net.n_synapses == 0:
         raise OptionError("the network has no synapses: there is nothing to prune")

@@ -20,7 +20,7 @@ from scipy import linalg, sparse
 from scipy.sparse import linalg as sparse_linalg
 
 from noiseprune import kernels
-from noiseprune.choices import Seed, count, positive, seed_sequence, substream
+from noiseprune.choices import Seed, count, noise_strength, seed_sequence, substream
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
@@ -51,7 +51,7 @@ def probed_variance(
     UnstableError
         If the drift is singular.
     """
-    noise, n_probes = positive("noise", noise), count("n_probes", n_probes)
+    noise, n_probes = noise_strength(noise), count("n_probes", n_probes)
     if not net.is_symmetric:
         raise OptionError(
             "method 'probe' needs a symmetric network, but this one is directed: use method "

@@ -231,10 +231,7 @@ def dynamics_error(
         abscissa = net.spectral_abscissa()
         duration = min(40.0, -5.0 / abscissa) if abscissa < 0 else 40.0
     if dt is None:
-        steps = [
-            simulation.safe_step(x) or simulation.largest_stable_step(x) for x in (net, pruned)
-        ]
-        dt = min(0.005, *(0.5 * step for step in steps))
+        dt = simulation.default_step(net, pruned)
     if isinstance(seed, np.random.Generator) or seed is None:
         seed = seed_sequence(seed)
     every = max(1, round(duration / dt / 100))

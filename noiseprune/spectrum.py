@@ -29,8 +29,8 @@ from scipy.sparse import linalg as sparse_linalg
 from noiseprune import kernels
 from noiseprune.choices import Seed, generator, one_of
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
-from noiseprune.errors import ConvergenceError, OptionError
-from noiseprune.network import RateNetwork, unstable
+from noiseprune.errors import ConvergenceError, NetworkError, OptionError
+from noiseprune.network import RateNetwork, not_a_network, unstable
 from noiseprune.weights import FloatArray, row_index
 
 METHODS = ("auto", "dense", "lanczos")
@@ -84,6 +84,9 @@ class EigenErrors:
 
 
 def check_same_size(net: RateNetwork, pruned: RateNetwork) -> None:
+    for network in (net, pruned):
+        if not isinstance(network, RateNetwork):
+            raise NetworkError(not_a_network(network))
     if net.n_neurons != pruned.n_neurons:
         raise OptionError(
             f"the original has {net.n_neurons} neurons and the pruned network "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noiseprune import kernels, lyapunov, probing, simulation
-from noiseprune.choices import Seed, count, one_of, positive
+from noiseprune.choices import Seed, count, noise_strength, one_of
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
@@ -18,7 +18,7 @@ from noiseprune.weights import FloatArray
 
 METHODS = ("auto", "exact", "probe", "simulation")
 EXACT_SYMMETRIC, EXACT_DIRECTED = 12_000, 6_000
-"""Largest networks that "auto" solves exactly: about 3 and 6 dense N x N matrices of memory."""
+"""Largest networks that "auto" solves exactly: about 4 and 7 dense N x N matrices of memory."""
 
 _STEP = 0.05
 """Step of a simulation over the largest stable one: the fastest mode is 5 % too strong."""
@@ -69,7 +69,7 @@ def synapse_variance(
     OptionError
         If the method does not apply to the network.
     """
-    noise = positive("noise", noise)
+    noise = noise_strength(noise)
     n_probes = count("n_probes", n_probes)
     one_of("method", method, METHODS)
     if method == "auto":
@@ -81,6 +81,7 @@ def synapse_variance(
         values = kernels.synapse_variance(
             net.csr.indptr, net.csr.indices, net.csr.data, solved.covariance
         )
+        np.maximum(values, 0.0, out=values)  # near singularity rounding may leave less than nothing
         progress(1, 1)
         return SynapseVariance(values, noise, method, solved.residual, 0.0)
     if method == "probe":

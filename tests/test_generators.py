@@ -297,12 +297,12 @@ def test_paper_sizes_needs_four_neurons(n):
 
 @pytest.mark.parametrize(("n", "entries"), [(1500, 2500), (3000, 5000), (10_000, 5000)])
 def test_paper_long_range(n, entries):
-    assert paper_long_range(n) == entries
+    assert paper_long_range(paper_sizes(n)) == entries
 
 
 @pytest.mark.parametrize("n", [4, 5, 7, 30, 61, 121])
 def test_paper_long_range_always_fits(n, directed):
-    entries = paper_long_range(n)
+    entries = paper_long_range(paper_sizes(n))
     assert entries % 2 == 0
     net = clustered_network(paper_sizes(n), long_range=entries, directed=directed, n=n, seed=3)
     cluster = np.repeat(np.arange(4), paper_sizes(n))

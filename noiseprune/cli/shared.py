@@ -132,8 +132,25 @@ class Common:
                 raise FileError(f"there is no file {name}: did you mean dataset:{name}?")
             return files.load(name, leak=leak, leak_margin=margin, drop_self=self.drop_self)
 
+    def pruned_network(self, name: str, original: "RateNetwork") -> "RateNetwork":
+        """The network of a file with its own leak, or the original's if the file holds none.
+
+        The leak options are the original's: a pruned network has what pruning made of them.
+        """
+        from noiseprune import files
+
+        if name.startswith("dataset:"):
+            return self.network(name)
+        with self.stage("load pruned"):
+            return files.load(name, default_leak=original.leak, drop_self=self.drop_self)
+
     def parsed_leak(self) -> str | float | None:
         """The leak option as RateNetwork takes it."""
+        if self.leak not in (None, "dominant") and self.leak_margin is not None:
+            raise OptionError(
+                f"the leak is {self.leak} and a margin was given too, which only the dominant leak "
+                "has: leave one of them out"
+            )
         if self.leak is None or self.leak == "dominant":
             return self.leak
         try:

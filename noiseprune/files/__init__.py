@@ -36,6 +36,7 @@ from noiseprune.weights import stored
 
 __all__ = [
     "check_destination",
+    "holds_leak",
     "load",
     "load_trajectory",
     "save",
@@ -67,6 +68,7 @@ def load(
     *,
     leak: str | float | npt.ArrayLike | None = None,
     leak_margin: float = 0.1,
+    default_leak: str | float | npt.ArrayLike = "dominant",
     drop_self: bool = False,
 ) -> RateNetwork:
     """Load a network; the suffix says the format.
@@ -80,7 +82,8 @@ def load(
         0-based indices if all are whole numbers below 1000 or 100 times the number of neurons.
     leak : None, "dominant", float or (N,) array, 1/s
         None: the leak that the file holds (of any sign, so that every pruned network can be
-        loaded again), or "dominant" if it holds none. Otherwise as for `RateNetwork`.
+        loaded again), or `default_leak` if it holds none. Otherwise as for `RateNetwork`.
+    default_leak : "dominant", float or (N,) array, 1/s
     leak_margin : float
         Margin of the "dominant" leak.
     drop_self : bool
@@ -99,7 +102,7 @@ def load(
         found = form.read(path)
         weights = _sound(path, found.weights)
         kept = leak is None and found.leak is not None
-        chosen = 1.0 if kept else "dominant" if leak is None else leak
+        chosen = 1.0 if kept else default_leak if leak is None else leak
         try:
             network = RateNetwork(weights, chosen, leak_margin, found.labels, drop_self=drop_self)
             rates = _stored_leak(found.leak, network.n_neurons) if kept else network.leak
@@ -130,6 +133,11 @@ def save(network: RateNetwork, path: str | os.PathLike[str]) -> None:
         raise NetworkError(f"expected a RateNetwork to save, found {type(network).__name__}")
     with writing(path) as temporary:
         form.write(network, temporary)
+
+
+def holds_leak(path: str | os.PathLike[str]) -> bool:
+    """True if the format of `path` can hold the leak (see the table in `noiseprune.files`)."""
+    return Path(path).suffix.lower() in (".npz", ".mat", ".graphml", ".gml")
 
 
 def check_destination(path: str | os.PathLike[str], *, trajectory: bool = False) -> None:

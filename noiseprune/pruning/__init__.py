@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from noiseprune.choices import Seed, generator, one_of, positive
+from noiseprune.choices import Seed, generator, noise_strength, one_of
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import rules
@@ -60,15 +60,19 @@ class Pruning:
         return self.network.n_synapses
 
 
-def resolve_choices(rule: str, sampling: str | None, balance: str | None) -> tuple[str, str]:
+def resolve_choices(
+    rule: str, sampling: str | None, balance: str | None, *, promise: bool = False
+) -> tuple[str, str]:
     """Sampling and balance that a rule implies where they are not given.
 
-    "paper" always draws independently and balances by the leak; "magnitude" draws nothing and
-    leaves the leak as it is unless told otherwise.
+    "paper" always draws independently and balances by the leak; "magnitude" draws nothing,
+    whatever the sampling, and leaves the leak as it is unless told otherwise. For a `promise` of
+    epsilon the choices are those of the theorem.
     """
     one_of("rule", rule, rules.RULES)
     fixed = {"paper": ("independent", "leak"), "magnitude": ("none", "none")}
-    default_sampling, default_balance = fixed.get(rule, (DEFAULT_SAMPLING, DEFAULT_BALANCE))
+    usual = ("independent", "leak") if promise else (DEFAULT_SAMPLING, DEFAULT_BALANCE)
+    default_sampling, default_balance = fixed.get(rule, usual)
     sampling = default_sampling if sampling is None else sampling
     balance = default_balance if balance is None else balance
     if rule == "paper" and (sampling, balance) != fixed["paper"]:
@@ -76,10 +80,9 @@ def resolve_choices(rule: str, sampling: str | None, balance: str | None) -> tup
             "rule 'paper' draws independently and balances by the leak: leave sampling and "
             "balance out, or use rule 'noise'"
         )
+    one_of("sampling", sampling, SAMPLINGS if rule != "magnitude" else ("none", *SAMPLINGS))
     if rule == "magnitude":
         sampling = "none"
-    else:
-        one_of("sampling", sampling, SAMPLINGS)
     return sampling, one_of("balance", balance, BALANCES)
 
 
@@ -100,8 +103,8 @@ def prune_with_variance(
     The variances may be None for the rules that do not use them. Everything else is as for
     `noiseprune.prune`.
     """
-    sampling, balance = resolve_choices(rule, sampling, balance)
-    noise = positive("noise", noise)
+    sampling, balance = resolve_choices(rule, sampling, balance, promise=epsilon is not None)
+    noise = noise_strength(noise)
     if net.n_synapses == 0:
         raise OptionError("the network has no synapses: there is nothing to prune")
     if (keep is None) == (epsilon is None):

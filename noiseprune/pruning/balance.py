@@ -21,7 +21,7 @@ from noiseprune.weights import FloatArray, absolute_sums, row_index
 
 BALANCES = ("leak", "none", "homeostatic")
 MAX_FACTOR = 2.0
-"""Bound on a neuron's factor and on its inverse (see `benchmarks/defaults.py`)."""
+"""Bound on a neuron's factor and on its inverse (see `benchmarks/choices.py`)."""
 _ITERATIONS = 300
 _TOLERANCE = 1e-12
 

@@ -17,7 +17,7 @@ depends on the numbers of neurons and replicas alone: a seed gives the same resu
 of threads, and networks of one size simulated with one seed and `dt` see the same noise.
 """
 
-from noiseprune.simulation.stability import largest_stable_step, safe_step
+from noiseprune.simulation.stability import default_step, largest_stable_step, safe_step
 from noiseprune.simulation.streaming import (
     StreamedCovariance,
     StreamedVariance,
@@ -30,6 +30,7 @@ __all__ = [
     "StreamedCovariance",
     "StreamedVariance",
     "Trajectory",
+    "default_step",
     "largest_stable_step",
     "safe_step",
     "simulate",

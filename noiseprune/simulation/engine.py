@@ -15,7 +15,14 @@ from scipy import linalg  # noqa: F401  (its BLAS, which compiled products call,
 from threadpoolctl import threadpool_limits
 
 from noiseprune import kernels
-from noiseprune.choices import Seed, count, one_of, positive, seed_sequence, substream
+from noiseprune.choices import (
+    Seed,
+    count,
+    one_of,
+    positive,
+    seed_sequence,
+    substream,
+)
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork

@@ -49,6 +49,12 @@ def safe_step(net: RateNetwork) -> float:
     return 0.0
 
 
+def default_step(*nets: RateNetwork) -> float:
+    """The paper's 0.005 s, or half of a stable step of all the networks if that is less."""
+    stable = min(safe_step(net) or largest_stable_step(net) for net in nets)
+    return min(0.005, 0.5 * stable)
+
+
 def _extreme_eigenvalues(net: RateNetwork) -> npt.NDArray[Any]:
     """Eigenvalues of A: all of them, or in a large network those at the edges."""
 
