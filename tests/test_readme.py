@@ -52,3 +52,13 @@ def test_links_lead_to_files():
     targets = re.findall(r"\]\((?!http)([^)#]+)\)", README)
     assert targets
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_every_measured_figure_is_printed_by_a_benchmark():
+    printed = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "benchmarks/tables").glob("*.md")
+    ).splitlines()
+    section = README.partition("\n## What we measured\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    assert len(rows) > 10
+    assert [row for row in rows if row not in printed] == []
