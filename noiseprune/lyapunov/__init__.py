@@ -2,10 +2,11 @@
 
     A C + C A^T + sigma^2 I = 0,    A = W - diag(leak),    C (N, N), rates squared
 
-Three ways, from the cheapest:
+Four ways, from the cheapest:
 
 - "cholesky" (A symmetric): C = (sigma^2 / 2) (-A)^-1 by LAPACK potrf and potri, in place.
 - "normal" (A A^T = A^T A): C = -sigma^2 (A + A^T)^-1, the same way.
+- "doubling" (well-conditioned A): the Cayley transform's series, doubled at each step.
 - "schur" (any A): A = U T U^T in real Schur form, then T X + X T^T = -sigma^2 I by recursive
   halving, whose work is matrix products (after Jonsson and Kagstrom, ACM TOMS 28, 2002), and
   C = U X U^T (Bartels and Stewart, CACM 15, 1972).
@@ -24,19 +25,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import blas
 
 from noiseprune.choices import noise_strength, one_of, positive
 from noiseprune.errors import OptionError, UnstableError
+from noiseprune.lyapunov import doubling, triangular
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.weights import FloatArray
 
-METHODS = ("auto", "cholesky", "normal", "schur")
+METHODS = ("auto", "cholesky", "normal", "doubling", "schur")
 
 _EPS = float(np.finfo(np.float64).eps)
 _MAX_CONDITION = 1e-2 / _EPS
-_NORMAL_RESIDUAL = 1e-14
-_LEAF = 48
-"""Order below which LAPACK trsyl solves a triangular block directly; flat between 32 and 64."""
+_ENOUGH = 1e-14
+"""Backward error above which the automatic choice falls back on the Schur form."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Covariance:
     residual : ||AC + CA^T + Q||_F / (2 ||A||_F ||C||_F + ||Q||_F), the backward error
     condition : kappa = 2 ||A|| ||C|| / sigma^2, its norms estimated from below, usually within a
         few per cent; C is correct to about eps kappa, relatively
-    method : "cholesky", "normal" or "schur"; "cholesky" or "cayley" in discrete time
+    method : "cholesky", "normal", "doubling" or "schur"; "cholesky" or "cayley" in discrete time
     noise : sigma
     """
 
@@ -63,7 +65,8 @@ def covariance(net: RateNetwork, noise: float = 1.0, method: str = "auto") -> Co
 
         A C + C A^T + sigma^2 I = 0
 
-    `method` is "auto", "cholesky" (symmetric networks), "normal" (normal drift) or "schur".
+    `method` is "auto", "cholesky" (symmetric networks), "normal" (normal drift), "doubling" or
+    "schur" (any).
 
     Raises
     ------
@@ -78,18 +81,31 @@ def covariance(net: RateNetwork, noise: float = 1.0, method: str = "auto") -> Co
     noise = noise_strength(noise)
     one_of("covariance method", method, METHODS)
     drift = net.dense_drift()
-    automatic = method == "auto"
-    if automatic:
-        method = "cholesky" if net.is_symmetric else "normal" if _is_normal(drift) else "schur"
     if method == "cholesky" and not net.is_symmetric:
         raise OptionError("method 'cholesky' needs a symmetric network: use 'schur' or 'auto'")
     if method == "normal" and not _is_normal(drift):
         raise OptionError("method 'normal' needs a normal drift: use 'schur' or 'auto'")
-    result = _solved(net, drift, noise, method)
-    if automatic and method == "normal" and not result.residual <= _NORMAL_RESIDUAL:
-        # Near instability a drift that is normal only to rounding is not normal enough.
-        result = _solved(net, drift, noise, "schur")
-    return result
+    if method == "auto" and net.is_symmetric:
+        method = "cholesky"
+    if method != "auto":
+        solution = _solution(net, drift, noise, method)
+        if solution is None:
+            if not net.spectral_abscissa() < 0:
+                raise _refusal(net)
+            raise OptionError(
+                "the network is too ill-conditioned for method 'doubling': use 'schur'"
+            )
+        return _with_evidence(net, drift, solution, noise, method)
+    for fast in ("normal", "doubling") if _is_normal(drift) else ("doubling",):
+        solution = _solution(net, drift, noise, fast)
+        # A drift that is normal only to rounding is not normal enough where it is nearly unstable.
+        if solution is None:
+            continue
+        residual = _backward_error(drift, solution, noise)
+        if residual <= _ENOUGH:
+            condition = _checked_condition(net, drift, solution, noise)
+            return Covariance(solution, residual, condition, fast, noise)
+    return _with_evidence(net, drift, _schur_solution(net, drift, noise), noise, "schur")
 
 
 def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Covariance:
@@ -126,12 +142,14 @@ def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Cova
 # ------------------------------------------------------------------------------ the methods
 
 
-def _solved(net: RateNetwork, drift: FloatArray, noise: float, method: str) -> Covariance:
+def _solution(net: RateNetwork, drift: FloatArray, noise: float, method: str) -> FloatArray | None:
+    """C by one method; None where doubling is not worth its while."""
     if method == "schur":
-        solution = _schur_solution(net, drift, noise)
-    else:
-        solution = _inverse_solution(net, drift, noise, halve=method == "cholesky")
-    return _with_evidence(net, drift, solution, noise, method)
+        return _schur_solution(net, drift, noise)
+    if method == "doubling":
+        doubled = doubling.solve(drift, noise)
+        return None if doubled is None else _mirrored(doubled)
+    return _inverse_solution(net, drift, noise, halve=method == "cholesky")
 
 
 def _inverse_solution(
@@ -184,7 +202,7 @@ def _cayley_solution(net: RateNetwork, drift: FloatArray, dt: float, noise: floa
 def _back_transformed(schur: FloatArray, basis: FloatArray, right_side: FloatArray) -> FloatArray:
     """U X U^T, symmetrised, where T X + X T^T = `right_side` (overwritten)."""
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused afterwards
-        _lyapunov_triangular(schur, right_side)
+        triangular.solve_lyapunov(schur, right_side)
         solution: FloatArray = basis @ right_side @ basis.T
     solution += solution.T.copy()
     solution *= 0.5
@@ -198,7 +216,7 @@ def _invert_positive_definite(matrix: FloatArray) -> bool:
     if failed:
         return False
     _, failed = linalg.lapack.dpotri(factor, lower=False, overwrite_c=True)
-    _mirror_lower(matrix)
+    _mirrored(matrix)
     return not failed
 
 
@@ -206,13 +224,22 @@ def _with_evidence(
     net: RateNetwork, drift: FloatArray, solution: FloatArray, noise: float, method: str
 ) -> Covariance:
     condition = _checked_condition(net, drift, solution, noise)
-    n = net.n_neurons
-    residual = drift @ solution
-    residual += residual.T.copy()
+    residual = _backward_error(drift, solution, noise)
+    return Covariance(solution, residual, condition, method, noise)
+
+
+def _backward_error(drift: FloatArray, solution: FloatArray, noise: float) -> float:
+    """||AC + CA^T + Q||_F / (2 ||A||_F ||C||_F + ||Q||_F) for Q = sigma^2 I"""
+    # A C + C A^T by transposes, which are the columns that BLAS reads; its upper triangle.
+    residual = blas.dsyr2k(1.0, drift.T, solution.T, trans=1)
     _add_to_diagonal(residual, noise**2)
-    drift_norm, solution_norm = np.linalg.norm(drift), np.linalg.norm(solution)
-    scale = 2 * drift_norm * solution_norm + noise**2 * np.sqrt(n)
-    return Covariance(solution, float(np.linalg.norm(residual) / scale), condition, method, noise)
+    # Scaled before it is squared, so that no unit under- or overflows.
+    unit = max(noise**2, float(np.max(np.abs(np.diagonal(residual)))))
+    residual /= unit
+    triangle, diagonal = np.linalg.norm(residual), np.linalg.norm(np.diagonal(residual))
+    size = unit * np.sqrt(2 * triangle**2 - diagonal**2)
+    forcing = noise**2 * np.sqrt(drift.shape[0])
+    return float(size / (2 * np.linalg.norm(drift) * np.linalg.norm(solution) + forcing))
 
 
 def _checked_condition(
@@ -246,71 +273,18 @@ def _refusal(net: RateNetwork, dt: float = 0.0) -> UnstableError:
     )
 
 
-# --------------------------------------------------------------------- triangular equations
-
-
-def _lyapunov_triangular(schur: FloatArray, right_side: FloatArray) -> None:
-    """Solve T X + X T^T = F for upper quasi-triangular T; F symmetric, overwritten by X.
-
-    With T = [[T1, T12], [0, T2]] the last block is an equation of the same kind, the corner a
-    Sylvester equation, and the first block an equation of the same kind again.
-    """
-    n = schur.shape[0]
-    if n <= _LEAF:
-        right_side[:] = _leaf(schur, schur, right_side)
-        return
-    k = _split(schur)
-    first, corner, last = schur[:k, :k], schur[:k, k:], schur[k:, k:]
-    _lyapunov_triangular(last, right_side[k:, k:])
-    off = right_side[:k, k:]
-    off -= corner @ right_side[k:, k:]
-    _sylvester_triangular(first, last, off)
-    update = corner @ off.T
-    right_side[:k, :k] -= update
-    right_side[:k, :k] -= update.T
-    _lyapunov_triangular(first, right_side[:k, :k])
-    right_side[k:, :k] = off.T
-
-
-def _sylvester_triangular(left: FloatArray, right: FloatArray, right_side: FloatArray) -> None:
-    """Solve L X + X R^T = F for upper quasi-triangular L and R; F is overwritten by X."""
-    m, n = right_side.shape
-    if m <= _LEAF and n <= _LEAF:
-        right_side[:] = _leaf(left, right, right_side)
-    elif m >= n:
-        k = _split(left)
-        _sylvester_triangular(left[k:, k:], right, right_side[k:])
-        right_side[:k] -= left[:k, k:] @ right_side[k:]
-        _sylvester_triangular(left[:k, :k], right, right_side[:k])
-    else:
-        k = _split(right)
-        _sylvester_triangular(left, right[k:, k:], right_side[:, k:])
-        right_side[:, :k] -= right_side[:, k:] @ right[:k, k:].T
-        _sylvester_triangular(left, right[:k, :k], right_side[:, :k])
-
-
-def _leaf(left: FloatArray, right: FloatArray, right_side: FloatArray) -> FloatArray:
-    solution, scale, _ = linalg.lapack.dtrsyl(left, right, right_side, tranb="T")
-    return solution / scale  # type: ignore[no-any-return]
-
-
-def _split(schur: FloatArray) -> int:
-    """Half the order, moved by one where it would cut a 2 x 2 block of complex eigenvalues."""
-    k: int = schur.shape[0] // 2
-    return k + int(schur[k, k - 1] != 0)
-
-
 # ------------------------------------------------------------------------------ small parts
 
 
-def _mirror_lower(matrix: FloatArray) -> None:
-    """Copy the lower triangle onto the upper one, block by block."""
+def _mirrored(matrix: FloatArray) -> FloatArray:
+    """The matrix, its lower triangle copied onto the upper one, block by block."""
     n, block = matrix.shape[0], 256
     for top in range(0, n, block):
         bottom = min(top + block, n)
         matrix[top:bottom, bottom:] = matrix[bottom:, top:bottom].T
         square = matrix[top:bottom, top:bottom]
         square[:] = np.tril(square) + np.tril(square, -1).T
+    return matrix
 
 
 def _is_normal(matrix: FloatArray) -> bool:
@@ -335,7 +309,7 @@ def _two_norm(matrix: FloatArray, steps: int = 20) -> float:
             break
         if not length < np.inf:
             return np.inf
-        image = np.matmul(matrix, vector / length)
+        image = blas.dgemv(1.0, matrix.T, vector / length, trans=1)
         norm = float(np.linalg.norm(image))
-        vector = np.matmul(image / (norm or 1.0), matrix)
+        vector = blas.dgemv(1.0, matrix.T, image / (norm or 1.0))
     return norm
