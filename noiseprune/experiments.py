@@ -98,6 +98,7 @@ def compare(
     variance = synapse_variance(net, noise, method, seed=root).variance
     symmetric = net.is_symmetric and net.n_neurons <= DENSE_EIGENVALUES
     values = _eigenvalues(net) if symmetric else None
+    original = spectrum.Original(net)
     rows, norm = [], ""
     for k, (rule, sampling, balance) in enumerate(choices):
         prunings, changes, errors = [], [], []
@@ -113,7 +114,7 @@ def compare(
                 seed=np.random.default_rng(stream),
             )
             prunings.append(pruning)
-            changes.append(spectrum.epsilon(net, pruning.network))
+            changes.append(original.epsilon(pruning.network))
             if values is not None:
                 pruned_values = _eigenvalues(pruning.network)
                 errors.append(float(np.median(np.abs(pruned_values / values - 1.0))))

@@ -47,6 +47,25 @@ def synapse_variance(
 
 
 @sequential
+def is_symmetric(indptr: IntArray, indices: IntArray, weights: FloatArray) -> bool:
+    """True if a CSR matrix with sorted indices and no diagonal equals its transpose.
+
+    Row by row; `below[j]` is the next entry of row j whose mirror image has not come yet.
+    """
+    below = indptr[:-1].copy()
+    for i in range(below.size):
+        for e in range(below[i], indptr[i + 1]):
+            j = indices[e]
+            mirror = below[j]
+            if j < i or mirror == indptr[j + 1]:
+                return False
+            if indices[mirror] != i or weights[mirror] != weights[e]:
+                return False
+            below[j] = mirror + 1
+    return True
+
+
+@sequential
 def shuffled_rows(starts: IntArray, uniform: FloatArray) -> npt.NDArray[np.int64]:
     """(m,) positions 0 .. m-1, each row's in an order of its own (Fisher and Yates).
 

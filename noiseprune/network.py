@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from noiseprune import eigenvalues
+from noiseprune import eigenvalues, kernels
 from noiseprune.choices import positive
 from noiseprune.errors import NetworkError, OptionError, UnstableError
 from noiseprune.weights import (
@@ -155,18 +155,21 @@ class RateNetwork:
         np.fill_diagonal(drift, -self.leak)
         return drift
 
+    def drift_product(self, x: FloatArray, *, transposed: bool = False) -> FloatArray:
+        """A x, or A^T x, for x (N,) or (N, k), without forming A."""
+        weights = self.weights.T if transposed else self.weights
+        product = weights @ x
+        product -= (self.leak * x.T).T
+        return cast(FloatArray, product)
+
     # ------------------------------------------------------------------------- properties
 
     @cached_property
     def is_symmetric(self) -> bool:
         """True if W equals its transpose exactly."""
         if isinstance(self.weights, sparse.csr_array):
-            transposed = self.weights.T.tocsr()
-            return bool(
-                np.array_equal(transposed.indptr, self.weights.indptr)
-                and np.array_equal(transposed.indices, self.weights.indices)
-                and np.array_equal(transposed.data, self.weights.data)
-            )
+            csr = self.weights
+            return bool(kernels.is_symmetric(csr.indptr, csr.indices, csr.data))
         return bool(np.array_equal(self.weights, self.weights.T))
 
     @cached_property

@@ -12,18 +12,22 @@ change R whose norm epsilon is (R = M^-1/2 (M_s - M) M^-1/2 and so on). In the p
 is [lambda_min - 1, lambda_max - 1]; above -1 in the first two norms, the pruned network is
 stable.
 
-Up to some thousands of neurons all is dense LAPACK. Above, Lanczos iteration on the pencil gives
-the extreme eigenvalues, widened so that the interval holds with the stated probability
-(Kuczynski and Wozniakowski, SIAM J. Matrix Anal. Appl. 13, 1992).
+Up to some thousand neurons all is dense LAPACK. Above, Lanczos iteration on the pencil, with one
+Cholesky factor of H (in the memory of one matrix) as its solver, gives the extreme eigenvalues,
+widened so that the interval holds with the stated probability (Kuczynski and Wozniakowski,
+SIAM J. Matrix Anal. Appl. 13, 1992). `Original` keeps what depends on the original alone, so that
+any number of pruned networks are held against one factor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy import linalg, sparse
+from scipy.linalg import blas
 from scipy.sparse import linalg as sparse_linalg
 
 from noiseprune import kernels
@@ -31,9 +35,11 @@ from noiseprune.choices import Seed, generator, one_of
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import ConvergenceError, NetworkError, OptionError
 from noiseprune.network import RateNetwork, not_a_network, unstable
-from noiseprune.weights import FloatArray, row_index
+from noiseprune.weights import FloatArray, IntArray, absolute_sums, row_index
 
 METHODS = ("auto", "dense", "lanczos")
+DENSE_PENCIL = 1500
+"""Up to this many neurons the dense eigenproblem is the quicker one (see `benchmarks/scale.py`)."""
 DENSE_FACTOR = 12_000
 """Up to this many neurons the Lanczos solver is a dense factor (1.2 GB), above sparse CG."""
 _MIN_RCOND = 100 * float(np.finfo(np.float64).eps)
@@ -111,10 +117,7 @@ def epsilon(
         If the inner conjugate gradients do not converge.
     """
     check_same_size(net, pruned)
-    one_of("epsilon method", method, METHODS)
-    if method == "dense" or (method == "auto" and net.n_neurons <= DENSE_EIGENVALUES):
-        return _dense_epsilon(net, pruned)
-    return _lanczos_epsilon(net, pruned, seed)
+    return Original(net, method=method).epsilon(pruned, seed=seed)
 
 
 def eigen_errors(net: RateNetwork, pruned: RateNetwork) -> EigenErrors:
@@ -137,20 +140,157 @@ def eigen_errors(net: RateNetwork, pruned: RateNetwork) -> EigenErrors:
         )
 
 
+class Original:
+    """The original's side of `epsilon`: factored once, for any number of pruned networks.
+
+    Raises as `epsilon` does.
+    """
+
+    def __init__(self, net: RateNetwork, *, method: str = "auto") -> None:
+        one_of("epsilon method", method, METHODS)
+        n = net.n_neurons
+        self._net = net
+        self._factor: _Factor | None = None
+        self._solver: _Solver | None = None  # stays None where all is dense
+        dense = method == "dense" or (method == "auto" and n <= DENSE_PENCIL)
+        if not dense and n > DENSE_FACTOR:
+            self._solver = _ConjugateGradients.of(net)
+            return
+        self._factor = _Factor.of(net)
+        if not dense:
+            self._solver = self._factor
+            if self._factor is None and (method == "lanczos" or n > DENSE_EIGENVALUES):
+                raise _no_pencil(net)
+
+    def epsilon(self, pruned: RateNetwork, *, seed: Seed = 0) -> Epsilon:
+        """Relative change from the drift of the original to that of `pruned`."""
+        check_same_size(self._net, pruned)
+        if self._solver is None:
+            return _dense_epsilon(self._net, pruned, self._factor)
+        return _lanczos_epsilon(self._net, pruned, self._solver, generator(seed))
+
+
+def _no_pencil(net: RateNetwork) -> Exception:
+    if net.is_symmetric:
+        return unstable(net)
+    return OptionError(
+        f"no certificate for {net.n_neurons} neurons whose symmetric drift is not stable: use "
+        f"leak='dominant' (--leak dominant), or at most {DENSE_EIGENVALUES} neurons"
+    )
+
+
+# ---------------------------------------------------------------------------------- solvers
+
+
+class _Solver(Protocol):
+    """The positive definite H, the symmetric part of -A, as its inverse."""
+
+    def solve(self, x: FloatArray) -> FloatArray:
+        """(N,) H^-1 x"""
+
+    def start(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """(v, H v) for a draw v ~ N(0, H^-1)"""
+
+
+@dataclass(frozen=True)
+class _Factor:
+    """H = L L^T.
+
+    lower : (N, N) L, as columns (in Fortran order); above the diagonal stands what may
+    """
+
+    lower: FloatArray
+
+    @classmethod
+    def of(cls, net: RateNetwork) -> _Factor | None:
+        """In the memory of one matrix if A is symmetric; None if H is not positive definite."""
+        matrix = net.dense_drift()
+        if net.is_symmetric:
+            np.negative(matrix, out=matrix)
+        else:
+            matrix = -0.5 * (matrix + matrix.T)
+        # LAPACK reads columns: the transpose of a C-ordered symmetric matrix is itself, uncopied.
+        size = linalg.lapack.dlange("1", matrix.T)
+        lower, failed = linalg.lapack.dpotrf(matrix.T, lower=True, clean=False, overwrite_a=True)
+        if failed:
+            return None
+        rcond, _ = linalg.lapack.dpocon(lower, size, uplo="L")
+        return cls(lower) if rcond > _MIN_RCOND else None
+
+    def solve(self, x: FloatArray) -> FloatArray:
+        half = blas.dtrsv(self.lower, x, lower=1)
+        return blas.dtrsv(self.lower, half, lower=1, trans=1)  # type: ignore[no-any-return]
+
+    def start(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        normal = rng.standard_normal(self.lower.shape[0])
+        vector = blas.dtrsv(self.lower, normal, lower=1, trans=1)
+        return vector, blas.dtrmv(self.lower, normal, lower=1)
+
+    def relative(self, change: FloatArray) -> FloatArray:
+        """L^-1 (M_s - M) L^-T"""
+        half = linalg.solve_triangular(self.lower, change, lower=True, check_finite=False)
+        return linalg.solve_triangular(  # type: ignore[no-any-return]
+            self.lower, half.T, lower=True, check_finite=False
+        ).T
+
+
+@dataclass(frozen=True)
+class _ConjugateGradients:
+    """H as a sparse diagonally dominant matrix: sum |w_ij| b_ij b_ij^T + diag(excess).
+
+    pairs : post, pre and weight of every synapse pair, each (pairs,)
+    """
+
+    matrix: sparse.csr_array
+    pairs: tuple[IntArray, IntArray, FloatArray]
+    excess: FloatArray
+
+    @classmethod
+    def of(cls, net: RateNetwork) -> _ConjugateGradients:
+        if not (net.is_diagonally_dominant and np.all(net.dominance_excess > 0)):
+            raise OptionError(
+                f"a certificate for {net.n_neurons} neurons needs a diagonally dominant drift "
+                "with a margin: use leak='dominant' with a leak margin above 0"
+            )
+        weights = net.csr if net.is_symmetric else sparse.csr_array(0.5 * (net.csr + net.csr.T))
+        rows = row_index(weights)
+        upper = rows < weights.indices
+        return cls(
+            sparse.csr_array(sparse.diags_array(net.leak) - weights),
+            (rows[upper], weights.indices[upper], weights.data[upper]),
+            net.leak - absolute_sums(weights)[0],
+        )
+
+    def solve(self, x: FloatArray) -> FloatArray:
+        preconditioner = sparse.diags_array(1.0 / self.matrix.diagonal())
+        solution, failed = sparse_linalg.cg(
+            self.matrix, x, rtol=1e-9, maxiter=2000, M=preconditioner
+        )
+        if failed:
+            raise ConvergenceError(
+                f"conjugate gradients did not converge on {x.size} neurons: raise the leak margin"
+            )
+        return solution  # type: ignore[no-any-return]
+
+    def start(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        n = self.excess.size
+        normal = rng.standard_normal(self.pairs[0].size)
+        right_side = kernels.incidence_noise(*self.pairs, normal, n)
+        right_side += np.sqrt(np.maximum(self.excess, 0.0)) * rng.standard_normal(n)
+        return self.solve(right_side), right_side
+
+
 # ------------------------------------------------------------------------------------ dense
 
 
-def _dense_epsilon(net: RateNetwork, pruned: RateNetwork) -> Epsilon:
+def _dense_epsilon(net: RateNetwork, pruned: RateNetwork, factor: _Factor | None) -> Epsilon:
     drift = net.dense_drift()
     change = drift - pruned.dense_drift()
-    symmetric = net.is_symmetric and pruned.is_symmetric
-    factor = _symmetric_part_factor(drift)
     if factor is None:
         norm, relative = "relative", _relative_change(net, drift, change)
     else:
-        norm = "pencil" if symmetric else "symmetric-part"
-        half = linalg.solve_triangular(factor, change, lower=True, check_finite=False)
-        relative = linalg.solve_triangular(factor, half.T, lower=True, check_finite=False).T
+        symmetric = net.is_symmetric and pruned.is_symmetric
+        norm, relative = "pencil" if symmetric else "symmetric-part", factor.relative(change)
     ends = linalg.eigvalsh(0.5 * (relative + relative.T), check_finite=False)
     low, high = float(ends[0]), float(ends[-1])
     if norm == "pencil":
@@ -161,20 +301,6 @@ def _dense_epsilon(net: RateNetwork, pruned: RateNetwork) -> Epsilon:
         top = linalg.eigvalsh(gram, subset_by_index=(n - 1, n - 1), check_finite=False)[0]
         size = float(np.sqrt(max(top, 0.0)))
     return Epsilon(size, (low, high), norm, "dense", size)
-
-
-def _symmetric_part_factor(drift: FloatArray) -> FloatArray | None:
-    """Lower L with H = L L^T, H the symmetric part of -A; None if H is not positive definite."""
-    symmetric_part = -0.5 * (drift + drift.T)
-    size = np.linalg.norm(symmetric_part, 1)
-    try:
-        factor: FloatArray = linalg.cholesky(
-            symmetric_part, lower=True, overwrite_a=True, check_finite=False
-        )
-    except linalg.LinAlgError:
-        return None
-    rcond, _ = linalg.lapack.dpocon(factor, size, uplo="L")
-    return factor if rcond > _MIN_RCOND else None
 
 
 def _relative_change(net: RateNetwork, drift: FloatArray, change: FloatArray) -> FloatArray:
@@ -190,14 +316,24 @@ def _relative_change(net: RateNetwork, drift: FloatArray, change: FloatArray) ->
 # ---------------------------------------------------------------------------------- Lanczos
 
 
-def _lanczos_epsilon(net: RateNetwork, pruned: RateNetwork, seed: Seed) -> Epsilon:
+def _lanczos_epsilon(
+    net: RateNetwork, pruned: RateNetwork, solver: _Solver, rng: np.random.Generator
+) -> Epsilon:
     symmetric = net.is_symmetric and pruned.is_symmetric
-    change = sparse.csr_array(sparse.csr_array(net.drift) - sparse.csr_array(pruned.drift))
-    symmetric_change = sparse.csr_array(0.5 * (change + change.T))
-    rng = generator(seed)
-    solve, start = _positive_solver(net, rng)
+
+    def change(x: FloatArray) -> FloatArray:
+        """(M_s - M) x, for which no matrix is formed"""
+        return net.drift_product(x) - pruned.drift_product(x)
+
+    def transposed(x: FloatArray) -> FloatArray:
+        return net.drift_product(x, transposed=True) - pruned.drift_product(x, transposed=True)
+
+    def symmetric_change(x: FloatArray) -> FloatArray:
+        return change(x) if symmetric else 0.5 * (change(x) + transposed(x))
+
     steps = _steps(net.n_neurons)
-    low, high, residual, done = _lanczos(lambda x: symmetric_change @ x, solve, start(), steps)
+    solve = solver.solve
+    low, high, residual, done = _lanczos(symmetric_change, solve, solver.start(rng), steps)
     slack = _slack(net.n_neurons, steps)
     width = slack / (1 - 2 * slack) * (high - low)
     interval = (low - width, high + width)
@@ -205,9 +341,8 @@ def _lanczos_epsilon(net: RateNetwork, pruned: RateNetwork, seed: Seed) -> Epsil
         size = max(abs(low), abs(high))
         bound = max(abs(interval[0]), abs(interval[1]))
     else:
-        transposed = sparse.csr_array(change.T)
         _, top, top_residual, top_done = _lanczos(
-            lambda x: transposed @ solve(change @ x), solve, start(), steps
+            lambda x: transposed(solve(change(x))), solve, solver.start(rng), steps
         )
         size = float(np.sqrt(max(top, 0.0)))
         bound = float(np.sqrt(max(top, 0.0) / (1 - slack)))
@@ -222,57 +357,6 @@ def _lanczos_epsilon(net: RateNetwork, pruned: RateNetwork, seed: Seed) -> Epsil
         residual=residual,
         iterations=done,
     )
-
-
-def _positive_solver(
-    net: RateNetwork, rng: np.random.Generator
-) -> tuple[_Operator, Callable[[], tuple[FloatArray, FloatArray]]]:
-    """x -> H^-1 x for H the symmetric part of -A, and a draw of (v, H v) with v ~ N(0, H^-1)."""
-    n = net.n_neurons
-    if n <= DENSE_FACTOR:
-        factor = _symmetric_part_factor(net.dense_drift())
-        if factor is None and net.is_symmetric:
-            raise unstable(net)
-        if factor is None:
-            raise OptionError(
-                f"no certificate for {n} neurons whose symmetric drift is not stable: use "
-                "leak='dominant' (--leak dominant), or at most "
-                f"{DENSE_EIGENVALUES} neurons"
-            )
-
-        def dense_start() -> tuple[FloatArray, FloatArray]:
-            normal = rng.standard_normal(n)
-            vector = linalg.solve_triangular(factor, normal, lower=True, trans="T")
-            return vector, factor @ normal
-
-        return lambda x: linalg.cho_solve((factor, True), x, check_finite=False), dense_start
-    if not (net.is_diagonally_dominant and np.all(net.dominance_excess > 0)):
-        raise OptionError(
-            f"a certificate for {n} neurons needs a diagonally dominant drift with a margin: "
-            "use leak='dominant' with a leak margin above 0"
-        )
-    weights = net.csr if net.is_symmetric else sparse.csr_array(0.5 * (net.csr + net.csr.T))
-    matrix = sparse.csr_array(sparse.diags_array(net.leak) - weights)
-    preconditioner = sparse.diags_array(1.0 / net.leak)
-    rows = row_index(weights)
-    upper = rows < weights.indices
-    pairs = (rows[upper], weights.indices[upper], weights.data[upper])
-    excess = net.leak - np.asarray(np.abs(weights).sum(axis=1)).ravel()
-
-    def solve(x: FloatArray) -> FloatArray:
-        solution, failed = sparse_linalg.cg(matrix, x, rtol=1e-9, maxiter=2000, M=preconditioner)
-        if failed:
-            raise ConvergenceError(
-                f"conjugate gradients did not converge on {n} neurons: raise the leak margin"
-            )
-        return solution  # type: ignore[no-any-return]
-
-    def sparse_start() -> tuple[FloatArray, FloatArray]:
-        right_side = kernels.incidence_noise(*pairs, rng.standard_normal(pairs[0].size), n)
-        right_side += np.sqrt(np.maximum(excess, 0.0)) * rng.standard_normal(n)
-        return solve(right_side), right_side
-
-    return solve, sparse_start
 
 
 def _lanczos(

@@ -41,6 +41,19 @@ def test_kernels_agree_with_their_twins(n, symmetric, density, index):
     )
 
 
+@pytest.mark.parametrize("n", [1, 2, 7, 40])
+def test_symmetry_is_seen_and_every_breach_of_it(n):
+    rng = np.random.default_rng(31)
+    weights = naive.signed_weights(n, rng, symmetric=True, density=0.3)
+    for i, j in np.argwhere(rng.random((n, n)) < 0.2):
+        for change in (0.0, weights[i, j], 2.0, np.nextafter(weights[i, j], 9.0)):
+            changed = weights.copy()
+            changed[i, j] = change if i != j else 0.0
+            csr = sparse.csr_array(changed)
+            found = kernels.is_symmetric(csr.indptr, csr.indices, csr.data)
+            assert found == np.array_equal(changed, changed.T)
+
+
 def test_rows_are_shuffled_each_on_its_own():
     rng = np.random.default_rng(29)
     starts = np.array([0, 0, 1, 5, 8])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from noiseprune import OptionError, RateNetwork, UnstableError
+from noiseprune import OptionError, RateNetwork, UnstableError, lyapunov
 from noiseprune.lyapunov import covariance, discrete_covariance, doubling, triangular
 
 EPS = np.finfo(np.float64).eps
@@ -243,6 +243,24 @@ def test_the_condition_number_is_a_condition_number():
         assert 0.5 <= ratio <= 2.0  # sqrt(N) either way
         frobenius_differs |= abs(ratio - 1) > 0.05
     assert frobenius_differs
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("seed", [1, 3, 5, 7, 9])
+def test_the_residual_sees_a_planted_error(seed, symmetric):
+    """Of one entry, one mode or noise everywhere, at the size that the formula gives it."""
+    net = random_network(90, seed, symmetric=symmetric)
+    drift, c = net.dense_drift(), covariance(net).covariance
+    clean = lyapunov._backward_error(net, c, 1.0)
+    assert clean < 1e-15
+    rng = np.random.default_rng(seed)
+    entry, mode = np.zeros_like(c), rng.standard_normal(90)
+    entry[3, 5] = entry[5, 3] = 1.0
+    for error in (entry, np.outer(mode, mode), rng.standard_normal(c.shape)):
+        wrong = c + 1e-9 * np.linalg.norm(c) / np.linalg.norm(error) * error
+        found = lyapunov._backward_error(net, wrong, 1.0)
+        assert found > 1e4 * clean
+        assert found == pytest.approx(backward_error(drift, wrong), rel=0.6)
 
 
 @pytest.mark.parametrize("seed", [1, 3, 5])

@@ -105,7 +105,7 @@ def test_the_cases_of_stability_are_of_both_kinds():
 
 def test_stability_without_dense_eigenvalues(monkeypatch):
     """Above the dense limit, as of a large network: Lanczos intervals, then Arnoldi."""
-    monkeypatch.setattr(spectrum, "DENSE_EIGENVALUES", 10)
+    monkeypatch.setattr(spectrum, "DENSE_PENCIL", 10)
     monkeypatch.setattr(similarity, "DENSE_EIGENVALUES", 10)
     for net in (SYMMETRIC, DIRECTED):
         for factor in (0.4, 0.9):

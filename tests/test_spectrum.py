@@ -232,6 +232,27 @@ def test_lanczos_ends_where_nothing_is_left(symmetric):
     assert 0 < found.iterations <= (12 if symmetric else 24)
 
 
+@pytest.mark.parametrize("method", ["dense", "lanczos"])
+@either_symmetry
+def test_one_original_serves_many_pruned_networks(symmetric, method):
+    net = random_network(60, 3, symmetric=symmetric)
+    original = spectrum.Original(net, method=method)
+    for seed in (1, 3):
+        pruned = pruned_network(net, seed)
+        expected = epsilon(net, pruned, method=method, seed=7)
+        assert original.epsilon(pruned, seed=7) == expected
+
+
+@either_symmetry
+def test_the_dense_problem_gives_way_where_there_is_a_pencil(symmetric, monkeypatch):
+    monkeypatch.setattr(spectrum, "DENSE_PENCIL", 20)
+    net = random_network(30, 3, symmetric=symmetric)
+    assert epsilon(net, pruned_network(net, 3)).method == "lanczos"
+    weak = RateNetwork.from_parts(net.weights, 0.3 * net.leak)
+    found = epsilon(weak, pruned_network(net, 3))
+    assert (found.norm, found.method) == ("relative", "dense")
+
+
 def test_the_seed_of_lanczos_is_honoured():
     net = random_network(110, 3, symmetric=True, density=0.1)
     pruned = pruned_network(net, 5)

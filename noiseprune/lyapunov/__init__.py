@@ -21,11 +21,11 @@ never returned.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
-from scipy.linalg import blas
 
 from noiseprune.choices import noise_strength, one_of, positive
 from noiseprune.errors import OptionError, UnstableError
@@ -39,6 +39,11 @@ _EPS = float(np.finfo(np.float64).eps)
 _MAX_CONDITION = 1e-2 / _EPS
 _ENOUGH = 1e-14
 """Backward error above which the automatic choice falls back on the Schur form."""
+_PROBES = 8
+"""Random vectors that the residual is measured on."""
+_SETTLED = 1e-3
+"""Relative growth of a norm in one step of its power iteration below which that ends."""
+_Operator = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Covariance:
     """Stationary covariance with its evidence.
 
     covariance : (N, N), exactly symmetric
-    residual : ||AC + CA^T + Q||_F / (2 ||A||_F ||C||_F + ||Q||_F), the backward error
+    residual : ||AC + CA^T + Q||_F / (2 ||A||_F ||C||_F + ||Q||_F), the backward error; its
+        numerator in continuous time estimated from eight random vectors
     condition : kappa = 2 ||A|| ||C|| / sigma^2, its norms estimated from below, usually within a
         few per cent; C is correct to about eps kappa, relatively
     method : "cholesky", "normal", "doubling" or "schur"; "cholesky" or "cayley" in discrete time
@@ -80,32 +86,34 @@ def covariance(net: RateNetwork, noise: float = 1.0, method: str = "auto") -> Co
     """
     noise = noise_strength(noise)
     one_of("covariance method", method, METHODS)
-    drift = net.dense_drift()
     if method == "cholesky" and not net.is_symmetric:
         raise OptionError("method 'cholesky' needs a symmetric network: use 'schur' or 'auto'")
+    if method == "cholesky" or (method == "auto" and net.is_symmetric):
+        solution = net.dense_drift()
+        solution *= -2.0
+        return _with_evidence(net, _inverted(net, solution, noise), noise, "cholesky")
+    drift = net.dense_drift()
     if method == "normal" and not _is_normal(drift):
         raise OptionError("method 'normal' needs a normal drift: use 'schur' or 'auto'")
-    if method == "auto" and net.is_symmetric:
-        method = "cholesky"
     if method != "auto":
-        solution = _solution(net, drift, noise, method)
-        if solution is None:
+        found = _solution(net, drift, noise, method)
+        if found is None:
             if not net.spectral_abscissa() < 0:
                 raise _refusal(net)
             raise OptionError(
                 "the network is too ill-conditioned for method 'doubling': use 'schur'"
             )
-        return _with_evidence(net, drift, solution, noise, method)
+        return _with_evidence(net, found, noise, method)
     for fast in ("normal", "doubling") if _is_normal(drift) else ("doubling",):
-        solution = _solution(net, drift, noise, fast)
+        found = _solution(net, drift, noise, fast)
         # A drift that is normal only to rounding is not normal enough where it is nearly unstable.
-        if solution is None:
+        if found is None:
             continue
-        residual = _backward_error(drift, solution, noise)
+        residual = _backward_error(net, found, noise)
         if residual <= _ENOUGH:
-            condition = _checked_condition(net, drift, solution, noise)
-            return Covariance(solution, residual, condition, fast, noise)
-    return _with_evidence(net, drift, _schur_solution(net, drift, noise), noise, "schur")
+            condition = _checked_condition(net, found, noise)
+            return Covariance(found, residual, condition, fast, noise)
+    return _with_evidence(net, _schur_solution(net, drift, noise), noise, "schur")
 
 
 def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Covariance:
@@ -131,7 +139,7 @@ def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Cova
         method, solution = "cholesky", _symmetric_step_solution(net, drift, dt, noise)
     else:
         method, solution = "cayley", _cayley_solution(net, drift, dt, noise)
-    condition = _checked_condition(net, drift, solution, noise, dt)
+    condition = _checked_condition(net, solution, noise, dt)
     residual = step @ solution @ step.T - solution
     _add_to_diagonal(residual, forcing)
     n, size = net.n_neurons, np.linalg.norm(solution)
@@ -149,18 +157,15 @@ def _solution(net: RateNetwork, drift: FloatArray, noise: float, method: str) ->
     if method == "doubling":
         doubled = doubling.solve(drift, noise)
         return None if doubled is None else _mirrored(doubled)
-    return _inverse_solution(net, drift, noise, halve=method == "cholesky")
+    return _inverted(net, -(drift + drift.T), noise)
 
 
-def _inverse_solution(
-    net: RateNetwork, drift: FloatArray, noise: float, *, halve: bool
-) -> FloatArray:
-    """sigma^2 (-(A + A^T))^-1, in the memory of one matrix."""
-    solution = np.negative(drift) if halve else -(drift + drift.T)
-    if not _invert_positive_definite(solution):
+def _inverted(net: RateNetwork, matrix: FloatArray, noise: float) -> FloatArray:
+    """sigma^2 (-(A + A^T))^-1 in place of the `matrix` -(A + A^T)."""
+    if not _invert_positive_definite(matrix):
         raise unstable(net)
-    solution *= 0.5 * noise**2 if halve else noise**2
-    return solution
+    matrix *= noise**2
+    return matrix
 
 
 def _schur_solution(net: RateNetwork, drift: FloatArray, noise: float) -> FloatArray:
@@ -220,34 +225,40 @@ def _invert_positive_definite(matrix: FloatArray) -> bool:
     return not failed
 
 
-def _with_evidence(
-    net: RateNetwork, drift: FloatArray, solution: FloatArray, noise: float, method: str
-) -> Covariance:
-    condition = _checked_condition(net, drift, solution, noise)
-    residual = _backward_error(drift, solution, noise)
+def _with_evidence(net: RateNetwork, solution: FloatArray, noise: float, method: str) -> Covariance:
+    condition = _checked_condition(net, solution, noise)
+    residual = _backward_error(net, solution, noise)
     return Covariance(solution, residual, condition, method, noise)
 
 
-def _backward_error(drift: FloatArray, solution: FloatArray, noise: float) -> float:
-    """||AC + CA^T + Q||_F / (2 ||A||_F ||C||_F + ||Q||_F) for Q = sigma^2 I"""
-    # A C + C A^T by transposes, which are the columns that BLAS reads; its upper triangle.
-    residual = blas.dsyr2k(1.0, drift.T, solution.T, trans=1)
-    _add_to_diagonal(residual, noise**2)
+def _backward_error(net: RateNetwork, solution: FloatArray, noise: float) -> float:
+    """Estimate of ||R||_F / (2 ||A||_F ||C||_F + ||Q||_F), R = AC + CA^T + Q, Q = sigma^2 I.
+
+    For a vector z of random signs E ||R z||^2 = ||R||_F^2, with a relative variance below 2; the
+    mean over a few takes O(N^2). An R of a single entry, or a diagonal one, is measured exactly.
+    """
+    n = net.n_neurons
+    signs = np.random.default_rng(3).choice([-1.0, 1.0], (n, _PROBES))
+    residual = net.drift_product(solution @ signs)
+    residual += solution @ net.drift_product(signs, transposed=True)
+    residual += noise**2 * signs
     # Scaled before it is squared, so that no unit under- or overflows.
-    unit = max(noise**2, float(np.max(np.abs(np.diagonal(residual)))))
-    residual /= unit
-    triangle, diagonal = np.linalg.norm(residual), np.linalg.norm(np.diagonal(residual))
-    size = unit * np.sqrt(2 * triangle**2 - diagonal**2)
-    forcing = noise**2 * np.sqrt(drift.shape[0])
-    return float(size / (2 * np.linalg.norm(drift) * np.linalg.norm(solution) + forcing))
+    unit = max(noise**2, float(np.max(np.abs(residual))))
+    size = unit * np.linalg.norm(residual / unit) / np.sqrt(_PROBES)
+    drift_size = np.hypot(np.linalg.norm(net.synapse_weights), np.linalg.norm(net.leak))
+    return float(size / (2 * drift_size * np.linalg.norm(solution) + noise**2 * np.sqrt(n)))
 
 
 def _checked_condition(
-    net: RateNetwork, drift: FloatArray, solution: FloatArray, noise: float, dt: float = 0.0
+    net: RateNetwork, solution: FloatArray, noise: float, dt: float = 0.0
 ) -> float:
     """kappa, if it leaves C two correct digits."""
+    n = net.n_neurons
     with np.errstate(over="ignore", invalid="ignore"):
-        condition = 2 * _two_norm(drift) * _two_norm(solution) / noise**2
+        drift_norm = _two_norm(
+            net.drift_product, lambda x: net.drift_product(x, transposed=True), n
+        )
+        condition = 2 * drift_norm * _two_norm(solution.dot, solution.dot, n) / noise**2
     if not (condition < _MAX_CONDITION and np.all(np.diagonal(solution) > 0)):
         raise _refusal(net, dt)
     return condition
@@ -299,9 +310,9 @@ def _add_to_diagonal(matrix: FloatArray, value: float) -> None:
     matrix[np.diag_indices(matrix.shape[0])] += value
 
 
-def _two_norm(matrix: FloatArray, steps: int = 20) -> float:
-    """Spectral norm from below by power iteration on M^T M; within a few per cent."""
-    vector = np.random.default_rng(2).standard_normal(matrix.shape[0])
+def _two_norm(apply: _Operator, transposed: _Operator, n: int, steps: int = 20) -> float:
+    """Spectral norm of x -> M x from below, by power iteration on M^T M; within a few per cent."""
+    vector = np.random.default_rng(2).standard_normal(n)
     norm = 0.0
     for _ in range(steps):
         length = float(np.linalg.norm(vector))
@@ -309,7 +320,9 @@ def _two_norm(matrix: FloatArray, steps: int = 20) -> float:
             break
         if not length < np.inf:
             return np.inf
-        image = blas.dgemv(1.0, matrix.T, vector / length, trans=1)
-        norm = float(np.linalg.norm(image))
-        vector = blas.dgemv(1.0, matrix.T, image / (norm or 1.0))
+        image = apply(vector / length)
+        before, norm = norm, float(np.linalg.norm(image))
+        if norm <= (1 + _SETTLED) * before:
+            break
+        vector = transposed(image / (norm or 1.0))
     return norm
