@@ -99,3 +99,24 @@ def assert_unbiased(samples, expected, *, planted=0.02, limit=4.5):
     assert abs(z_score(samples, expected)) < limit
     for factor in (1 - planted, 1 + planted):
         assert abs(z_score(factor * samples, expected)) > limit, "this test has no power"
+
+
+def log_schatten(net, weights, q, balance):
+    """log ||E||_2q of the relative change to dense `weights`, by singular values."""
+    original = net.dense_weights()
+    m = np.diag(net.leak) - original
+
+    def strengths(w):
+        inputs, outputs = np.abs(w).sum(axis=1), np.abs(w).sum(axis=0)
+        return {"none": 0 * inputs, "leak": inputs, "homeostatic": (inputs + outputs) / 2}[balance]
+
+    leak = net.leak - strengths(original) + strengths(weights)
+    change = np.diag(leak) - weights - m
+    h = (m + m.T) / 2
+    if np.min(np.linalg.eigvalsh(h)) > 0:
+        values, vectors = np.linalg.eigh(h)
+        root = vectors / np.sqrt(values) @ vectors.T
+        change = root @ change @ root
+    else:
+        change = np.linalg.solve(m, change)
+    return np.log(np.sum(np.linalg.svd(change, compute_uv=False) ** (2 * q))) / (2 * q)

@@ -18,8 +18,10 @@ from scipy import sparse
 from noiseprune.choices import Seed, generator, noise_strength, one_of
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
+from noiseprune.progress import Progress, silent
 from noiseprune.pruning import rules
 from noiseprune.pruning.balance import BALANCES, balanced
+from noiseprune.pruning.refit import Refit, check_size, refitted
 from noiseprune.pruning.sampling import SAMPLINGS, BoolArray
 from noiseprune.weights import FloatArray, IntArray, row_index, stored
 
@@ -42,6 +44,7 @@ class Pruning:
     promised_epsilon : epsilon that the theorem promises with 95 % probability, where it applies
         (symmetric diagonally dominant network, noise, independent draws, leak balance); it takes
         the variances to be exact, not estimates
+    refit : what fitting the kept weights to the certificate did; None where it was not asked for
     """
 
     network: RateNetwork
@@ -54,6 +57,7 @@ class Pruning:
     balance: str
     seed: Seed
     promised_epsilon: float | None
+    refit: Refit | None = None
 
     @property
     def n_kept(self) -> int:
@@ -95,8 +99,10 @@ def prune_with_variance(
     rule: str = "noise",
     sampling: str | None = None,
     balance: str | None = None,
+    refit: bool = False,
     noise: float = 1.0,
     seed: Seed = None,
+    progress: Progress = silent,
 ) -> Pruning:
     """Prune `net` by synapse variances (n_synapses,) measured under noise of strength `noise`.
 
@@ -111,6 +117,8 @@ def prune_with_variance(
         raise OptionError("give either keep (a fraction or a count) or epsilon, and not both")
     if epsilon is not None and rule != "noise":
         raise OptionError(f"epsilon needs rule 'noise', not {rule!r}: give keep instead")
+    if refit:
+        check_size(net.n_neurons)
     rng = generator(seed)
     importance = rules.importance(net, rule, variance)
 
@@ -135,12 +143,25 @@ def prune_with_variance(
     else:
         kept = SAMPLINGS[sampling](probability, _row_starts(net, unit), rng)
     if net.is_symmetric:
-        mirror = mirrored(net)
+        mirror = mirrored(net.csr)
         probability, kept = _onto_pairs(probability, unit, mirror), _onto_pairs(kept, unit, mirror)
 
     weights, leak = balanced(net, _pruned_weights(net.csr, probability, kept), balance)
+    evidence = None
+    if refit:
+        twins = mirrored(weights) if net.is_symmetric else None
+        values, leak, evidence = refitted(net, weights, twins, balance=balance, progress=progress)
+        kept[np.flatnonzero(kept)[values == 0]] = False
+        weights = sparse.csr_array(
+            (values, weights.indices.copy(), weights.indptr.copy()), weights.shape
+        )
+        weights.eliminate_zeros()
     promised = None
-    if theorem_applies(net) and (rule, sampling, balance) == ("noise", "independent", "leak"):
+    if (
+        not refit
+        and theorem_applies(net)
+        and (rule, sampling, balance) == ("noise", "independent", "leak")
+    ):
         promised = rules.theorem_epsilon(gain, net.n_neurons, noise)
     return Pruning(
         network=RateNetwork.from_parts(stored(weights), leak, net.labels),
@@ -153,6 +174,7 @@ def prune_with_variance(
         balance=balance,
         seed=seed,
         promised_epsilon=promised if promised is None or promised <= 1 else None,
+        refit=evidence,
     )
 
 
@@ -166,9 +188,8 @@ def upper_entries(net: RateNetwork) -> IntArray:
     return np.flatnonzero(row_index(net.csr) < net.csr.indices)
 
 
-def mirrored(net: RateNetwork) -> IntArray:
-    """(n_synapses,) position of entry (j, i) for every entry (i, j) of a symmetric network."""
-    csr = net.csr
+def mirrored(csr: sparse.csr_array) -> IntArray:
+    """(nnz,) position of entry (j, i) for every entry (i, j) of a symmetric matrix."""
     positions = sparse.csr_array((np.arange(csr.nnz), csr.indices, csr.indptr), shape=csr.shape)
     return positions.T.tocsr().data  # type: ignore[no-any-return]
 
