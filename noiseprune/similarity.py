@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,16 @@ class Summary:
 class DynamicsError:
     """||x_pruned(t) - x(t)|| / ||x(t)|| under the same noise and start.
 
-    times : (T,) s; mean, std : (T,) over the replicas; dt : step, s; replicas, seed : of the runs
+    times : (T,) s; mean, std : (T,) over the replicas; dt : step, s; noise, drive, replicas, seed :
+    of the runs
     """
 
     times: FloatArray
     mean: FloatArray
     std: FloatArray
     dt: float
+    noise: float
+    drive: float
     replicas: int
     seed: Seed
 
@@ -57,6 +61,7 @@ class SpectralReport:
     guarantee : "symmetric-diagonally-dominant" if the network is of the class that the theorem of
         Moore and Chaudhuri covers, else "none"
     spectral_abscissa : (original, pruned), 1/s
+    networks : (original, pruned)
     eigenvalue_error, eigenvector_error, eigenvector_cosine : over the eigenvectors of a symmetric
         original: |lambda' / lambda - 1|, |v^T A_s v / lambda - 1|, |v^T A_s v| / ||A_s v||
     covariance_error : ||C_s - C||_F / ||C||_F of the stationary covariances
@@ -70,6 +75,7 @@ class SpectralReport:
     guarantee: str
     spectral_abscissa: tuple[float, float] | None
     stable: bool
+    networks: tuple[RateNetwork, RateNetwork] = field(repr=False, compare=False)
     eigenvalue_error: Summary | None = None
     eigenvector_error: Summary | None = None
     eigenvector_cosine: Summary | None = None
@@ -120,8 +126,21 @@ class SpectralReport:
                 "mean": dynamics.mean.tolist(),
                 "std": dynamics.std.tolist(),
             },
+            "dynamics_choices": dynamics
+            and {
+                "replicas": dynamics.replicas,
+                "dt": dynamics.dt,
+                "noise": dynamics.noise,
+                "drive": dynamics.drive,
+            },
             "covariance_error": self.covariance_error,
         }
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as one page that needs nothing beside itself; `path` ends in .html."""
+        from noiseprune.report import write_html  # loads Matplotlib
+
+        write_html(path, *self.networks, self.to_dict())
 
 
 def guarantee(net: RateNetwork) -> str:
@@ -171,6 +190,7 @@ def spectral_similarity(
         guarantee=guarantee(net),
         spectral_abscissa=abscissa,
         stable=abscissa[1] < 0 if abscissa else is_stable(pruned, change),
+        networks=(net, pruned),
         eigenvalue_error=Summary.of(errors.eigenvalue) if errors else None,
         eigenvector_error=Summary.of(errors.eigenvector) if errors else None,
         eigenvector_cosine=Summary.of(errors.cosine) if errors else None,
@@ -252,7 +272,8 @@ def dynamics_error(
     ]
     original, changed = (run.rates for run in runs)
     error = np.linalg.norm(changed - original, axis=2) / np.linalg.norm(original, axis=2)
-    return DynamicsError(runs[0].times, error.mean(axis=1), error.std(axis=1), dt, replicas, seed)
+    mean, std = error.mean(axis=1), error.std(axis=1)
+    return DynamicsError(runs[0].times, mean, std, dt, noise, drive, replicas, seed)
 
 
 def _part(progress: Progress, part: int) -> Progress:

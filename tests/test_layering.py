@@ -1,11 +1,11 @@
 """Imports point down: the layout is read off the source, also inside functions.
 
     5  cli, __main__
-    4  pipeline, experiments, report, cluster
-    3  variance, similarity, recordings, plasticity
+    4  pipeline, experiments, cluster
+    3  variance, report, similarity, recordings, plasticity
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
     1  weights, eigenvalues, network, kernels
-    0  errors, progress, choices
+    0  errors, progress, plain, choices
 
 A module imports from its own level or below; on level 2 from below only. No imports go round in
 a circle. `learning` stands beside: it imports levels 0 to 3, and only the cli imports it. The
@@ -20,7 +20,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "noiseprune"
 LEVELS = (
-    {"errors", "progress", "choices"},
+    {"errors", "progress", "plain", "choices"},
     {"weights", "eigenvalues", "network", "kernels"},
     {
         "generators",
@@ -32,8 +32,8 @@ LEVELS = (
         "pruning",
         "spectrum",
     },
-    {"variance", "similarity", "recordings", "plasticity"},
-    {"pipeline", "experiments", "report", "cluster"},
+    {"variance", "report", "similarity", "recordings", "plasticity"},
+    {"pipeline", "experiments", "cluster"},
     {"cli", "__main__"},
 )
 LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}

@@ -1,11 +1,16 @@
 """The commands. Each is a thin door to a public function, and a table of what it returned."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noiseprune.cli.shared import Common, command
+from noiseprune.cli.shared import DEFAULT_NETWORK, Common, check_suffix, command
 from noiseprune.errors import OptionError
+
+if TYPE_CHECKING:
+    from noiseprune.network import RateNetwork
+    from noiseprune.similarity import SpectralReport
 
 app = typer.Typer(
     help="Prune recurrent networks by the covariance of their own noise-driven activity.",
@@ -23,6 +28,9 @@ Method = Annotated[
     str, typer.Option(help="Synapse variances by: auto, exact, probe or simulation.")
 ]
 Probes = Annotated[int, typer.Option(help="Probes or replicas, where they are not exact.")]
+
+DYNAMICS = 1000
+"""Up to this many neurons a report compares trajectories unless it is told otherwise."""
 
 
 @app.callback(invoke_without_command=True)
@@ -155,8 +163,13 @@ def prune(
     balance: Annotated[str | None, typer.Option(help="leak, none or homeostatic.")] = None,
     method: Method = "auto",
     n_probes: Probes = 64,
+    page: Annotated[
+        Path | None, typer.Option("--report", help="Also write the report, as a page (.html).")
+    ] = None,
 ) -> None:
     """Prune a network, and say how similar the result is."""
+    if page is not None:
+        check_suffix(page, "a report is a page", ".html")
     import noiseprune as npr
     from noiseprune import files
     from noiseprune.cli.tables import NORMS, facts, guarantee_line, interval, number, size_of
@@ -188,9 +201,11 @@ def prune(
         with common.stage("save"):
             files.save(pruning.network, common.output)
     with common.stage("certificate"):
-        report = npr.spectral_similarity(net, pruning.network, detail=False, seed=common.seed)
+        found = npr.spectral_similarity(
+            net, pruning.network, detail=None if page else False, seed=common.seed
+        )
     # The theorem is about the noise rule: no other has a guarantee on any network.
-    guarantee = report.guarantee if pruning.rule == "noise" else "none"
+    guarantee = found.guarantee if pruning.rule == "noise" else "none"
     result = {
         "n_neurons": net.n_neurons,
         "n_synapses": net.n_synapses,
@@ -201,31 +216,48 @@ def prune(
         "sampling": pruning.sampling,
         "balance": pruning.balance,
         "gain": pruning.gain,
-        "epsilon": report.epsilon,
-        "epsilon_interval": report.epsilon_interval,
-        "epsilon_norm": report.epsilon_norm,
-        "epsilon_method": report.change.method,
-        "epsilon_upper_bound": report.change.upper_bound,
-        "epsilon_failure_probability": report.change.failure_probability,
+        "epsilon": found.epsilon,
+        "epsilon_interval": found.epsilon_interval,
+        "epsilon_norm": found.epsilon_norm,
+        "epsilon_method": found.change.method,
+        "epsilon_upper_bound": found.change.upper_bound,
+        "epsilon_failure_probability": found.change.failure_probability,
         "promised_epsilon": pruning.promised_epsilon,
         "guarantee": guarantee,
-        "stable": report.stable,
+        "stable": found.stable,
         "residual": variance.residual if variance else None,
         "seconds": common.seconds,
         "seed": common.seed,
         "output": common.output,
+        "report": page,
     }
+    if page is not None:
+        from noiseprune.report import write_html
+
+        if net.n_neurons <= DYNAMICS:
+            found = _with_dynamics(common, net, pruning.network, found)
+        known = {"original": network or DEFAULT_NETWORK, "pruned": common.output, "noise": noise}
+        with common.stage("report"):
+            write_html(
+                page,
+                net,
+                pruning.network,
+                {**found.to_dict(), **result, **known},
+                variance=variance.variance if variance else None,
+            )
     rows = [
         ("network", size_of(net)),
         ("kept", f"{pruning.n_kept:,} synapses ({100 * pruning.n_kept / net.n_synapses:.1f} %)"),
         ("rule", f"{pruning.rule}, {pruning.sampling} sampling, {pruning.balance} balance"),
-        ("epsilon", f"{number(report.epsilon)}    {NORMS[report.epsilon_norm]}"),
-        ("interval", interval(report.epsilon_interval)),
-        ("stable", "yes" if report.stable else "NO"),
+        ("epsilon", f"{number(found.epsilon)}    {NORMS[found.epsilon_norm]}"),
+        ("interval", interval(found.epsilon_interval)),
+        ("stable", "yes" if found.stable else "NO"),
         ("guarantee", guarantee_line(guarantee, pruning.promised_epsilon)),
         ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in common.seconds.items())),
         ("written to", "- (give a file with -o)" if common.output is None else str(common.output)),
     ]
+    if page is not None:
+        rows.append(("report", str(page)))
     if common.output is not None and not files.holds_leak(common.output):
         rows.append(("note", "this format does not hold the leak: write .npz to keep it"))
     common.emit(result, facts("Pruned network", rows))
@@ -239,27 +271,36 @@ def report(
         bool | None,
         typer.Option(
             "--dynamics/--no-dynamics",
-            help="Simulate both under the same noise (default: up to 1,000 neurons).",
+            help=f"Simulate both under the same noise (default: up to {DYNAMICS:,} neurons).",
         ),
     ] = None,
 ) -> None:
     """Report how similar a pruned network is to its original."""
     import noiseprune as npr
     from noiseprune.cli.tables import NORMS, facts, guarantee_line, interval, number, size_of
-    from noiseprune.similarity import dynamics_error
 
     net = common.network(original)
     other = common.pruned_network(pruned, net)
     with common.stage("spectrum"):
         found = npr.spectral_similarity(net, other, seed=common.seed)
-    wanted = net.n_neurons <= 1000 if dynamics is None else dynamics
-    if wanted and found.stable and net.spectral_abscissa() < 0:
-        with common.stage("dynamics", bar=True) as progress:
-            noise = 0.01 if common.noise is None else common.noise
-            error = dynamics_error(net, other, noise=noise, seed=common.seed, progress=progress)
-        found = found.with_dynamics(error)
-    result = {**found.to_dict(), "seconds": common.seconds, "seed": common.seed}
-    common.write_json(result)
+    wanted = net.n_neurons <= DYNAMICS if dynamics is None else dynamics
+    if wanted:
+        noise = 0.01 if common.noise is None else common.noise
+        found = _with_dynamics(common, net, other, found, noise)
+    result = {
+        **found.to_dict(),
+        "original": original,
+        "pruned": pruned,
+        "seconds": common.seconds,
+        "seed": common.seed,
+    }
+    if common.output is not None and common.output.suffix.lower() == ".html":
+        from noiseprune.report import write_html
+
+        with common.stage("page"):
+            write_html(common.output, net, other, result)
+    else:
+        common.write_json(result)
     rows = [
         ("network", size_of(net)),
         ("pruned", f"{other.n_synapses:,} synapses"),
@@ -390,11 +431,28 @@ for function, writes in (
     (generate, "network"),
     (simulate, "trajectory"),
     (prune, "network"),
-    (report, "json"),
+    (report, "report"),
     (compare, "json"),
     (datasets_, None),
 ):
     command(app, function, writes)
+
+
+def _with_dynamics(
+    common: Common,
+    net: "RateNetwork",
+    pruned: "RateNetwork",
+    found: "SpectralReport",
+    noise: float = 0.01,
+) -> "SpectralReport":
+    """The report with its trajectory error, where both networks are stable."""
+    from noiseprune.similarity import dynamics_error
+
+    if not (found.stable and net.spectral_abscissa() < 0):
+        return found
+    with common.stage("dynamics", bar=True) as progress:
+        error = dynamics_error(net, pruned, noise=noise, seed=common.seed, progress=progress)
+    return found.with_dynamics(error)
 
 
 def _clustered(

@@ -2,8 +2,6 @@
 
 import errno
 import inspect
-import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from noiseprune.errors import FileError, NoisePruneError, OptionError
+from noiseprune.plain import json_text
 from noiseprune.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -93,11 +92,10 @@ class Common:
         if self.output is None:
             return
         if kind == "json":
-            if self.output.suffix.lower() != ".json":
-                raise FileError(
-                    f"{self.output} has the suffix {self.output.suffix!r}, but this command "
-                    "writes JSON: use a name that ends in .json"
-                )
+            check_suffix(self.output, "this command writes JSON", ".json")
+            return
+        if kind == "report":
+            check_suffix(self.output, "a report is a page or JSON", ".html", ".json")
             return
         from noiseprune.files import check_destination
 
@@ -159,10 +157,23 @@ class Common:
             raise OptionError(f"unknown leak {self.leak!r}: give dominant or a number") from None
 
 
+def check_suffix(path: Path, kind: str, *suffixes: str) -> None:
+    """Refuse a file with another suffix, or one that cannot be written, before the long work."""
+    if path.suffix.lower() not in suffixes:
+        raise FileError(
+            f"{path} has the suffix {path.suffix!r}, but {kind}: use a name that ends in "
+            f"{' or '.join(suffixes)}"
+        )
+    from noiseprune.files.atomic import checked_target
+
+    checked_target(path)
+
+
 def command(app: typer.Typer, function: Callable[..., None], writes: str | None) -> None:
     """Register `function(common, ...)` with the common options added to its own.
 
-    `writes` is the kind of its output: "network", "trajectory" or "json"; None if it depends.
+    `writes` is the kind of its output: "network", "trajectory", "json" or "report"; None if it
+    depends.
     """
     own = inspect.signature(function)
     common = inspect.signature(Common)
@@ -230,22 +241,3 @@ def _threads(number: int | None) -> Iterator[None]:
             yield
     finally:
         numba.set_num_threads(before)
-
-
-def json_text(result: dict[str, Any]) -> str:
-    """JSON without NaN or infinity, which JSON does not have: they become null."""
-    return json.dumps(_plain(result), indent=2, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
