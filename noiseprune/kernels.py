@@ -17,6 +17,7 @@ import numpy.typing as npt
 from noiseprune.weights import FloatArray, IntArray
 
 F = TypeVar("F", bound=Callable[..., object])
+V = TypeVar("V", bound=np.generic)
 
 
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -65,18 +66,92 @@ def is_symmetric(indptr: IntArray, indices: IntArray, weights: FloatArray) -> bo
     return True
 
 
-@sequential
-def shuffled_rows(starts: IntArray, uniform: FloatArray) -> npt.NDArray[np.int64]:
-    """(m,) positions 0 .. m-1, each row's in an order of its own (Fisher and Yates).
+@kernel
+def above_diagonal(
+    indptr: IntArray, indices: IntArray, values: FloatArray
+) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Entries above the diagonal of a CSR matrix with sorted indices: where rows start, values.
 
-    Row i holds the positions starts[i] .. starts[i + 1] - 1; `uniform` is one U(0, 1) a position.
+    starts (N + 1,); values (starts[N],), in row order.
     """
-    order = np.arange(uniform.size)
+    n = indptr.size - 1
+    per_row = np.zeros(n, dtype=np.int64)
+    for i in numba.prange(n):
+        for e in range(indptr[i], indptr[i + 1]):
+            if indices[e] > i:
+                per_row[i] += 1
+    starts = np.zeros(n + 1, dtype=np.int64)
+    starts[1:] = np.cumsum(per_row)
+    above = np.empty(starts[n])
+    for i in numba.prange(n):
+        above[starts[i] : starts[i + 1]] = values[indptr[i + 1] - per_row[i] : indptr[i + 1]]
+    return starts, above
+
+
+@sequential
+def onto_pairs(indptr: IntArray, indices: IntArray, above: npt.NDArray[V]) -> npt.NDArray[V]:
+    """Values above the diagonal, in row order, on both entries of each pair: (nnz,).
+
+    For a symmetric CSR matrix with sorted indices and no diagonal: the entries (j, i) of row j
+    are met in the order of i.
+    """
+    whole = np.empty(indices.size, dtype=above.dtype)
+    below = indptr[:-1].copy()
+    position = 0
+    for i in range(below.size):
+        for e in range(below[i], indptr[i + 1]):
+            j = indices[e]
+            whole[e] = whole[below[j]] = above[position]
+            below[j] += 1
+            position += 1
+    return whole
+
+
+@kernel
+def certain_and_rest(importance: FloatArray, gain: float) -> tuple[int, float]:
+    """How many have K importance > 1, and the sum of the importances of all others.
+
+    Summed in chunks of a fixed size, so that the number of threads cannot change the sum.
+    """
+    size = 1024
+    chunks = (importance.size + size - 1) // size
+    certain, rest = np.zeros(chunks, dtype=np.int64), np.zeros(chunks)
+    for chunk in numba.prange(chunks):
+        for e in range(chunk * size, min(importance.size, (chunk + 1) * size)):
+            if gain * importance[e] > 1.0:
+                certain[chunk] += 1
+            else:
+                rest[chunk] += importance[e]
+    return certain.sum(), rest.sum()
+
+
+@sequential
+def systematic(
+    probability: FloatArray, starts: IntArray, uniform: FloatArray, offset: float
+) -> npt.NDArray[np.bool_]:
+    """(m,) kept where the running sum of p, plus the offset, passes a whole number.
+
+    The sum runs row by row; row i holds starts[i] .. starts[i + 1] - 1, in an order of its own
+    (Fisher and Yates, by one U(0, 1) a position). A certain synapse would add a whole number to
+    the sum: left out of it, it changes nothing.
+    """
+    kept = np.ones(probability.size, dtype=np.bool_)
+    order = np.empty(np.max(np.diff(starts)), dtype=np.int64)
+    total, passed = 0.0, 0.0
     for i in range(starts.size - 1):
-        for last in range(starts[i + 1] - 1, starts[i], -1):
-            other = starts[i] + int(uniform[last] * (last - starts[i] + 1))
+        first, size = starts[i], starts[i + 1] - starts[i]
+        for k in range(size):
+            order[k] = first + k
+        for last in range(size - 1, 0, -1):
+            other = int(uniform[first + last] * (last + 1))
             order[last], order[other] = order[other], order[last]
-    return order
+        for k in range(size):
+            e = order[k]
+            if probability[e] < 1.0:
+                total += probability[e]
+                before, passed = passed, np.floor(total + offset)
+                kept[e] = passed > before
+    return kept
 
 
 @sequential

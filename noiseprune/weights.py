@@ -14,6 +14,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 Weights: TypeAlias = FloatArray | sparse.csr_array
 
+_ROWS = 512
+
 
 def read_only(array: Weights) -> None:
     parts = [array]
@@ -30,10 +32,13 @@ def row_index(csr: sparse.csr_array) -> IntArray:
 
 
 def absolute_sums(csr: sparse.csr_array) -> tuple[FloatArray, FloatArray]:
-    """Row sums and column sums of |W|, each (N,)."""
-    magnitude = sparse.csr_array((np.abs(csr.data), csr.indices, csr.indptr), shape=csr.shape)
-    ones = np.ones(csr.shape[0])
-    return magnitude @ ones, ones @ magnitude
+    """Row sums and column sums of |W|, each (N,); a block of rows at a time, to save memory."""
+    rows, columns = np.zeros(csr.shape[0]), np.zeros(csr.shape[1])
+    for first in range(0, csr.shape[0], _ROWS):
+        magnitude = abs(csr[first : first + _ROWS])
+        rows[first : first + _ROWS] = magnitude @ np.ones(csr.shape[1])
+        columns += np.ones(magnitude.shape[0]) @ magnitude
+    return rows, columns
 
 
 def stored(csr: sparse.csr_array) -> Weights:
@@ -49,7 +54,8 @@ def checked_weights(weights: Any, *, drop_self: bool) -> Weights:
         csr = sparse.csr_array(weights, dtype=np.float64, copy=True)
         csr.sum_duplicates()
         csr.eliminate_zeros()
-        _check_finite(csr.data, row_index(csr), csr.indices)
+        if not np.isfinite(csr.data).all():
+            _refuse_not_finite(csr.data, row_index(csr), csr.indices)
     else:
         try:
             dense = np.asarray(weights)
@@ -62,7 +68,7 @@ def checked_weights(weights: Any, *, drop_self: bool) -> Weights:
         finite = np.isfinite(dense)
         if not finite.all():
             rows, columns = np.nonzero(~finite)
-            _check_finite(dense[rows, columns], rows, columns)
+            _refuse_not_finite(dense[rows, columns], rows, columns)
         n_synapses = np.count_nonzero(dense) - np.count_nonzero(np.diagonal(dense))
         if n_synapses >= 0.5 * dense.size:
             return _without_self(np.array(dense, dtype=np.float64), drop_self=drop_self)
@@ -105,14 +111,13 @@ def _check_numeric(dtype: np.dtype[Any]) -> None:
         raise NetworkError(f"the weights are of type {dtype}, not numbers: give real numbers")
 
 
-def _check_finite(values: npt.NDArray[Any], rows: IntArray, columns: IntArray) -> None:
+def _refuse_not_finite(values: npt.NDArray[Any], rows: IntArray, columns: IntArray) -> None:
     bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        k = bad[0]
-        raise NetworkError(
-            f"W[{rows[k]}, {columns[k]}] = {values[k]}, but weights must be finite (not finite: "
-            f"{bad.size} in all): replace or remove them"
-        )
+    k = bad[0]
+    raise NetworkError(
+        f"W[{rows[k]}, {columns[k]}] = {values[k]}, but weights must be finite (not finite: "
+        f"{bad.size} in all): replace or remove them"
+    )
 
 
 def _refuse_self(number: int, *, drop_self: bool) -> None:

@@ -42,6 +42,16 @@ def shuffled_rows(starts, uniform):
     return order
 
 
+def systematic(probability, starts, uniform, offset):
+    """Kept where the running sum over the shuffled rows, plus the offset, passes a whole number."""
+    kept, total = np.ones(len(probability), dtype=bool), 0.0
+    for e in shuffled_rows(starts, uniform):
+        if probability[e] < 1:
+            kept[e] = int(total + probability[e] + offset) > int(total + offset)
+            total += probability[e]
+    return kept
+
+
 def mean_square_difference(weights, activity):
     """Mean over samples of (x_i - sgn(w_ij) x_j)^2"""
     x = activity

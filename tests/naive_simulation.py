@@ -1,6 +1,36 @@
 """The slow, obvious twins of the simulation's kernels."""
 
+import math
+
 import numpy as np
+
+
+def philox(counter, key):
+    """Philox-4x32-10 as in Salmon et al. 2011: four words of 32 bits of four words and two."""
+    c, k = list(counter), list(key)
+    for _ in range(10):
+        left, right = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [right >> 32 ^ c[1] ^ k[0], right % 2**32, left >> 32 ^ c[3] ^ k[1], left % 2**32]
+        k = [(k[0] + 0x9E3779B9) % 2**32, (k[1] + 0xBB67AE85) % 2**32]
+    return c
+
+
+def normal_pair(words):
+    """Box and Muller's transform; the lowest bit of the second number is a sign."""
+    first, second = words[0] << 32 | words[1], words[2] << 32 | words[3]
+    u, v = (((number >> 12) + 0.5) / 2**52 for number in (first, second))
+    radius = (-1) ** (second % 2) * math.sqrt(-2 * math.log(u))
+    return radius * math.cos(math.pi * (v - 0.5)), radius * math.sin(math.pi * (v - 0.5))
+
+
+def standard_noise(key, steps, n, replicas):
+    """xi (steps, N, R): neurons 2 i and 2 i + 1 share the draw of counter (replica, i, step)."""
+    xi = np.empty((steps, n + n % 2, replicas))
+    for step in range(steps):
+        for i in range(0, n, 2):
+            for r in range(replicas):
+                xi[step, i : i + 2, r] = normal_pair(philox((r, i // 2, step, 0), key))
+    return xi[:, :n]
 
 
 def rate_steps(weights, decay, drive, rectified, state, noise):

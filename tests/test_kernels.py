@@ -54,18 +54,48 @@ def test_symmetry_is_seen_and_every_breach_of_it(n):
             assert found == np.array_equal(changed, changed.T)
 
 
-def test_rows_are_shuffled_each_on_its_own():
+@pytest.mark.parametrize("n", [1, 2, 7, 40])
+def test_values_above_the_diagonal_and_back_onto_pairs(n):
+    weights = naive.signed_weights(n, np.random.default_rng(37), symmetric=True, density=0.3)
+    csr = sparse.csr_array(weights)
+    above = [(i, w) for i, j, w in naive.entries(weights) if i < j]
+    starts, values = kernels.above_diagonal(csr.indptr, csr.indices, csr.data)
+    assert starts.tolist() == [sum(i < row for i, _ in above) for row in range(n + 1)]
+    assert values.tolist() == [w for _, w in above]
+    for chosen in (values, values > 0.5):
+        whole = kernels.onto_pairs(csr.indptr, csr.indices, chosen)
+        assert whole.dtype == chosen.dtype
+        expected = csr.data if chosen.dtype == np.float64 else csr.data > 0.5
+        np.testing.assert_array_equal(whole, expected)
+
+
+def test_the_certain_and_the_rest_are_counted_over_all_chunks():
+    importance = np.random.default_rng(41).random(5000)
+    for gain in (0.0, 1.0, 1.7, 1e9, 1.0 / importance[7]):
+        certain, rest = kernels.certain_and_rest(importance, gain)
+        assert certain == np.sum(gain * importance > 1)
+        assert rest == pytest.approx(np.sum(importance[gain * importance <= 1]), rel=1e-14)
+    assert kernels.certain_and_rest(importance[:0], 1.0) == (0, 0.0)
+
+
+def test_systematic_draws_agree_with_their_twin():
+    rng = np.random.default_rng(43)
+    starts = np.array([0, 0, 1, 5, 8, 8, 40])
+    for _ in range(50):
+        probability = np.minimum(1.0, 1.2 * rng.random(40))
+        uniform, offset = rng.random(40), rng.random()
+        np.testing.assert_array_equal(
+            kernels.systematic(probability, starts, uniform, offset),
+            naive.systematic(probability, starts, uniform, offset),
+        )
+
+
+def test_every_order_of_a_row_is_drawn_equally_often():
     rng = np.random.default_rng(29)
-    starts = np.array([0, 0, 1, 5, 8])
     seen = {}
     for _ in range(6000):
-        uniform = rng.random(8)
-        order = kernels.shuffled_rows(starts, uniform)
-        assert order.tolist() == naive.shuffled_rows(starts, uniform)
-        assert order[0] == 0
-        assert sorted(order[1:5]) == [1, 2, 3, 4]
-        seen[tuple(order[5:])] = seen.get(tuple(order[5:]), 0) + 1
-    # The six orders of a row of three are equally likely.
+        order = tuple(naive.shuffled_rows([0, 3], rng.random(3)))
+        seen[order] = seen.get(order, 0) + 1
     assert len(seen) == 6
     assert np.ptp(list(seen.values())) < 6 * np.sqrt(1000)
 

@@ -135,6 +135,7 @@ importances = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(importances, st.floats(1e-3, 1.0))
 def test_water_filling_always_meets_the_budget(values, fraction):
     importance = np.array(values)
@@ -142,6 +143,7 @@ def test_water_filling_always_meets_the_budget(values, fraction):
     assert_water_filled(importance, budget, *water_filling(importance, budget))
 
 
+@settings(deadline=None)
 @given(importances, st.floats(1e-3, 1.0), st.integers(-300, 300))
 def test_water_filling_has_no_unit(values, fraction, exponent):
     """K scales as 1 / importance; the probabilities do not change."""

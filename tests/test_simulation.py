@@ -9,7 +9,7 @@ import naive_simulation as naive
 import numba
 import numpy as np
 import pytest
-from scipy import linalg, sparse
+from scipy import linalg, sparse, stats
 from threadpoolctl import threadpool_limits
 
 import noiseprune as npr
@@ -23,6 +23,7 @@ from noiseprune.simulation import (
     streaming_covariance,
     streaming_synapse_variance,
 )
+from noiseprune.simulation import kernels as simulation_kernels
 
 NOISELESS = 1e-300
 """Above zero, as noise must be, and lost beside any rate."""
@@ -74,23 +75,28 @@ def test_a_drive_moves_the_fixed_point():
     assert np.allclose(net.dense_drift() @ run.rates[-1, 0], -drive, atol=1e-10)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("rectified", [False, True])
-@pytest.mark.parametrize("replicas", [1, 3])
-def test_kernels_agree_with_their_naive_twins(replicas, rectified):
-    rng = np.random.default_rng(7)
-    n = 150  # more than one chunk of rows
-    weights = rng.normal(size=(n, n)) * (rng.random((n, n)) < 0.1) / n
-    decay, drive = rng.random(n), rng.normal(size=n)
-    state, noise = rng.normal(size=(n, replicas)), rng.normal(size=(4, n, replicas))
-    csr = sparse.csr_array(weights)
-    expected = naive.rate_steps(weights, decay, drive, rectified, state, noise)
-    dense, over_synapses = noise.copy(), noise.copy()
-    kernels.dense_rate_steps(weights, decay, drive, rectified, state, dense)
-    kernels.sparse_rate_steps(
-        csr.indptr, csr.indices, csr.data, decay, drive, rectified, state, over_synapses
+@pytest.mark.parametrize(("density", "height"), [(0.05, 1), (0.7, 4)])
+@pytest.mark.parametrize("replicas", [1, 17, 50])  # a vector cut short, and several panels
+def test_steps_agree_with_their_naive_twin(replicas, density, height, rectified, dtype):
+    net, drive = network(75, directed=True, density=density), np.linspace(-1.0, 1.0, 75)
+    activation = "rectified" if rectified else "linear"
+    options = {"duration": 0.15, "dt": 0.05, "noise": 0.3, "drive": drive, "replicas": replicas}
+    run = simulate(net, record_every=1, activation=activation, dtype=dtype, seed=7, **options)
+    request = engine.checked(
+        net, 0.15, 0.05, 0.3, drive, "uniform", replicas, 1, activation, dtype, 7
     )
-    assert np.allclose(dense, expected, rtol=0, atol=1e-14)
-    assert np.allclose(over_synapses, expected, rtol=0, atol=1e-14)
+    assert engine._tiles(request).blocksize == (height, 1)
+    key = np.random.SeedSequence(7, spawn_key=(1,)).generate_state(2)
+    xi = naive.standard_noise([int(word) for word in key], 3, 75, replicas)
+    expected = naive.rate_steps(
+        0.05 * net.dense_weights(), 1 - 0.05 * net.leak, 0.05 * drive, rectified,
+        run.rates[0].T.astype(float), 0.3 * np.sqrt(0.05) * xi,
+    ).transpose(0, 2, 1)  # fmt: skip
+    # small radii of the transform lose digits, in one derivation as in the other
+    atol = 1e-12 if dtype == "float64" else 1e-6
+    assert np.allclose(run.rates[1:], expected, rtol=0, atol=atol)
 
 
 def test_sums_of_outer_products_agree_with_their_naive_twin():
@@ -155,6 +161,70 @@ def test_noise_is_white_standard_and_the_same_for_every_network():
     assert abs(np.mean(xi**4) - 3) < 4 * np.sqrt(96) / size
     for lagged in (xi[1:] * xi[:-1], xi[:, 1:] * xi[:, :-1], xi[:, :, 1:] * xi[:, :, :-1]):
         assert abs(lagged.mean()) < 4 / np.sqrt(lagged.size)
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "words"),
+    [  # known answers of Random123
+        ("00000000 " * 4, "00000000 " * 2, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        ("ffffffff " * 4, "ffffffff " * 2, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        (
+            "243f6a88 85a308d3 13198a2e 03707344",
+            "a4093822 299f31d0",
+            "d16cfe09 94fdcceb 5001e420 24126ea1",
+        ),
+    ],
+)
+def test_philox_gives_the_known_answers(counter, key, words):
+    counter, key, words = ([int(w, 16) for w in text.split()] for text in (counter, key, words))
+    assert naive.philox(counter, key) == words
+    given = [np.uint64(word) for word in counter + key]
+    assert list(simulation_kernels.philox(*given)) == words
+
+
+def test_normal_numbers_of_extreme_words():
+    low, high = np.uint64(0), np.uint64(2**32 - 1)
+    for words in np.ndindex(2, 2, 2, 2):
+        given = [(low, high)[word] for word in words]
+        expected = naive.normal_pair([int(word) for word in given])
+        assert np.allclose(simulation_kernels.normal_pair(*given), expected, rtol=0, atol=1e-7)
+
+
+def test_law_of_the_noise():
+    n, replicas = 1000, 500
+    key, xi = np.array([3, 5], np.uint64), np.empty((n, replicas))
+    for pair in range(n // 2):
+        rows = xi[2 * pair : 2 * pair + 2]
+        simulation_kernels.noise_of_two(key, np.uint64(11), np.uint64(pair), np.uint64(0), rows)
+    assert stats.kstest(xi.ravel(), "norm").pvalue > 0.01
+    assert stats.kstest(1.02 * xi.ravel(), "norm").pvalue < 1e-3  # the power: 2 % would show
+    size = np.sqrt(xi.size)
+    for power, moment, spread in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96), (6, 15, 10170)):
+        assert abs(np.mean(xi**power) - moment) < 4 * np.sqrt(spread) / size
+    for bound in (3.0, 4.0):
+        expected = xi.size * 2 * stats.norm.sf(bound)
+        assert abs(np.sum(np.abs(xi) > bound) - expected) < 4 * np.sqrt(expected)
+    # neurons that share a draw, neurons that do not, and replicas
+    for a, b in ((xi[::2], xi[1::2]), (xi[2:], xi[:-2]), (xi[:, 1:], xi[:, :-1])):
+        for f in (lambda x: x, lambda x: (x**2 - 1) / np.sqrt(2)):
+            assert abs(np.mean(f(a) * f(b))) < 4 / np.sqrt(a.size)
+    # and another key has other numbers
+    other = np.empty((2, replicas))
+    simulation_kernels.noise_of_two(
+        np.array([3, 6], np.uint64), np.uint64(11), np.uint64(0), np.uint64(0), other
+    )
+    assert abs(np.mean(other * xi[:2])) < 4 / np.sqrt(other.size)
+
+
+@pytest.mark.parametrize("density", [0.05, 0.7])
+def test_a_replica_does_not_depend_on_how_many_there_are(density):
+    net = network(40, density=density)
+    options = {"duration": 0.5, "dt": 0.05, "record_every": 1, "x0": "zero", "seed": 23}
+    many = simulate(net, replicas=30, **options).rates
+    for replicas in (1, 5, 12):
+        assert np.array_equal(simulate(net, replicas=replicas, **options).rates, many[:, :replicas])
+    single = simulate(net, replicas=30, dtype="float32", **options).rates
+    assert np.allclose(single, many, rtol=0, atol=1e-6 * np.max(np.abs(many)))
 
 
 def test_seeds_and_the_length_of_a_run():

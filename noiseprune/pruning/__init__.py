@@ -9,12 +9,11 @@ recorded. Source: Moore and Chaudhuri (2020); see the modules `rules`, `sampling
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from noiseprune import kernels
 from noiseprune.choices import Seed, generator, noise_strength, one_of
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
@@ -25,8 +24,6 @@ from noiseprune.pruning.refit import Refit, check_size, refitted
 from noiseprune.pruning.sampling import SAMPLINGS, BoolArray
 from noiseprune.weights import FloatArray, IntArray, row_index, stored
 
-_Value = TypeVar("_Value", bound=np.generic)
-
 DEFAULT_SAMPLING = "systematic"
 DEFAULT_BALANCE = "homeostatic"
 
@@ -35,8 +32,9 @@ DEFAULT_BALANCE = "homeostatic"
 class Pruning:
     """A pruned network with its evidence; arrays (n_synapses,) follow `net.synapses`.
 
-    network : the pruned `RateNetwork`
-    keep_probability, importance : (n_synapses,)
+    network, original : the pruned `RateNetwork`, and what it was
+    variance : (n_synapses,) synapse variances as given; None where none were
+    keep_probability : (n_synapses,)
     kept : (n_synapses,) bool
     gain : K of p = min(1, K importance); nan for "magnitude"
     rule, sampling, balance : the choices made
@@ -48,8 +46,9 @@ class Pruning:
     """
 
     network: RateNetwork
+    original: RateNetwork
+    variance: FloatArray | None
     keep_probability: FloatArray
-    importance: FloatArray
     kept: BoolArray
     gain: float
     rule: str
@@ -58,6 +57,11 @@ class Pruning:
     seed: Seed
     promised_epsilon: float | None
     refit: Refit | None = None
+
+    @property
+    def importance(self) -> FloatArray:
+        """(n_synapses,) importance, computed when it is read: on 10,000 neurons it is 0.4 GB."""
+        return rules.importance(self.original, self.rule, self.variance)
 
     @property
     def n_kept(self) -> int:
@@ -120,11 +124,12 @@ def prune_with_variance(
     if refit:
         check_size(net.n_neurons)
     rng = generator(seed)
-    importance = rules.importance(net, rule, variance)
-
     # A symmetric pair is one unit of the draw: its two entries share one probability.
-    unit: slice | IntArray = upper_entries(net) if net.is_symmetric else slice(None)
-    unit_importance = importance[unit]
+    row_starts, unit_importance = net.csr.indptr, rules.importance(net, rule, variance)
+    if net.is_symmetric:
+        row_starts, unit_importance = kernels.above_diagonal(
+            net.csr.indptr, net.csr.indices, unit_importance
+        )
     if epsilon is not None:
         gain = rules.theorem_gain(epsilon, net.n_neurons, noise)
         probability = np.minimum(1.0, gain * unit_importance)
@@ -138,13 +143,14 @@ def prune_with_variance(
             probability, gain = rules.scaled_then_clipped(unit_importance, number)
         else:
             probability, gain = rules.water_filling(unit_importance, number)
+    del unit_importance
     if rule == "magnitude":
         kept = probability > 0
     else:
-        kept = SAMPLINGS[sampling](probability, _row_starts(net, unit), rng)
+        kept = SAMPLINGS[sampling](probability, row_starts, rng)
     if net.is_symmetric:
-        mirror = mirrored(net.csr)
-        probability, kept = _onto_pairs(probability, unit, mirror), _onto_pairs(kept, unit, mirror)
+        probability = kernels.onto_pairs(net.csr.indptr, net.csr.indices, probability)
+        kept = kernels.onto_pairs(net.csr.indptr, net.csr.indices, kept)
 
     weights, leak = balanced(net, _pruned_weights(net.csr, probability, kept), balance)
     evidence = None
@@ -165,8 +171,9 @@ def prune_with_variance(
         promised = rules.theorem_epsilon(gain, net.n_neurons, noise)
     return Pruning(
         network=RateNetwork.from_parts(stored(weights), leak, net.labels),
+        original=net,
+        variance=variance,
         keep_probability=probability,
-        importance=importance,
         kept=kept,
         gain=gain,
         rule=rule,
@@ -194,33 +201,15 @@ def mirrored(csr: sparse.csr_array) -> IntArray:
     return positions.T.tocsr().data  # type: ignore[no-any-return]
 
 
-def _row_starts(net: RateNetwork, unit: slice | IntArray) -> IntArray:
-    """(N + 1,) where the units of each row begin among all units."""
-    if isinstance(unit, slice):
-        return net.csr.indptr  # type: ignore[no-any-return]
-    per_row = np.bincount(row_index(net.csr)[unit], minlength=net.n_neurons)
-    return np.concatenate([[0], np.cumsum(per_row)])
-
-
-def _onto_pairs(
-    values: npt.NDArray[_Value], unit: slice | IntArray, mirror: IntArray
-) -> npt.NDArray[_Value]:
-    """Values on the entries above the diagonal, copied onto both entries of each pair."""
-    whole = np.empty(mirror.size, dtype=values.dtype)
-    whole[unit] = values
-    whole[mirror[unit]] = values
-    return whole
-
-
 def _pruned_weights(
     csr: sparse.csr_array, probability: FloatArray, kept: BoolArray
 ) -> sparse.csr_array:
-    before = np.concatenate([[0], np.cumsum(kept)])
+    places = np.flatnonzero(kept)
     return sparse.csr_array(
         (
-            csr.data[kept] / probability[kept],
-            csr.indices[kept],
-            before[csr.indptr].astype(csr.indptr.dtype),
+            csr.data[places] / probability[places],
+            csr.indices[places],
+            np.searchsorted(places, csr.indptr).astype(csr.indptr.dtype),
         ),
         shape=csr.shape,
     )

@@ -36,13 +36,8 @@ def systematic(
 
     `row_starts` (rows + 1,) says where each row of `probability` begins.
     """
-    order = kernels.shuffled_rows(row_starts, rng.random(probability.size))
-    # A certain synapse adds a whole number to the running sum: left out, it changes nothing.
-    uncertain = order[probability[order] < 1.0]
-    passed = np.floor(np.cumsum(probability[uncertain]) + rng.random())
-    kept = np.ones(probability.size, dtype=np.bool_)
-    kept[uncertain] = np.diff(passed, prepend=0.0) > 0
-    return kept
+    uniform = rng.random(probability.size)
+    return kernels.systematic(probability, row_starts, uniform, rng.random())
 
 
 SAMPLINGS: dict[str, Callable[[FloatArray, IntArray, np.random.Generator], BoolArray]] = {

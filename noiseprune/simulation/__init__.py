@@ -12,9 +12,9 @@ The linear scheme has its own stationary covariance, C_h = P C_h P^T + h sigma^2
 P = I + h A; it differs from that of the network at first order in h. It is stable only if the
 spectral radius of P is below 1.
 
-Noise comes from one stream per block of steps, drawn ahead in a thread. The length of a block
-depends on the numbers of neurons and replicas alone: a seed gives the same result on any number
-of threads, and networks of one size simulated with one seed and `dt` see the same noise.
+Noise is counter-based: xi is a function of the seed, the step, the neuron and the replica, and of
+nothing else. A seed gives the same result on any number of threads, networks simulated with one
+seed and `dt` see the same noise, and more replicas or a longer run only add to what there was.
 """
 
 from noiseprune.simulation.stability import default_step, largest_stable_step, safe_step

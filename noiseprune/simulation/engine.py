@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg  # noqa: F401  (its BLAS, which compiled products call, is limited below)
+from scipy import (
+    linalg,  # noqa: F401  (its BLAS, which compiled products call, is limited below)
+    sparse,
+)
 from threadpoolctl import threadpool_limits
 
-from noiseprune import kernels
 from noiseprune.choices import (
     Seed,
     count,
@@ -27,18 +27,22 @@ from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
+from noiseprune.simulation.kernels import SUMS, TILE, VECTOR, rate_steps
 from noiseprune.simulation.stability import largest_stable_step, too_large, unstable_drift
 from noiseprune.weights import FloatArray
 
 ACTIVATIONS = ("linear", "rectified")
 
-DENSE_DENSITY = 0.25
-"""From this density on a step is a dense product, below it runs over synapses. Measured at N = 1000
-and 3000 with 1 and 20 replicas: they cost the same at 0.2 to 0.3 (one thread; two: 0.15 to 0.3)."""
+TILE_WORTH = 1.4
+"""Synapses in a tile of TILE rows from which on it costs less than its rows one by one. Measured at
+N = 3000 and 20 replicas: a tile costs 1.4 of them in float32, 1.6 in float64."""
+
+PIECES = 128
+"""Into which a step is cut for the threads; a piece of the weights then fits the cache."""
 
 PARALLEL_WORK = 500_000
 """Products of a weight and a rate in one step below which one thread makes the steps: threads
-would wait for one another longer than they work, while the noise wants the other core."""
+would wait for one another longer than they work."""
 
 _BLOCK = 2**19
 """Numbers drawn for one block of steps: some milliseconds of work between two reports."""
@@ -70,13 +74,6 @@ class Run:
     def fluctuations(self) -> Run:
         """The run of the deviations of a linear network from their mean."""
         return replace(self, drive=np.zeros_like(self.drive), initial=np.zeros_like(self.initial))
-
-    def noise_block(self, index: int, steps: int) -> Reals:
-        """sigma sqrt(h) xi, (steps, N, R): a stream a block, the same for every network."""
-        block = np.empty((steps, *self.initial.shape), self.initial.dtype)
-        _stream_of(self.root, 1, index).standard_normal(out=block, dtype=block.dtype.type)
-        block *= block.dtype.type(self.noise * np.sqrt(self.dt))
-        return block
 
     def check_step(self, *, stationary: bool) -> None:
         """Refuse a step that is not stable and, if asked, a network that is not stationary."""
@@ -178,51 +175,136 @@ def integrate(run: Run, visit: Callable[[int, Reals], None], progress: Progress)
 
     The initial state has index 0 and is not visited.
     """
-    state = run.initial
-    length = max(1, _BLOCK // state.size)
-    starts = range(0, run.n_steps, length)
-    advance = _stepper(run)
+    tiles = _tiles(run)
+    lanes = Lanes(run.net.n_neurons, run.replicas, SUMS // tiles.blocksize[0], run.initial.dtype)
+    state = lanes.pack(run.initial)
+    length = max(1, _BLOCK // run.initial.size)
+    advance = _stepper(run, tiles, lanes)
     limit = _divergence_limit(run)
     threads = None if run.net.n_synapses * run.replicas >= PARALLEL_WORK else 1
-    # BLAS keeps to one thread, for the kernels share out its work (and see dense_rate_steps).
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as ahead:
-
-        def draw(index: int) -> Any:
-            steps = min(length, run.n_steps - index * length)
-            return ahead.submit(run.noise_block, index, steps) if steps > 0 else None
-
-        drawn = draw(0)
-        for index, start in enumerate(starts):
-            block: Reals = drawn.result()
-            drawn = draw(index + 1)
-            with np.errstate(over="ignore", invalid="ignore"), _at_most(threads):
-                advance(state, block)
+    # BLAS keeps to one thread, for what is done with the states shares out its own work.
+    with threadpool_limits(1, user_api="blas"):
+        for start in range(0, run.n_steps, length):
+            block = lanes.empty(min(length, run.n_steps - start))
+            with _at_most(threads):
+                advance(start, state, block)
             state = block[-1]
-            if not np.max(np.abs(state)) <= limit:
-                raise UnstableError(_diverged(run, start, block, limit))
+            if not np.max(np.abs(lanes.unpack(block[-1:]))) <= limit:
+                raise UnstableError(_diverged(run, start, lanes.unpack(block), limit))
             first = -(-(start + 1) // run.every)  # the next step that is recorded
             recorded = block[first * run.every - start - 1 :: run.every]
             if len(recorded):
-                visit(first, recorded)
+                visit(first, lanes.unpack(recorded))
             progress(start + len(block), run.n_steps)
 
 
-def _stepper(run: Run) -> Callable[[Reals, Reals], None]:
-    """advance(state, block): turn the noise in `block` into states, in place."""
-    net, h, real = run.net, run.dt, run.initial.dtype
-    decay = (1.0 - h * net.leak).astype(real)
-    drive = (h * run.drive).astype(real)
-    rectified = run.activation == "rectified"
-    if net.n_synapses >= DENSE_DENSITY * net.n_neurons**2:
-        dense = (h * net.dense_weights()).astype(real)
-        return lambda state, block: kernels.dense_rate_steps(
-            dense, decay, drive, rectified, state, block
-        )
-    indptr, indices = net.csr.indptr, net.csr.indices
-    weights = (h * net.csr.data).astype(real)
-    return lambda state, block: kernels.sparse_rate_steps(
-        indptr, indices, weights, decay, drive, rectified, state, block
+@dataclass(frozen=True)
+class Lanes:
+    """How the kernel keeps states: flat, panel after panel of (rows, width), padded with zeros."""
+
+    neurons: int
+    replicas: int
+    vectors: int  # of a panel
+    real: np.dtype[np.floating]
+
+    @property
+    def rows(self) -> int:
+        return -(-self.neurons // TILE) * TILE
+
+    @property
+    def vector(self) -> int:
+        return VECTOR // self.real.itemsize
+
+    @property
+    def panel(self) -> int:
+        return self.vectors * self.vector
+
+    @property
+    def panels(self) -> list[slice]:
+        """The lanes of each panel."""
+        lanes = -(-self.replicas // self.vector) * self.vector
+        return [slice(a, min(a + self.panel, lanes)) for a in range(0, lanes, self.panel)]
+
+    def empty(self, steps: int) -> Reals:
+        """(steps, rows * lanes), in step with the vectors."""
+        size = steps * self.rows * self.panels[-1].stop
+        raw = np.empty((size + self.vector) * self.real.itemsize, np.uint8)
+        start = -raw.ctypes.data % VECTOR
+        numbers: Reals = raw[start : start + size * self.real.itemsize].view(self.real)
+        return numbers.reshape(steps, -1)
+
+    def pack(self, state: Reals) -> Reals:
+        """(N, R) to (rows * lanes,)."""
+        padded = np.zeros((self.rows, self.panels[-1].stop), self.real)
+        padded[: self.neurons, : self.replicas] = state
+        packed: Reals = self.empty(1)[0]
+        packed[:] = np.concatenate([padded[:, panel].ravel() for panel in self.panels])
+        return packed
+
+    def unpack(self, states: Reals) -> Reals:
+        """(k, rows * lanes) to (k, N, R)."""
+        parts = [
+            states[:, panel.start * self.rows : panel.stop * self.rows].reshape(
+                len(states), self.rows, -1
+            )[:, : self.neurons]
+            for panel in self.panels
+        ]
+        whole: Reals = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+        return whole[..., : self.replicas]
+
+
+def _tiles(run: Run) -> sparse.bsr_array:
+    """h W in tiles of TILE rows and one column, or in single entries where that is less work."""
+    csr, n = run.net.csr, run.net.n_neurons
+    padding = -n % TILE
+    weights = sparse.csr_array(
+        (
+            (run.dt * csr.data).astype(run.initial.dtype),
+            csr.indices,
+            np.pad(csr.indptr, (0, padding), mode="edge"),
+        ),
+        shape=(n + padding, n),
     )
+    tiles = sparse.bsr_array(weights, blocksize=(TILE, 1))
+    if weights.nnz < TILE_WORTH * len(tiles.indices):
+        tiles = sparse.bsr_array(weights, blocksize=(1, 1))
+    tiles.sort_indices()
+    return tiles
+
+
+def _stepper(
+    run: Run, tiles: sparse.bsr_array, lanes: Lanes
+) -> Callable[[int, Reals, Reals], None]:
+    """advance(start, state, block): the steps after the first `start` ones, into `block`."""
+    net, h, real, rows = run.net, run.dt, run.initial.dtype, lanes.rows
+    padding = (0, rows - net.n_neurons)
+    height = tiles.blocksize[0]
+    # A piece has an equal part of the tiles, and of the draws of noise, as long as some tiles.
+    work = tiles.indptr[:: TILE // height] + 16.0 * np.arange(rows // TILE + 1)
+    cuts = np.linspace(0.0, work[-1], min(PIECES, rows // TILE) + 1)
+    bounds = TILE * np.searchsorted(work, cuts)
+    decay = np.pad(1.0 - h * net.leak, padding).astype(real)
+    drive = np.pad(h * run.drive, padding).astype(real)
+    key = substream(run.root, 1).generate_state(2, np.uint32).astype(np.uint64)
+
+    def advance(start: int, state: Reals, block: Reals) -> None:
+        rate_steps(
+            bounds,
+            tiles.indptr,
+            tiles.indices,
+            tiles.data.reshape(-1, height),
+            decay,
+            drive,
+            run.activation == "rectified",
+            run.noise * np.sqrt(h),
+            key,
+            start,
+            lanes.panel,
+            state,
+            block,
+        )
+
+    return advance
 
 
 @contextmanager
