@@ -191,6 +191,12 @@ def test_prune_says_how_it_was_made(tmp_path):
     assert carried["dynamics_error"]["mean"][0] == 0
 
 
+def test_a_refit_is_shown():
+    refit = {"epsilon_before": 0.5, "epsilon_after": 0.25}
+    page, _ = made(random_network(), rule="noise", refit=refit)
+    assert "epsilon 0.5 → 0.25" in page.text("main")
+
+
 def test_an_unstable_network_is_said_to_be(tmp_path):
     all_to_all = np.ones((6, 6)) - np.eye(6)
     stable, unstable = (npr.RateNetwork(all_to_all, leak=leak) for leak in (6.0, 4.0))
@@ -201,6 +207,37 @@ def test_an_unstable_network_is_said_to_be(tmp_path):
         assert ("is unstable" in text) == (pruned is unstable)
         assert ("not ranked" in text) == (original is unstable)
         assert "not compared" in text
+
+
+def test_every_norm_is_explained():
+    """Three networks, of which each has another norm as its strongest."""
+    weights = np.zeros((4, 4))
+    weights[1, 0] = 30.0  # feedforward: stable, but far from normal
+    weights[2, 3] = weights[3, 2] = 0.5
+    skewed = npr.RateNetwork(weights, leak=1.0)
+    cut = npr.RateNetwork(0.9 * weights, leak=1.0)
+    symmetric, directed = random_network(symmetric=True), random_network()
+    said = {}
+    for net, pruned in ((symmetric, symmetric), (directed, directed), (skewed, cut)):
+        numbers = npr.spectral_similarity(net, pruned).to_dict()
+        said[numbers["epsilon_norm"]] = Page(report.page(net, pruned, numbers)).text("main")
+    assert "between 1.000 and 1.000 times" in said["pencil"]
+    assert "of -A, which is what restores" in said["symmetric-part"]
+    assert "stronger norms do not exist" in said["relative"]
+
+
+def test_a_bound_that_may_fail_says_how_likely():
+    net = random_network(symmetric=True)
+    numbers = npr.spectral_similarity(net, net).to_dict()
+    lanczos = {
+        "epsilon_method": "lanczos",
+        "epsilon": 0.31,
+        "epsilon_upper_bound": 0.33,
+        "epsilon_failure_probability": 0.01,
+    }
+    text = Page(report.page(net, net, numbers | lanczos)).text("main")
+    assert "0.33, with 99 % probability" in text
+    assert "by more than 33\N{NO-BREAK SPACE}%" in text
 
 
 def test_nan_is_null():

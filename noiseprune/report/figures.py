@@ -56,7 +56,8 @@ def complex_plane(name: str, before: Values, after: Values) -> str:
             sizes = np.abs(part)
             beyond_rounding = sizes[sizes > 1e-9 * np.max(np.abs(before))]
             if beyond_rounding.size:
-                scale("symlog", linthresh=float(np.median(beyond_rounding)))
+                linear = max(np.median(beyond_rounding), np.max(beyond_rounding) / 100)
+                scale("symlog", linthresh=float(linear))
         axes.plot(before.real, before.imag, "o", mfc="none", ms=5, **_BEFORE)
         axes.plot(after.real, after.imag, "x", ms=4, **_AFTER)
         axes.axvline(0, color=_INK, linestyle=":", linewidth=1)

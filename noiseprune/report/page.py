@@ -162,30 +162,32 @@ def _certificate(numbers: Mapping[str, Any]) -> str:
 
 def _meaning(numbers: Mapping[str, Any]) -> str:
     """Epsilon in a sentence."""
-    epsilon, (low, high) = numbers["epsilon"], numbers["epsilon_interval"]
-    percent = f"{number(100 * epsilon)} %"
+    epsilon, (low, high) = numbers["epsilon_upper_bound"], numbers["epsilon_interval"]
     if numbers["epsilon_norm"] == "pencil":
         return (
             "For every pattern of activity x, the restoring force x<sup>T</sup>(-A)x of the pruned "
             f"network lies between {1 + low:.3f} and {1 + high:.3f} times that of the original; "
-            f"no eigenvalue moved by more than {percent}."
+            f"no eigenvalue moved by more than {_percent(epsilon)}."
         )
     if numbers["epsilon_norm"] == "symmetric-part":
         return (
-            f"Pruning changed the drift by at most {percent} in any direction, measured against "
-            "the symmetric part of -A, which is what restores the network to rest."
+            f"Pruning changed the drift by at most {_percent(epsilon)} in any direction, measured "
+            "against the symmetric part of -A, which is what restores the network to rest."
         )
     response = (
-        f"; the response to a constant input then changes by at most "
-        f"{number(100 * epsilon / (1 - epsilon))} %"
+        f" The response to a constant input changed by at most {_percent(epsilon / (1 - epsilon))}."
         if epsilon < 1
         else ""
     )
     return (
-        f"Pruning changed the drift by at most {percent} of what the original does to any pattern "
-        f"of activity{response}. The symmetric part of -A is not positive definite, so no "
-        "stronger norm exists."
+        "What pruning changed in A x, for any pattern of activity x, the original drift makes of a "
+        f"pattern of at most {_percent(epsilon)} of the size of x.{response} The symmetric part of "
+        "-A is not positive definite, so the two stronger norms do not exist."
     )
+
+
+def _percent(fraction: float) -> str:
+    return f"{number(100 * fraction)}&nbsp;%"
 
 
 def _stability(numbers: Mapping[str, Any]) -> str:
@@ -215,6 +217,10 @@ def _made(numbers: Mapping[str, Any]) -> str:
     rows = [
         (name, escape(str(v)) if isinstance(v, (int, str)) else number(v, 6)) for name, v in known
     ]
+    refit = numbers.get("refit")
+    if refit:
+        change = f"{number(refit['epsilon_before'])} → {number(refit['epsilon_after'])}"
+        rows.append(("refit of the weights", f"epsilon {change}"))
     versions = (
         f"noiseprune {__version__}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
         f"Python {platform.python_version()}"
@@ -307,15 +313,15 @@ def _distributions(original: RateNetwork, pruned: RateNetwork) -> str:
 
 
 def _dynamics(numbers: Mapping[str, Any]) -> str:
-    found = numbers["dynamics_error"]
+    found, abscissa = numbers["dynamics_error"], numbers["spectral_abscissa"]
     if not found:
-        return section(
-            "Dynamics",
-            paragraph(
-                "Trajectories were not compared: both networks must be stable, and large ones "
-                "are simulated only if that is asked for."
-            ),
+        unstable = not numbers["stable"] or (abscissa and abscissa["original"] >= 0)
+        reason = (
+            "Trajectories were not compared: a network without a stationary state runs away."
+            if unstable
+            else "Trajectories were not compared: <code>noiseprune report --dynamics</code> does."
         )
+        return section("Dynamics", paragraph(reason))
     times, mean, std = (np.asarray(found[key]) for key in ("times", "mean", "std"))
     peak = int(np.argmax(mean))
     runs = numbers["dynamics_choices"]
