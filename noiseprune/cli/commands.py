@@ -1,5 +1,6 @@
 """The commands. Each is a thin door to a public function, and a table of what it returned."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -170,6 +171,8 @@ def prune(
     """Prune a network, and say how similar the result is."""
     if page is not None:
         check_suffix(page, "a report is a page", ".html")
+    import numpy as np
+
     import noiseprune as npr
     from noiseprune import files
     from noiseprune.cli.tables import NORMS, facts, guarantee_line, interval, number, size_of
@@ -200,6 +203,11 @@ def prune(
     if common.output is not None:
         with common.stage("save"):
             files.save(pruning.network, common.output)
+    if page is None:
+        # Each array is half a dense matrix or so, and the certificate has no use for them.
+        nothing = np.empty(0)
+        variance = variance and replace(variance, variance=nothing)
+        pruning = replace(pruning, variance=None, keep_probability=nothing, kept=nothing)
     with common.stage("certificate"):
         found = npr.spectral_similarity(
             net, pruning.network, detail=None if page else False, seed=common.seed
