@@ -1,4 +1,4 @@
-"""Every compiled loop of the package, and the one place that holds their compile options.
+"""The compiled loops, but those of the simulation, and the one place that holds their options.
 
 Kernels trust their arguments: the public functions that call them check. Each has its slow,
 obvious twin in tests/naive.py. Parallel loops write each output element from one iteration,
@@ -31,6 +31,11 @@ def kernel(function: F) -> F:
 def sequential(function: F) -> F:
     """The same for a loop of one thread: a parallel one would start all for a mere np.zeros."""
     return cast(F, numba.njit(**_OPTIONS)(function))
+
+
+def inlined(function: F) -> F:
+    """The same, put into its callers as written: a loop around it can then become vectors."""
+    return cast(F, numba.njit(inline="always", **_OPTIONS)(function))
 
 
 @kernel
@@ -192,71 +197,8 @@ def mean_square_difference(
     return variance
 
 
-# ------------------------------------------------------------------------------ simulation
-#
-# States are neuron-major, (N, R): the R replicas of one neuron lie side by side. A block holds
-# scaled noise sigma sqrt(h) xi on entry and the states after each step on return, (steps, N, R).
-
 Reals = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
 """float64 or float32, the same for all arguments of one call."""
-
-
-@kernel
-def sparse_rate_steps(
-    indptr: IntArray,
-    indices: IntArray,
-    weights: Reals,
-    decay: Reals,
-    drive: Reals,
-    rectified: bool,
-    state: Reals,
-    block: Reals,
-) -> None:
-    """x <- decay x + phi(W x + drive) + noise, one step a slice of `block`; W (h W) in CSR."""
-    replicas = state.shape[1]
-    for step in range(block.shape[0]):
-        before = state if step == 0 else block[step - 1]
-        for i in numba.prange(decay.size):
-            current = np.full(replicas, drive[i])
-            if replicas == 1:  # a scalar sum: the inner loop over replicas would cost twice
-                total = drive[i]
-                for e in range(indptr[i], indptr[i + 1]):
-                    total += weights[e] * before[indices[e], 0]
-                current[0] = total
-            else:
-                for e in range(indptr[i], indptr[i + 1]):
-                    weight, j = weights[e], indices[e]
-                    for r in range(replicas):
-                        current[r] += weight * before[j, r]
-            for r in range(replicas):
-                if rectified and current[r] < 0.0:
-                    current[r] = 0.0
-                block[step, i, r] += decay[i] * before[i, r] + current[r]
-
-
-@kernel
-def dense_rate_steps(
-    weights: Reals, decay: Reals, drive: Reals, rectified: bool, state: Reals, block: Reals
-) -> None:
-    """x <- decay x + phi(W x + drive) + noise, one step a slice of `block`; W (h W) dense.
-
-    BLAS on fixed chunks of rows: where BLAS itself keeps to one thread, the number of Numba
-    threads cannot change a result. (The threads of BLAS would: OpenBLAS splits by their number.)
-    """
-    rows = 128
-    n = decay.size
-    for step in range(block.shape[0]):
-        before = state if step == 0 else block[step - 1]
-        for chunk in numba.prange((n + rows - 1) // rows):
-            first = chunk * rows
-            last = min(n, first + rows)
-            current = np.dot(weights[first:last], before)
-            for i in range(first, last):
-                for r in range(state.shape[1]):
-                    current[i - first, r] += drive[i]
-                    if rectified and current[i - first, r] < 0.0:
-                        current[i - first, r] = 0.0
-                    block[step, i, r] += decay[i] * before[i, r] + current[i - first, r]
 
 
 @kernel
