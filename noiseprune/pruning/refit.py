@@ -134,13 +134,11 @@ class _Certificate:
         self._row_share, self._column_share = _SHARES[balance]
         inputs, outputs = net.input_strength, net.output_strength
         self._fixed = net.leak - self._row_share * inputs - self._column_share * outputs
-        self._left, self._right = _whitening(net)
-        offset = np.diag(self._fixed) + net.dense_drift()
-        self._offset = self._left @ offset @ self._right.T
-        self._single = tuple(
-            np.ascontiguousarray(matrix, dtype=np.float32)
-            for matrix in (self._left, self._right, self._offset)
-        )
+        self._whitening: dict[Any, _Whitening] = {np.float64: _Whitening.of(net)}
+        self._whitening[np.float32] = self._whitening[np.float64].single()
+        offset = net.dense_drift()
+        offset[np.diag_indices_from(offset)] += self._fixed
+        self._offset = self._whitening[np.float64].whitened(offset)
 
     @property
     def n_units(self) -> int:
@@ -161,7 +159,7 @@ class _Certificate:
 
     def epsilon(self, multiplier: FloatArray) -> float:
         """Spectral norm of E, in double precision."""
-        change = self._left @ self._synaptic(multiplier, np.float64) @ self._right.T + self._offset
+        change = self._change(multiplier, np.float64)
         start = np.random.default_rng(7).standard_normal(change.shape[0])
         size = float(np.linalg.norm(change))
         if change.shape[0] < 3 or size < _NOTHING:
@@ -174,33 +172,41 @@ class _Certificate:
 
     def log_schatten(self, multiplier: FloatArray, squarings: int) -> tuple[float, FloatArray]:
         """log ||E||_2q for q = 1 + 2^squarings, and its gradient (n_units,)."""
-        left, right, offset = self._single
-        change = left @ self._synaptic(multiplier, np.float32) @ right.T
-        change += offset
-        # Scaled to a spectral norm of about 1, so that powers stay within single precision.
-        scale = 2.0 * float(np.linalg.norm(change)) / np.sqrt(change.shape[0])
-        change /= np.float32(scale)
-        power = change.T @ change
+        change = self._change(multiplier, np.float32)
+        scale = np.linalg.norm(change)
+        change /= scale
+        # Powers of E / ||E||_F, scaled to a norm of 1 again after every product: in single
+        # precision large ones would overflow. `logarithm` is what was taken out.
+        power, logarithm = change.T @ change, 0.0
         for _ in range(squarings):
+            norm = np.linalg.norm(power)
+            power /= norm
+            logarithm = 2.0 * (logarithm + np.log(float(norm)))
             power = power @ power.T  # symmetric: half of the work
         power = change @ power
-        q = 1 + 2**squarings
         trace = float(np.sum(power * change, dtype=np.float64))
         power *= np.float32(1.0 / (trace * scale))
-        gradient = self._on_synapses(left.T @ power @ right)
-        return np.log(trace) / (2 * q) + np.log(scale), gradient
+        gradient = self._on_synapses(self._whitening[np.float32].sensitivity(power))
+        q = 1 + 2**squarings
+        return (np.log(trace) + logarithm) / (2 * q) + np.log(float(scale)), gradient
+
+    def _change(self, multiplier: FloatArray, dtype: Any) -> Any:
+        """E"""
+        change = self._whitening[dtype].whitened(self._synaptic(multiplier, dtype))
+        change += self._offset
+        return change
 
     def _synaptic(self, multiplier: FloatArray, dtype: Any) -> Any:
         """The part of M_s that the multipliers scale, dense."""
         size = self._size * self.on_entries(multiplier)
-        matrix = np.zeros(self._left.shape, dtype)
+        matrix = np.zeros(self._offset.shape, dtype)
         matrix[self._rows, self._columns] = -self._sign * size
         np.fill_diagonal(matrix, self._strength(size))
         return matrix
 
     def _strength(self, size: FloatArray) -> FloatArray:
         """(N,) a (row sums) + b (column sums) of |weights|."""
-        n = self._left.shape[0]
+        n = self._offset.shape[0]
         inputs = np.bincount(self._rows, self._row_share * size, minlength=n)
         outputs = np.bincount(self._columns, self._column_share * size, minlength=n)
         return np.asarray(inputs + outputs, dtype=np.float64)
@@ -217,18 +223,48 @@ class _Certificate:
         return gradient[self._unit] + gradient[self._mirror[self._unit]]
 
 
-def _whitening(net: RateNetwork) -> tuple[FloatArray, FloatArray]:
-    """Left and right factors of E: L^-1 twice, or M^-1 and I."""
-    drift = net.dense_drift()
-    identity = np.eye(net.n_neurons)
-    try:
-        factor = linalg.cholesky(-0.5 * (drift + drift.T), lower=True, check_finite=False)
-    except linalg.LinAlgError:
-        if net.is_symmetric:
-            raise unstable(net) from None
+@dataclass(frozen=True)
+class _Whitening:
+    """X -> L^-1 X L^-T, or X -> M^-1 X where H has no factor L. Both overwrite a C-ordered X."""
+
+    factor: Any
+    triangular: bool
+
+    @classmethod
+    def of(cls, net: RateNetwork) -> _Whitening:
+        drift = net.dense_drift()
         try:
-            return linalg.inv(-drift, check_finite=False), identity
-        except linalg.LinAlgError as error:
-            raise unstable(net) from error
-    inverse = linalg.solve_triangular(factor, identity, lower=True, check_finite=False)
-    return inverse, inverse
+            factor = linalg.cholesky(-0.5 * (drift + drift.T), lower=True, check_finite=False)
+            inverse, failed = linalg.lapack.dtrtri(factor, lower=True)
+            if not failed:
+                return cls(np.ascontiguousarray(np.tril(inverse)), True)
+        except linalg.LinAlgError:
+            if not net.is_symmetric:
+                return cls(_inverse(net, -drift), False)
+        raise unstable(net)
+
+    def single(self) -> _Whitening:
+        return _Whitening(self.factor.astype(np.float32), self.triangular)
+
+    def whitened(self, matrix: Any) -> Any:
+        """What a relative change is made of: L^-1 X L^-T, or M^-1 X."""
+        return self._both_sides(matrix, False) if self.triangular else self.factor @ matrix
+
+    def sensitivity(self, matrix: Any) -> Any:
+        """The adjoint: L^-T X L^-1, or M^-T X."""
+        return self._both_sides(matrix, True) if self.triangular else self.factor.T @ matrix
+
+    def _both_sides(self, matrix: Any, adjoint: bool) -> Any:
+        """F X F^T, or F^T X F, in half the work of two products; BLAS sees transposes."""
+        (trmm,) = linalg.get_blas_funcs(("trmm",), (matrix,))
+        upper, columns = self.factor.T, matrix.T
+        columns = trmm(1.0, upper, columns, side=1, trans_a=int(adjoint), overwrite_b=1)
+        columns = trmm(1.0, upper, columns, side=0, trans_a=int(not adjoint), overwrite_b=1)
+        return columns.T
+
+
+def _inverse(net: RateNetwork, matrix: FloatArray) -> FloatArray:
+    try:
+        return np.ascontiguousarray(linalg.inv(matrix, check_finite=False))
+    except linalg.LinAlgError as error:
+        raise unstable(net) from error
