@@ -27,7 +27,7 @@ from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
-from noiseprune.simulation.kernels import SUMS, TILE, VECTOR, rate_steps
+from noiseprune.simulation.kernels import TILE, VECTOR, VECTORS, rate_steps
 from noiseprune.simulation.stability import largest_stable_step, too_large, unstable_drift
 from noiseprune.weights import FloatArray
 
@@ -176,7 +176,7 @@ def integrate(run: Run, visit: Callable[[int, Reals], None], progress: Progress)
     The initial state has index 0 and is not visited.
     """
     tiles = _tiles(run)
-    lanes = Lanes(run.net.n_neurons, run.replicas, SUMS // tiles.blocksize[0], run.initial.dtype)
+    lanes = Lanes(run.net.n_neurons, run.replicas, VECTORS[tiles.blocksize[0]], run.initial.dtype)
     state = lanes.pack(run.initial)
     length = max(1, _BLOCK // run.initial.size)
     advance = _stepper(run, tiles, lanes)

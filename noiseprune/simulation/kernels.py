@@ -32,8 +32,8 @@ from noiseprune.weights import FloatArray, IntArray
 TILE = 4
 """Rows of a tile, and a multiple of the two that share a draw."""
 
-SUMS = 12
-"""Sums of a tile, which leave 4 of 16 registers to operands: a panel has SUMS / G vectors."""
+VECTORS = {1: 6, TILE: 3}
+"""Vectors of a panel, for tiles of G rows: their sums leave 4 of 16 registers to operands."""
 
 VECTOR = 32
 """Bytes of a vector."""
@@ -88,7 +88,7 @@ def _tile_product(height: int) -> Callable[..., None]:
             width = cgutils.unpack_tuple(code, source.shape)[1]
             done = code.append_basic_block()
             choice = code.switch(code.udiv(width, integer(lanes)), done)
-            for vectors in range(1, SUMS // height + 1):
+            for vectors in range(1, VECTORS[height] + 1):
                 block = code.append_basic_block()
                 choice.add_case(integer(vectors), block)
                 code.position_at_end(block)
@@ -211,6 +211,46 @@ def finish(
         new[r] = decay * old[r] + new[r] + noise * xi[r]
 
 
+@sequential
+def step_of_piece(
+    top: int,
+    bottom: int,
+    starts: IntArray,
+    indices: IntArray,
+    weights: Reals,
+    decay: Reals,
+    drive: Reals,
+    rectified: bool,
+    noise: float,
+    key: npt.NDArray[np.uint64],
+    step: np.uint64,
+    panel: int,
+    before: Reals,
+    after: Reals,
+) -> None:
+    """One step of the rows top .. bottom - 1, as `rate_steps`."""
+    rows = decay.size
+    lanes = before.size // rows
+    height = weights.shape[1]
+    for left in range(0, lanes, panel):
+        width = min(panel, lanes - left)
+        old = before[left * rows : (left + width) * rows].reshape(rows, width)
+        new = after[left * rows : (left + width) * rows].reshape(rows, width)
+        for i in range(top, bottom):
+            new[i] = drive[i]
+        for line in range(top // height, bottom // height):
+            start, end = starts[line], starts[line + 1]
+            if height == 1:
+                _product_of_rows(indices, weights, start, end, old, new, line)
+            else:
+                _product_of_tiles(indices, weights, start, end, old, new, line * height)
+        xi = np.empty((2, width))
+        for i in range(top, bottom, 2):
+            noise_of_two(key, step, np.uint64(i // 2), np.uint64(left), xi)
+            for g in range(2):
+                finish(decay[i + g], rectified, noise, xi[g], old[i + g], new[i + g])
+
+
 @kernel
 def rate_steps(
     bounds: IntArray,
@@ -233,28 +273,23 @@ def rate_steps(
     `drive` are (rows,), `state` (rows * lanes,), `block` (steps, rows * lanes), panels of
     `panel` lanes. `bounds` cuts the rows, at multiples of TILE, into pieces of equal work.
     """
-    rows = decay.size
-    lanes = state.size // rows
-    height = weights.shape[1]
     for step in range(block.shape[0]):
         before = state if step == 0 else block[step - 1]
         now = np.uint64(first_step + step)
         for piece in numba.prange(bounds.size - 1):
-            top, bottom = bounds[piece], bounds[piece + 1]
-            for left in range(0, lanes, panel):
-                width = min(panel, lanes - left)
-                old = before[left * rows : (left + width) * rows].reshape(rows, width)
-                new = block[step, left * rows : (left + width) * rows].reshape(rows, width)
-                for i in range(top, bottom):
-                    new[i] = drive[i]
-                for line in range(top // height, bottom // height):
-                    start, end = starts[line], starts[line + 1]
-                    if height == 1:
-                        _product_of_rows(indices, weights, start, end, old, new, line)
-                    else:
-                        _product_of_tiles(indices, weights, start, end, old, new, line * height)
-                xi = np.empty((2, width))
-                for i in range(top, bottom, 2):
-                    noise_of_two(key, now, np.uint64(i // 2), np.uint64(left), xi)
-                    for g in range(2):
-                        finish(decay[i + g], rectified, noise, xi[g], old[i + g], new[i + g])
+            step_of_piece(
+                bounds[piece],
+                bounds[piece + 1],
+                starts,
+                indices,
+                weights,
+                decay,
+                drive,
+                rectified,
+                noise,
+                key,
+                now,
+                panel,
+                before,
+                block[step],
+            )
