@@ -42,6 +42,8 @@ _STYLE: Any = {
     "legend.frameon": False,
 }
 _BINS = 30
+_DECADES = 30
+"""Values whose largest is further than this from their median need a logarithmic axis."""
 
 Values = npt.NDArray[np.number]
 
@@ -49,15 +51,15 @@ Values = npt.NDArray[np.number]
 def complex_plane(name: str, before: Values, after: Values) -> str:
     """Eigenvalues of both drifts in the complex plane, with the border of stability.
 
-    Leaks, and with them real parts, may span decades.
+    An axis whose values span decades, as leaks may, is linear around 0 and logarithmic beyond.
     """
     with _drawing(name, "Eigenvalues of both drifts in the complex plane") as (axes, out):
         for scale, part in ((axes.set_xscale, before.real), (axes.set_yscale, before.imag)):
             sizes = np.abs(part)
-            beyond_rounding = sizes[sizes > 1e-9 * np.max(np.abs(before))]
-            if beyond_rounding.size:
-                linear = max(np.median(beyond_rounding), np.max(beyond_rounding) / 100)
-                scale("symlog", linthresh=float(linear))
+            sizes = sizes[sizes > 1e-9 * np.max(np.abs(before))]
+            if sizes.size and np.max(sizes) > _DECADES * np.median(sizes):
+                border = max(np.median(sizes), 0.01 * np.max(sizes))
+                scale("symlog", linthresh=float(10 ** np.round(np.log10(border))))
         axes.plot(before.real, before.imag, "o", mfc="none", ms=5, **_BEFORE)
         axes.plot(after.real, after.imag, "x", ms=4, **_AFTER)
         axes.axvline(0, color=_INK, linestyle=":", linewidth=1)

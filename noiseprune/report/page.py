@@ -229,7 +229,9 @@ def _made(numbers: Mapping[str, Any]) -> str:
         ""
         if "rule" in numbers
         else paragraph(
-            "By which rule it was pruned is not known here: a network file does not say.", "quiet"
+            "By which rule and seed it was pruned is not known here, as a network file does not "
+            "say; a seed above is that of the measurements.",
+            "quiet",
         )
     )
     return section(
@@ -262,8 +264,8 @@ def _spectra(original: RateNetwork, pruned: RateNetwork, numbers: Mapping[str, A
     else:
         eigenvalues = figure(
             figures.complex_plane("eigenvalues", *found.eigenvalues),
-            "Eigenvalues of the drift A. Left of the dotted line a mode decays. The axes are "
-            "linear around 0 and logarithmic beyond.",
+            "Eigenvalues of the drift A. Left of the dotted line a mode decays. An axis that "
+            "spans decades is linear around 0 and logarithmic beyond.",
         )
     singular = figure(
         figures.paired("singular-values", *found.singular_values, "Singular values", None),
