@@ -52,6 +52,30 @@ def synapse_variance(
     return variance
 
 
+@kernel
+def pair_variance(
+    indptr: IntArray, indices: IntArray, weights: FloatArray, covariance: FloatArray
+) -> FloatArray:
+    """v_ij above the diagonal alone, in row order, of a CSR matrix with sorted indices."""
+    n = indptr.size - 1
+    starts = np.zeros(n + 1, dtype=np.int64)
+    for i in numba.prange(n):
+        for e in range(indptr[i], indptr[i + 1]):
+            if indices[e] > i:
+                starts[i + 1] += 1
+    above = starts[1:].copy()
+    starts[1:] = np.cumsum(above)
+    variance = np.empty(starts[n])
+    for i in numba.prange(n):
+        for k in range(above[i]):
+            e = indptr[i + 1] - above[i] + k
+            j = indices[e]
+            sign = 1.0 if weights[e] > 0.0 else -1.0
+            value = covariance[i, i] + covariance[j, j] - 2.0 * sign * covariance[i, j]
+            variance[starts[i] + k] = value
+    return variance
+
+
 @sequential
 def is_symmetric(indptr: IntArray, indices: IntArray, weights: FloatArray) -> bool:
     """True if a CSR matrix with sorted indices and no diagonal equals its transpose.
@@ -156,6 +180,47 @@ def systematic(
                 total += probability[e]
                 before, passed = passed, np.floor(total + offset)
                 kept[e] = passed > before
+    return kept
+
+
+@sequential
+def self_balancing_walk(
+    post: IntArray,
+    pre: IntArray,
+    size: FloatArray,
+    probability: FloatArray,
+    order: IntArray,
+    uniform: FloatArray,
+    n: int,
+    symmetric: bool,
+) -> npt.NDArray[np.bool_]:
+    """(m,) kept: every unit in `order` with its probability, tilted by the errors of its neurons.
+
+        error_e = (D_post + D_pre) / 2 / (|w_e| / p_e)
+        q_e = p_e (1 - (1 - p_e) error_e), within [0, 1];   kept where u < q_e
+        D_post, D_pre += |w_e| / p_e - |w_e| if kept, - |w_e| if not
+
+    D is the running error of a neuron's total |input| and |output|, one and the same where
+    `symmetric`. `size` is |w|, `uniform` one U(0, 1) a unit.
+    """
+    kept = np.ones(probability.size, dtype=np.bool_)
+    inputs = np.zeros(n)
+    outputs = inputs if symmetric else np.zeros(n)
+    for e in order:
+        p, i, j = probability[e], post[e], pre[e]
+        if p >= 1.0:
+            continue
+        if p <= 0.0:
+            kept[e] = False
+            inputs[i] -= size[e]
+            outputs[j] -= size[e]
+            continue
+        strength = size[e] / p
+        error = 0.5 * (inputs[i] + outputs[j]) / strength
+        kept[e] = uniform[e] < p * (1.0 - (1.0 - p) * error)
+        change = strength - size[e] if kept[e] else -size[e]
+        inputs[i] += change
+        outputs[j] += change
     return kept
 
 

@@ -77,17 +77,28 @@ def synapse_variance(
         probe = net.is_symmetric and net.is_diagonally_dominant
         method = "exact" if net.n_neurons <= exact else "probe" if probe else "simulation"
     if method == "exact":
-        solved = lyapunov.covariance(net, noise)
-        values = kernels.synapse_variance(
-            net.csr.indptr, net.csr.indices, net.csr.data, solved.covariance
-        )
-        np.maximum(values, 0.0, out=values)  # near singularity rounding may leave less than nothing
+        values, residual = _exact(net, noise)
         progress(1, 1)
-        return SynapseVariance(values, noise, method, solved.residual, 0.0)
+        return SynapseVariance(values, noise, method, residual, 0.0)
     if method == "probe":
         values = probing.probed_variance(net, noise, n_probes, seed, progress)
         return SynapseVariance(values, noise, method, None, (2.0 / n_probes) ** 0.5, n_probes, seed)
     return _simulated(net, noise, n_probes, seed, progress)
+
+
+def _exact(net: RateNetwork, noise: float) -> tuple[FloatArray, float]:
+    """From the solved covariance, with its residual.
+
+    Symmetric: above the diagonal first, and onto both entries of each pair when C has gone.
+    """
+    csr, solved = net.csr, lyapunov.covariance(net, noise)
+    read = kernels.pair_variance if net.is_symmetric else kernels.synapse_variance
+    values, residual = read(csr.indptr, csr.indices, csr.data, solved.covariance), solved.residual
+    del solved
+    np.maximum(values, 0.0, out=values)  # near singularity rounding may leave less than nothing
+    if net.is_symmetric:
+        values = kernels.onto_pairs(csr.indptr, csr.indices, values)
+    return values, residual
 
 
 def _simulated(

@@ -28,6 +28,10 @@ def test_kernels_agree_with_their_twins(n, symmetric, density, index):
         rtol=1e-13,
         atol=1e-13,
     )
+    np.testing.assert_array_equal(
+        kernels.pair_variance(indptr, indices, csr.data, covariance),
+        kernels.synapse_variance(indptr, indices, csr.data, covariance)[post < pre],
+    )
     np.testing.assert_allclose(
         kernels.mean_square_difference(indptr, indices, csr.data, activity),
         naive.mean_square_difference(weights, activity),

@@ -153,8 +153,8 @@ def test_above_minus_one_the_pruned_network_is_stable(symmetric):
         ).network
         low, _ = epsilon(net, pruned).interval
         stable.append(pruned.spectral_abscissa() < 0)
-        assert stable[-1] or low <= -1
-        if symmetric:
+        assert stable[-1] or low <= -1 + 1e-12
+        if symmetric and abs(low + 1) > 1e-12:  # a pair of neurons left alone is singular
             assert stable[-1] == (low > -1)
     assert not all(stable)
 
