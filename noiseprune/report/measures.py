@@ -27,7 +27,7 @@ from noiseprune.weights import FloatArray, IntArray
 
 LISTED = 20
 """Synapses in each list of the page."""
-_MOST_TYPES = 10
+_MOST_TYPES = 8
 _SMALLEST_TYPE = 3
 
 
@@ -124,20 +124,22 @@ def cell_types(original: RateNetwork, pruned: RateNetwork) -> CellTypes | None:
     """Synapse counts between the cell types that the labels name; None where they name none.
 
     The type is what stands before a colon, or else before the closing digits: K of "K12", R1 of
-    "R1:0:2". Types of at least three neurons count if they hold half of all neurons; the
-    largest are named and the rest taken together.
+    "R1:0:2". Types of at least three neurons count if they hold half of all neurons; those with
+    the most synapses are named and the rest taken together.
     """
     if original.labels is None:
         return None
     types = [_cell_type(label) for label in original.labels]
-    common = [
-        (name, size)
-        for name, size in Counter(types).most_common()
-        if name and size >= _SMALLEST_TYPE
-    ]
-    if len(common) < 2 or 2 * sum(size for _, size in common) < original.n_neurons:
+    common = {
+        name: size for name, size in Counter(types).items() if name and size >= _SMALLEST_TYPE
+    }
+    if len(common) < 2 or 2 * sum(common.values()) < original.n_neurons:
         return None
-    names = [name for name, _ in common[:_MOST_TYPES]]
+    inputs, outputs = degrees(original)
+    n_synapses: Counter[str] = Counter()
+    for name, degree in zip(types, inputs + outputs):
+        n_synapses[name] += int(degree)
+    names = sorted(common, key=lambda name: -n_synapses[name])[:_MOST_TYPES]
     place = {name: k for k, name in enumerate(names)}
     member = np.array([place.get(name, len(names)) for name in types])
     if np.any(member == len(names)):
