@@ -426,9 +426,9 @@ def _cell_types(original: RateNetwork, pruned: RateNetwork) -> str:
         "Cell types",
         paragraph(
             "Types are read off the neurons' names: what stands before a colon, or before the "
-            "closing digits. At most eight are named, those with the most synapses. The table gives "
-            "the share of synapses kept, onto each row's type (with its number of neurons) from "
-            "each column's."
+            "closing digits. At most eight are named, those with the most synapses. The table "
+            "gives the share of synapses kept, onto each row's type (with its number of neurons) "
+            "from each column's."
         ),
         table("Synapses kept", header, rows),
     )
