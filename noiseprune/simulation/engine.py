@@ -35,7 +35,7 @@ ACTIVATIONS = ("linear", "rectified")
 
 TILE_WORTH = 1.4
 """Synapses in a tile of TILE rows from which on it costs less than its rows one by one. Measured at
-N = 3000 and 20 replicas: a tile costs 1.4 of them in float32, 1.6 in float64."""
+N = 3000 and 20 replicas: a tile costs about 1.4 of them in float32, 1.8 in float64."""
 
 PIECES = 128
 """Into which a step is cut for the threads; a piece of the weights then fits the cache."""
@@ -45,7 +45,7 @@ PARALLEL_WORK = 500_000
 would wait for one another longer than they work."""
 
 _BLOCK = 2**19
-"""Numbers drawn for one block of steps: some milliseconds of work between two reports."""
+"""Rates in one block of steps: some milliseconds of work between two reports."""
 
 
 @dataclass(frozen=True, eq=False)
