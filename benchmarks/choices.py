@@ -21,7 +21,7 @@ from noiseprune import pruning, spectrum
 from noiseprune.pruning import balance
 from noiseprune.similarity import is_stable
 
-SAMPLINGS = ("independent", "systematic")
+SAMPLINGS = ("independent", "systematic", "balanced")
 BALANCES = ("leak", "none", "homeostatic")
 BOUNDS = (1.25, 1.5, 2.0, 3.0, 10.0)
 

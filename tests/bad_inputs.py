@@ -215,7 +215,9 @@ BAD_INPUTS = (
     BadInput("dataset without prefix", "prune celegans", ("no file", "dataset:celegans")),
     BadInput("unknown extent", "prune dataset:optic-lobe:16", ("'16'", "from 0 to 15")),
     BadInput("unknown rule", "prune --rule nois", ("'nois'", "did you mean 'noise'")),
-    BadInput("unknown sampling", "prune --sampling even", ("'even'", "independent, systematic")),
+    BadInput(
+        "unknown sampling", "prune --sampling even", ("'even'", "independent, systematic, balanced")
+    ),
     BadInput("unknown balance", "prune --balance lek", ("'lek'", "did you mean 'leak'")),
     BadInput("unknown method", "prune --method exac", ("'exac'", "did you mean 'exact'")),
     BadInput(

@@ -130,3 +130,24 @@ def log_schatten(net, weights, q, balance):
     else:
         change = np.linalg.solve(m, change)
     return np.log(np.sum(np.linalg.svd(change, compute_uv=False) ** (2 * q))) / (2 * q)
+
+
+def self_balancing_walk(post, pre, size, probability, order, uniform, n, symmetric):
+    """Kept, by what the neurons' strengths have gained or lost so far."""
+    gained = [[], []]
+    kept = [None] * len(size)
+
+    def error(neuron, side):
+        return sum(x for where, x in gained[0 if symmetric else side] if where == neuron)
+
+    for e in order:
+        p = probability[e]
+        if p in (0, 1):
+            kept[e] = bool(p)
+        else:
+            tilt = (error(post[e], 0) + error(pre[e], 1)) / 2 / (size[e] / p)
+            kept[e] = bool(uniform[e] < p - p * (1 - p) * tilt)
+        change = (size[e] / p if kept[e] else 0.0) - size[e]
+        gained[0].append((post[e], change))
+        gained[0 if symmetric else 1].append((pre[e], change))
+    return kept

@@ -94,6 +94,29 @@ def test_systematic_draws_agree_with_their_twin():
         )
 
 
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("seed", [3, 5, 7])
+def test_the_self_balancing_walk_is_its_twin(symmetric, seed):
+    rng = np.random.default_rng(seed)
+    n, m = 9, 40
+    probability = np.minimum(1.0, 1.2 * rng.random(m))
+    probability[[4, 11]] = 0.0
+    arguments = (
+        rng.integers(0, n, m),
+        rng.integers(0, n, m),
+        rng.random(m),
+        probability,
+        rng.permutation(m),
+        rng.random(m),
+        n,
+        symmetric,
+    )
+    kept = kernels.self_balancing_walk(*arguments)
+    assert kept.tolist() == naive.self_balancing_walk(*arguments)
+    assert kept[probability == 1].all()
+    assert not kept[probability == 0].any()
+
+
 def test_every_order_of_a_row_is_drawn_equally_often():
     rng = np.random.default_rng(29)
     seen = {}

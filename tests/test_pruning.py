@@ -12,7 +12,7 @@ from noiseprune import kernels as compiled
 from noiseprune.pruning import prune_with_variance, theorem_applies
 from noiseprune.pruning.balance import BALANCES, MAX_FACTOR
 from noiseprune.pruning.rules import RULES, water_filling
-from noiseprune.pruning.sampling import SAMPLINGS
+from noiseprune.pruning.sampling import SAMPLINGS, independent, systematic
 
 CHOICES = [
     *(
@@ -26,7 +26,9 @@ CHOICES = [
 ]
 every_choice = pytest.mark.parametrize(("rule", "sampling", "balance"), CHOICES)
 either_symmetry = pytest.mark.parametrize("symmetric", [True, False])
-either_sampling = pytest.mark.parametrize("sampling", list(SAMPLINGS))
+every_sampling = pytest.mark.parametrize("sampling", SAMPLINGS)
+EXACT = ("independent", "systematic")
+"""The samplings that keep each synapse with its own probability exactly."""
 
 
 def test_every_choice_is_tested():
@@ -174,7 +176,7 @@ def test_the_paper_undershoots_as_scaled_then_clipped():
 # -------------------------------------------------------------------------------------- draws
 
 
-@either_sampling
+@pytest.mark.parametrize("sampling", EXACT)
 @either_symmetry
 def test_pruning_is_unbiased(symmetric, sampling):
     """E[W_pruned] = W, in every entry and, to 2 %, in the whole."""
@@ -196,13 +198,15 @@ def rare(net, draws):
     return [(i, j) for i, j in zip(*net.synapses) if 0.02 < share[i, j] < 0.98]
 
 
-@either_sampling
+@pytest.mark.parametrize("sampling", EXACT)
 def test_each_synapse_is_kept_with_its_own_probability(sampling):
     rng = np.random.default_rng(17)
     probability = np.concatenate([rng.random(60) * 0.9 + 0.05, [1.0, 1.0, 0.0, 1e-9]])
     rng.shuffle(probability)
     starts = np.array([0, 7, 7, 30, probability.size])
-    draws = np.array([SAMPLINGS[sampling](probability, starts, rng) for _ in range(8000)])
+    more = (starts,) if sampling == "systematic" else ()
+    draw = systematic if more else independent
+    draws = np.array([draw(probability, *more, rng) for _ in range(8000)])
     certain = probability == 1
     assert np.all(draws[:, certain])
     assert not np.any(draws[:, probability < 1e-6])
@@ -216,8 +220,7 @@ def test_each_synapse_is_kept_with_its_own_probability(sampling):
 
 def test_independent_draws_are_independent():
     rng = np.random.default_rng(19)
-    starts = np.array([0, 20])
-    draws = np.array([SAMPLINGS["independent"](np.full(20, 0.3), starts, rng) for _ in range(4000)])
+    draws = np.array([independent(np.full(20, 0.3), rng) for _ in range(4000)])
     # The count is binomial: its variance is the sum of p (1 - p).
     counts = draws.sum(axis=1)
     assert np.var(counts, ddof=1) == pytest.approx(20 * 0.3 * 0.7, rel=0.12)
@@ -229,7 +232,7 @@ def test_systematic_draws_are_even_over_the_rows(values, seed):
     """Not only in all but in every run of whole rows: floor or ceil of the sum of p."""
     probability = np.array(values)
     starts = np.unique([0, len(values) // 3, len(values) // 2, len(values)])
-    kept = SAMPLINGS["systematic"](probability, starts, np.random.default_rng(seed))
+    kept = systematic(probability, starts, np.random.default_rng(seed))
     assert np.all(kept[probability == 1])
     assert not np.any(kept[probability == 0])
     running = np.concatenate([[0.0], np.cumsum(probability)])[starts]
@@ -243,11 +246,36 @@ def test_systematic_draws_do_not_repeat_where_probabilities_are_equal():
     """One offset alone has 1 / p outcomes; the order within a row makes up for that."""
     rng = np.random.default_rng(23)
     probability, starts = np.full(400, 0.25), np.arange(0, 401, 20)
-    draws = np.array([SAMPLINGS["systematic"](probability, starts, rng) for _ in range(1500)])
+    draws = np.array([systematic(probability, starts, rng) for _ in range(1500)])
     assert len(np.unique(draws, axis=0)) == 1500
     # Within a row all pairs are alike, so that the numbering of the neurons does not matter.
     together = np.mean(draws[:, :1] & draws[:, 1:20], axis=0)
     assert np.ptp(together) < 6 * np.sqrt(together.mean() / 1500)
+
+
+@either_symmetry
+def test_the_walk_keeps_probabilities_nearly_and_strengths_far_better(symmetric):
+    """Against independent draws: the mean of W within 5 %, |input| errors less than half."""
+    net = random_network(60, 7, symmetric=symmetric, density=0.8)
+    variance = exact_variance(net)
+    error, share, weight = {}, {}, {}
+    for sampling in ("independent", "balanced"):
+        rng = np.random.default_rng(13)
+        options = {"keep": 0.3, "sampling": sampling, "balance": "none", "seed": rng}
+        draws = [prune_with_variance(net, variance, **options) for _ in range(300)]
+        pruned = [pruning.network for pruning in draws]
+        error[sampling] = np.mean([(x.input_strength - net.input_strength) ** 2 for x in pruned])
+        share[sampling] = np.mean([pruning.n_kept for pruning in draws]) / net.n_synapses
+        mean = np.mean([x.dense_weights() for x in pruned], axis=0)
+        weight[sampling] = np.sum(mean * net.dense_weights()) / np.sum(net.synapse_weights**2)
+        kept = np.mean([pruning.kept for pruning in draws], axis=0)
+        probability = draws[0].keep_probability
+        assert np.corrcoef(kept, probability)[0, 1] > 0.97
+        assert np.max(np.abs(kept - probability)) < 0.15
+    assert error["balanced"] < 0.2 * error["independent"]
+    for sampling, near in (("independent", 0.01), ("balanced", 0.03)):
+        assert share[sampling] == pytest.approx(0.3, rel=near)
+        assert weight[sampling] == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.parametrize("keep", [0.3, 50])
@@ -314,7 +342,7 @@ def test_magnitude_breaks_ties_by_the_seed():
 
 
 @pytest.mark.parametrize("keep", [0.05, 0.4])
-@either_sampling
+@every_sampling
 @either_symmetry
 def test_what_each_balance_preserves(symmetric, sampling, keep):
     net = random_network(40, 21, symmetric=symmetric)

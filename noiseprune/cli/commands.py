@@ -1,6 +1,6 @@
 """The commands. Each is a thin door to a public function, and a table of what it returned."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -160,8 +160,11 @@ def prune(
         float | None, typer.Option(help="Instead of --keep: accuracy that the theorem is to give.")
     ] = None,
     rule: Annotated[str, typer.Option(help="noise, weight, uniform, magnitude, paper.")] = "noise",
-    sampling: Annotated[str | None, typer.Option(help="independent or systematic.")] = None,
+    sampling: Annotated[str | None, typer.Option(help="independent, systematic or balanced.")] = None,
     balance: Annotated[str | None, typer.Option(help="leak, none or homeostatic.")] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Fit the kept weights to the certificate (slow).")
+    ] = False,
     method: Method = "auto",
     n_probes: Probes = 64,
     page: Annotated[
@@ -180,7 +183,7 @@ def prune(
 
     kept = None if keep is None else _parsed_keep(keep)
     net = common.network(network)
-    check_request(net, kept, rule, sampling, balance, epsilon=epsilon, method=method)
+    check_request(net, kept, rule, sampling, balance, epsilon=epsilon, method=method, refit=refit)
     noise = 1.0 if common.noise is None else common.noise
     variance = None
     if rule in ("noise", "paper"):
@@ -188,7 +191,7 @@ def prune(
             variance = npr.synapse_variance(
                 net, noise, method, n_probes=n_probes, seed=common.seed, progress=progress
             )
-    with common.stage("prune"):
+    with common.stage("prune", bar=refit) as progress:
         pruning = npr.prune(
             net,
             kept,
@@ -196,9 +199,11 @@ def prune(
             sampling,
             balance,
             epsilon=epsilon,
+            refit=refit,
             variance=variance,
             noise=noise,
             seed=common.seed,
+            progress=progress,
         )
     if common.output is not None:
         with common.stage("save"):
@@ -224,6 +229,7 @@ def prune(
         "sampling": pruning.sampling,
         "balance": pruning.balance,
         "gain": pruning.gain,
+        "refit": pruning.refit and asdict(pruning.refit),
         "epsilon": found.epsilon,
         "epsilon_interval": found.epsilon_interval,
         "epsilon_norm": found.epsilon_norm,
@@ -264,6 +270,10 @@ def prune(
         ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in common.seconds.items())),
         ("written to", "- (give a file with -o)" if common.output is None else str(common.output)),
     ]
+    if pruning.refit is not None:
+        fitted = pruning.refit
+        change = f"epsilon {number(fitted.epsilon_before)} -> {number(fitted.epsilon_after)}"
+        rows.insert(3, ("refit", f"{change} in {fitted.evaluations} evaluations"))
     if page is not None:
         rows.append(("report", str(page)))
     if common.output is not None and not files.holds_leak(common.output):

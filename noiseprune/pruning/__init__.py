@@ -21,7 +21,7 @@ from noiseprune.progress import Progress, silent
 from noiseprune.pruning import rules
 from noiseprune.pruning.balance import BALANCES, balanced
 from noiseprune.pruning.refit import Refit, check_size, refitted
-from noiseprune.pruning.sampling import SAMPLINGS, BoolArray
+from noiseprune.pruning.sampling import SAMPLINGS, BoolArray, drawn
 from noiseprune.weights import FloatArray, IntArray, row_index, stored
 
 DEFAULT_SAMPLING = "systematic"
@@ -147,7 +147,7 @@ def prune_with_variance(
     if rule == "magnitude":
         kept = probability > 0
     else:
-        kept = SAMPLINGS[sampling](probability, row_starts, rng)
+        kept = drawn(net, sampling, probability, row_starts, rng)
     if net.is_symmetric:
         probability = kernels.onto_pairs(net.csr.indptr, net.csr.indices, probability)
         kept = kernels.onto_pairs(net.csr.indptr, net.csr.indices, kept)

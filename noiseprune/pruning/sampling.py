@@ -5,26 +5,29 @@
   number plus u. The sum runs row by row, each row in a random order: the count is exact, each
   neuron's kept input is even, and the numbering of the neurons does not matter.
 
-Both keep synapse e with probability p_e exactly. Source of systematic sampling: Madow, Ann. Math.
-Stat. 20 (1949).
+- "balanced": a self-balancing walk. The synapses are visited in random order, each a coin that is
+  tilted against the running errors of its two neurons' total |input| and |output|, so that these
+  end far closer to the original than by chance, on both sides of every synapse.
+
+The first two keep synapse e with probability p_e exactly, the walk to a few per cent. Sources:
+systematic sampling, Madow, Ann. Math. Stat. 20 (1949); the walk after Alweiss, Liu and Sawhney,
+STOC 2021, whose error vectors are here the neurons' own strengths: local, and O(1) a synapse.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from noiseprune import kernels
-from noiseprune.weights import FloatArray, IntArray
+from noiseprune.network import RateNetwork
+from noiseprune.weights import FloatArray, IntArray, row_index
 
+SAMPLINGS = ("independent", "systematic", "balanced")
 BoolArray = npt.NDArray[np.bool_]
 
 
-def independent(
-    probability: FloatArray, row_starts: IntArray, rng: np.random.Generator
-) -> BoolArray:
+def independent(probability: FloatArray, rng: np.random.Generator) -> BoolArray:
     """(m,) kept, each with its own probability, independently."""
     return rng.random(probability.size) < probability
 
@@ -40,7 +43,31 @@ def systematic(
     return kernels.systematic(probability, row_starts, uniform, rng.random())
 
 
-SAMPLINGS: dict[str, Callable[[FloatArray, IntArray, np.random.Generator], BoolArray]] = {
-    "independent": independent,
-    "systematic": systematic,
-}
+def balanced(net: RateNetwork, probability: FloatArray, rng: np.random.Generator) -> BoolArray:
+    """(m,) kept by the self-balancing walk over the units of `net`.
+
+    A unit is a synapse of a directed network, an entry above the diagonal of a symmetric one.
+    """
+    post, pre, size = row_index(net.csr), net.csr.indices, np.abs(net.synapse_weights)
+    if net.is_symmetric:
+        above = post < pre
+        post, pre, size = post[above], pre[above], size[above]
+    order, uniform = rng.permutation(size.size), rng.random(size.size)
+    return kernels.self_balancing_walk(
+        post, pre, size, probability, order, uniform, net.n_neurons, net.is_symmetric
+    )
+
+
+def drawn(
+    net: RateNetwork,
+    sampling: str,
+    probability: FloatArray,
+    row_starts: IntArray,
+    rng: np.random.Generator,
+) -> BoolArray:
+    """(m,) kept, by the sampling of that name."""
+    if sampling == "balanced":
+        return balanced(net, probability, rng)
+    if sampling == "systematic":
+        return systematic(probability, row_starts, rng)
+    return independent(probability, rng)
