@@ -40,7 +40,8 @@ def prune(
         K = (2 / sigma^2) c ln N / epsilon^2 (symmetric diagonally dominant networks, independent
         draws, leak balance; elsewhere the same K without the promise)
     rule : "noise", "weight", "uniform", "magnitude" or "paper"
-    sampling : "independent", "systematic" or "balanced"; by default systematic, with `epsilon` independent
+    sampling : "independent", "systematic" or "balanced"; by default systematic, with `epsilon`
+        independent
     balance : "leak", "none" or "homeostatic"; by default homeostatic, with `epsilon` leak
     refit : fit the kept weights to the certificate itself (see `noiseprune.pruning.refit`): the
         smallest epsilon, for some minutes at 3,000 neurons; dense, up to 6,000 neurons. Its result

@@ -160,7 +160,9 @@ def prune(
         float | None, typer.Option(help="Instead of --keep: accuracy that the theorem is to give.")
     ] = None,
     rule: Annotated[str, typer.Option(help="noise, weight, uniform, magnitude, paper.")] = "noise",
-    sampling: Annotated[str | None, typer.Option(help="independent, systematic or balanced.")] = None,
+    sampling: Annotated[
+        str | None, typer.Option(help="independent, systematic or balanced.")
+    ] = None,
     balance: Annotated[str | None, typer.Option(help="leak, none or homeostatic.")] = None,
     refit: Annotated[
         bool, typer.Option("--refit", help="Fit the kept weights to the certificate (slow).")
