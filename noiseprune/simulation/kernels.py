@@ -124,8 +124,22 @@ def _tile_product(height: int) -> Callable[..., None]:
     return tile_product  # type: ignore[no-any-return]
 
 
-_product_of_rows = _tile_product(1)
-_product_of_tiles = _tile_product(TILE)
+def _interpreted_product(
+    indices: IntArray,
+    weights: Reals,
+    start: int,
+    end: int,
+    before: Reals,
+    after: Reals,
+    row: int,
+) -> None:
+    """What a tile product does, where Numba is told to compile nothing."""
+    after[row : row + weights.shape[1]] += weights[start:end].T @ before[indices[start:end]]
+
+
+_compiled = not numba.config.DISABLE_JIT
+_product_of_rows = _tile_product(1) if _compiled else _interpreted_product
+_product_of_tiles = _tile_product(TILE) if _compiled else _interpreted_product
 
 # ------------------------------------------------------------------------------- noise
 
@@ -212,6 +226,58 @@ def finish(
 
 
 @sequential
+def finish_rows(
+    top: int,
+    bottom: int,
+    decay: Reals,
+    rectified: bool,
+    noise: float,
+    key: npt.NDArray[np.uint64],
+    step: np.uint64,
+    left: np.uint64,
+    old: Reals,
+    new: Reals,
+) -> None:
+    """`finish` for the rows top .. bottom - 1, each with its noise."""
+    xi = np.empty((2, new.shape[1]))
+    for i in range(top, bottom, 2):
+        noise_of_two(key, step, np.uint64(i // 2), left, xi)
+        for g in range(2):
+            finish(decay[i + g], rectified, noise, xi[g], old[i + g], new[i + g])
+
+
+def _interpreted_finish(
+    top: int,
+    bottom: int,
+    decay: Reals,
+    rectified: bool,
+    noise: float,
+    key: npt.NDArray[np.uint64],
+    step: np.uint64,
+    left: np.uint64,
+    old: Reals,
+    new: Reals,
+) -> None:
+    """What `finish_rows` does, all rows at once, where Numba is told to compile nothing."""
+    lanes: Any = left + np.arange(new.shape[1], dtype=np.uint64)[None, :]
+    pairs: Any = np.arange(top // 2, bottom // 2, dtype=np.uint64)[:, None]
+    lanes, pairs = np.broadcast_arrays(lanes, pairs)
+    words = philox(lanes, pairs, step & _LOW, step >> _32, key[0], key[1])
+    first, second = ((words[k] << _32) | words[k + 1] for k in (0, 2))
+    uniform = ((first >> _12) + np.float64(0.5)) * 2.0**-52
+    angle = np.pi * (((second >> _12) + np.float64(0.5)) * 2.0**-52 - 0.5)
+    radius = np.sqrt(-2.0 * np.log(uniform)) * np.where(second & np.uint64(1), -1.0, 1.0)
+    xi = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    rows = slice(top, bottom)
+    if rectified:
+        np.maximum(new[rows], 0.0, out=new[rows])
+    new[rows] += decay[rows, None] * old[rows] + noise * xi.reshape(new[rows].shape)
+
+
+_finish_rows = finish_rows if _compiled else _interpreted_finish
+
+
+@sequential
 def step_of_piece(
     top: int,
     bottom: int,
@@ -244,11 +310,7 @@ def step_of_piece(
                 _product_of_rows(indices, weights, start, end, old, new, line)
             else:
                 _product_of_tiles(indices, weights, start, end, old, new, line * height)
-        xi = np.empty((2, width))
-        for i in range(top, bottom, 2):
-            noise_of_two(key, step, np.uint64(i // 2), np.uint64(left), xi)
-            for g in range(2):
-                finish(decay[i + g], rectified, noise, xi[g], old[i + g], new[i + g])
+        _finish_rows(top, bottom, decay, rectified, noise, key, step, np.uint64(left), old, new)
 
 
 @kernel
