@@ -25,6 +25,7 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+from scipy import sparse
 
 from noiseprune.kernels import Reals, inlined, kernel, sequential
 from noiseprune.weights import FloatArray, IntArray
@@ -124,22 +125,8 @@ def _tile_product(height: int) -> Callable[..., None]:
     return tile_product  # type: ignore[no-any-return]
 
 
-def _interpreted_product(
-    indices: IntArray,
-    weights: Reals,
-    start: int,
-    end: int,
-    before: Reals,
-    after: Reals,
-    row: int,
-) -> None:
-    """What a tile product does, where Numba is told to compile nothing."""
-    after[row : row + weights.shape[1]] += weights[start:end].T @ before[indices[start:end]]
-
-
-_compiled = not numba.config.DISABLE_JIT
-_product_of_rows = _tile_product(1) if _compiled else _interpreted_product
-_product_of_tiles = _tile_product(TILE) if _compiled else _interpreted_product
+_product_of_rows = _tile_product(1)
+_product_of_tiles = _tile_product(TILE)
 
 # ------------------------------------------------------------------------------- noise
 
@@ -186,7 +173,7 @@ def normal_pair(
     series = 1 / 13 + q * (1 / 15 + q * (1 / 17 + q * (1 / 19)))
     series = 1.0 + q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * series)))))
     logarithm = np.log(2.0) * (exponent + 0.5) + 2.0 * t * series
-    radius = np.sqrt(max(-2.0 * logarithm, 0.0))
+    radius = np.sqrt(np.maximum(-2.0 * logarithm, 0.0))
     radius = np.uint64(np.float64(radius).view(np.uint64) ^ (second << _63)).view(np.float64)
     # half the angle, on (-pi/4, pi/4)
     half = np.pi / 2 * (np.uint64((second >> _12) | _ONE).view(np.float64) - (1.5 - 2.0**-53))
@@ -246,37 +233,6 @@ def finish_rows(
             finish(decay[i + g], rectified, noise, xi[g], old[i + g], new[i + g])
 
 
-def _interpreted_finish(
-    top: int,
-    bottom: int,
-    decay: Reals,
-    rectified: bool,
-    noise: float,
-    key: npt.NDArray[np.uint64],
-    step: np.uint64,
-    left: np.uint64,
-    old: Reals,
-    new: Reals,
-) -> None:
-    """What `finish_rows` does, all rows at once, where Numba is told to compile nothing."""
-    lanes: Any = left + np.arange(new.shape[1], dtype=np.uint64)[None, :]
-    pairs: Any = np.arange(top // 2, bottom // 2, dtype=np.uint64)[:, None]
-    lanes, pairs = np.broadcast_arrays(lanes, pairs)
-    words = philox(lanes, pairs, step & _LOW, step >> _32, key[0], key[1])
-    first, second = ((words[k] << _32) | words[k + 1] for k in (0, 2))
-    uniform = ((first >> _12) + np.float64(0.5)) * 2.0**-52
-    angle = np.pi * (((second >> _12) + np.float64(0.5)) * 2.0**-52 - 0.5)
-    radius = np.sqrt(-2.0 * np.log(uniform)) * np.where(second & np.uint64(1), -1.0, 1.0)
-    xi = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-    rows = slice(top, bottom)
-    if rectified:
-        np.maximum(new[rows], 0.0, out=new[rows])
-    new[rows] += decay[rows, None] * old[rows] + noise * xi.reshape(new[rows].shape)
-
-
-_finish_rows = finish_rows if _compiled else _interpreted_finish
-
-
 @sequential
 def step_of_piece(
     top: int,
@@ -310,11 +266,11 @@ def step_of_piece(
                 _product_of_rows(indices, weights, start, end, old, new, line)
             else:
                 _product_of_tiles(indices, weights, start, end, old, new, line * height)
-        _finish_rows(top, bottom, decay, rectified, noise, key, step, np.uint64(left), old, new)
+        finish_rows(top, bottom, decay, rectified, noise, key, step, np.uint64(left), old, new)
 
 
 @kernel
-def rate_steps(
+def _rate_steps(
     bounds: IntArray,
     starts: IntArray,
     indices: IntArray,
@@ -355,3 +311,46 @@ def rate_steps(
                 before,
                 block[step],
             )
+
+
+def _interpreted_steps(
+    bounds: IntArray,
+    starts: IntArray,
+    indices: IntArray,
+    weights: Reals,
+    decay: Reals,
+    drive: Reals,
+    rectified: bool,
+    noise: float,
+    key: npt.NDArray[np.uint64],
+    first_step: int,
+    panel: int,
+    state: Reals,
+    block: Reals,
+) -> None:
+    """What `_rate_steps` does, all rows and lanes at once, where Numba compiles nothing."""
+    steps, rows, lanes = block.shape[0], decay.size, state.size // decay.size
+    tiles = weights[:, :, None]
+    matrix = sparse.bsr_array((tiles, indices, starts), shape=(rows, rows)).tocsr()
+    step = np.arange(first_step, first_step + steps, dtype=np.uint64)[:, None, None]
+    counters: Any = np.broadcast_arrays(
+        np.arange(lanes, dtype=np.uint64),
+        np.arange(rows // 2, dtype=np.uint64)[:, None],
+        step & _LOW,
+        step >> _32,
+    )
+    pairs: Any = normal_pair(*philox(*counters, *key))
+    xi = np.stack(pairs, axis=2).reshape(steps, rows, lanes)
+    panels = [slice(left * rows, (left + panel) * rows) for left in range(0, lanes, panel)]
+    rates = np.hstack([state[piece].reshape(rows, -1) for piece in panels])
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in range(steps):
+            change = matrix @ rates + drive[:, None]
+            if rectified:
+                np.maximum(change, 0.0, out=change)
+            rates = decay[:, None] * rates + change + noise * xi[k]
+            for left, piece in zip(range(0, lanes, panel), panels):
+                block[k, piece] = rates[:, left : left + panel].ravel()
+
+
+rate_steps = _interpreted_steps if numba.config.DISABLE_JIT else _rate_steps
