@@ -193,7 +193,7 @@ def test_every_module_says_what_it_is(module):
         ("probing", "from noiseprune import lyapunov", "level 2 do not import one another"),
         ("pruning.rules", "from noiseprune.spectrum import x", "level 2 do not import one"),
         ("pipeline", "from noiseprune.cli.shared import x", "nobody imports the command line"),
-        ("cli.commands", "import noiseprune.sorcery", "'sorcery' has no level"),
+        ("cli.prune", "import noiseprune.sorcery", "'sorcery' has no level"),
         ("sorcery", "from noiseprune.errors import FileError", "'sorcery' has no level"),
         ("spectrum", "from noiseprune import prune", "'prune' has no level"),
         ("pipeline", "from noiseprune.learning import CTRNN", "only the cli imports learning"),
@@ -214,7 +214,7 @@ def test_a_planted_import_is_seen(module, source, said):
         ("pruning.rules", "from noiseprune.pruning import balance"),
         ("files", "from . import atomic"),
         (
-            "cli.commands",
+            "cli.prune",
             "from noiseprune import __version__, datasets, learning",
         ),
         ("learning.ctrnn", "import torch\nfrom noiseprune.variance import synapse_variance"),

@@ -194,7 +194,7 @@ def command(app: typer.Typer, function: Callable[..., None], writes: str | None)
         parameters=[p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
     )
     run.__annotations__ = {p.name: p.annotation for p in parameters}
-    app.command(name=function.__name__.removesuffix("_"))(run)
+    app.command(name=function.__name__)(run)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from noiseprune.pruning import rules
 from noiseprune.pruning.balance import BALANCES, balanced
 from noiseprune.pruning.refit import Refit, check_size, refitted
 from noiseprune.pruning.sampling import SAMPLINGS, BoolArray, drawn
-from noiseprune.weights import FloatArray, IntArray, row_index, stored
+from noiseprune.weights import FloatArray, IntArray, stored
 
 DEFAULT_SAMPLING = "systematic"
 DEFAULT_BALANCE = "homeostatic"
@@ -188,11 +188,6 @@ def prune_with_variance(
 def theorem_applies(net: RateNetwork) -> bool:
     """True for the class of networks that the theorem covers: symmetric, dominant -A."""
     return net.is_symmetric and net.is_diagonally_dominant
-
-
-def upper_entries(net: RateNetwork) -> IntArray:
-    """Positions of the entries above the diagonal, in row order."""
-    return np.flatnonzero(row_index(net.csr) < net.csr.indices)
 
 
 def mirrored(csr: sparse.csr_array) -> IntArray:

@@ -21,7 +21,7 @@ from scipy import linalg
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import UnstableError
 from noiseprune.network import RateNetwork
-from noiseprune.pruning import rules, upper_entries
+from noiseprune.pruning import rules
 from noiseprune.variance import synapse_variance
 from noiseprune.weights import FloatArray, IntArray
 
@@ -88,10 +88,10 @@ class Ranking:
 
 def ranking(net: RateNetwork, n_kept: int, variance: FloatArray) -> Ranking:
     """Rank the synapses of `net` at a count of `n_kept`, by variances (n_synapses,)."""
-    unit: slice | IntArray = upper_entries(net) if net.is_symmetric else slice(None)
-    post, pre = (index[unit] for index in net.synapses)
-    weight = net.synapse_weights[unit]
-    local = np.asarray(variance, dtype=np.float64)[unit]
+    post, pre = net.synapses
+    once = post < pre if net.is_symmetric else np.ones(post.size, dtype=bool)
+    post, pre, weight = post[once], pre[once], net.synapse_weights[once]
+    local = np.asarray(variance, dtype=np.float64)[once]
     importance = np.abs(weight) * local
     number = n_kept * weight.size / net.n_synapses
     by_noise, _ = rules.water_filling(importance, number)

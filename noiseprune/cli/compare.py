@@ -1,0 +1,63 @@
+"""`noiseprune compare`."""
+
+from typing import Annotated
+
+import typer
+
+from noiseprune.cli.options import Keep, Method, Network, parsed_keep
+from noiseprune.cli.shared import Common
+
+
+def compare(
+    common: Common,
+    network: Network = None,
+    keep: Keep = None,
+    draws: Annotated[int, typer.Option(help="Draws of every rule.")] = 5,
+    method: Method = "auto",
+) -> None:
+    """Compare noise-prune with every baseline at the same synapse count."""
+    import noiseprune as npr
+    from noiseprune.cli.tables import NORMS, grid, number, size_of
+
+    kept = 0.1 if keep is None else parsed_keep(keep)
+    net = common.network(network)
+    with common.stage("compare", bar=True) as progress:
+        comparison = npr.compare(
+            net,
+            kept,
+            draws=draws,
+            noise=1.0 if common.noise is None else common.noise,
+            method=method,
+            seed=common.seed,
+            progress=progress,
+        )
+    result = {
+        **comparison.to_dict(),
+        "n_neurons": net.n_neurons,
+        "n_synapses": net.n_synapses,
+        "keep": kept,
+        "draws": draws,
+        "seconds": common.seconds,
+        "seed": common.seed,
+    }
+    common.write_json(result)
+    rows = [
+        (
+            row.rule,
+            row.sampling,
+            row.balance,
+            f"{100 * row.kept_fraction:.1f} %",
+            number(row.epsilon),
+            number(row.epsilon_max),
+            number(row.eigenvalue_error),
+            f"{row.n_stable}/{row.draws}",
+        )
+        for row in comparison.rows
+    ]
+    header = ("rule", "sampling", "balance", "kept", "epsilon", "largest", "eigenvalues", "stable")
+    title = f"{size_of(net)}, {draws} draws"
+    common.emit(
+        result,
+        grid(title, header, rows),
+        f"epsilon: {NORMS[comparison.epsilon_norm]}",
+    )

@@ -1,0 +1,67 @@
+"""What several commands take, and how it is read."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from noiseprune.cli.shared import Common
+from noiseprune.errors import OptionError
+
+if TYPE_CHECKING:
+    from noiseprune.network import RateNetwork
+
+Network = Annotated[
+    str | None,
+    typer.Argument(help="A file, or dataset:NAME (default: dataset:celegans)."),
+]
+Keep = Annotated[
+    str | None, typer.Option(help="Fraction in (0, 1], or number of synapses (default 0.1).")
+]
+Method = Annotated[
+    str, typer.Option(help="Synapse variances by: auto, exact, probe or simulation.")
+]
+Probes = Annotated[int, typer.Option(help="Probes or replicas, where they are not exact.")]
+
+
+def clustered(
+    common: Common,
+    n: int | None,
+    sizes: str | None,
+    density: float,
+    long_range: int | None,
+    directed: bool,
+) -> "RateNetwork":
+    """The paper's network of n neurons, or with the given sizes."""
+    from noiseprune.generators import clustered_network, paper_long_range, paper_sizes
+
+    if sizes is None:
+        chosen = paper_sizes(3000 if n is None else n)
+    else:
+        try:
+            chosen = tuple(int(size) for size in sizes.split(","))
+        except ValueError:
+            raise OptionError(
+                f"sizes are {sizes!r}: give whole numbers with commas, such as 2700,100,200"
+            ) from None
+    n = sum(chosen) if n is None else n
+    leak = common.parsed_leak()
+    return clustered_network(
+        chosen,
+        density,
+        paper_long_range(chosen) if long_range is None else long_range,
+        directed,
+        leak="dominant" if leak is None else leak,
+        leak_margin=0.0 if common.leak_margin is None else common.leak_margin,
+        n=n,
+        seed=common.seed,
+    )
+
+
+def parsed_keep(keep: str) -> float | int:
+    """`--keep 0.1` is a fraction and `--keep 500` a number of synapses; 1.0 is all of them."""
+    try:
+        return int(keep) if keep.lstrip("+-").isdigit() else float(keep)
+    except ValueError:
+        raise OptionError(
+            f"keep is {keep!r}: give a fraction in (0, 1] or a number of synapses"
+        ) from None
