@@ -17,7 +17,7 @@ from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import DEFAULT_SAMPLING, prune_with_variance, rules
 from noiseprune.similarity import is_stable
-from noiseprune.variance import EXACT_DIRECTED, EXACT_SYMMETRIC, synapse_variance
+from noiseprune.variance import synapse_variance
 from noiseprune.weights import FloatArray
 
 CHOICES: tuple[tuple[str, str | None, str | None], ...] = (
@@ -34,6 +34,10 @@ CHOICES: tuple[tuple[str, str | None, str | None], ...] = (
     ("magnitude", None, "none"),
 )
 """(rule, sampling, balance) of the rows of a comparison."""
+
+STREAMED_SYMMETRIC, STREAMED_DIRECTED = 12_000, 6_000
+"""Neurons of the largest networks whose simulated covariance is held against the exact one, which
+for the discrete scheme takes a Schur form where the network is directed."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +273,7 @@ def _relaxation(net: RateNetwork, activation: str) -> tuple[float | None, str]:
     """Slowest relaxation time (s) of a linear network small enough for its covariance."""
     if activation != "linear":
         return None, "only linear networks have an exact covariance"
-    limit = EXACT_SYMMETRIC if net.is_symmetric else EXACT_DIRECTED
+    limit = STREAMED_SYMMETRIC if net.is_symmetric else STREAMED_DIRECTED
     if net.n_neurons > limit:
         return None, f"the covariance is not formed above {limit:,} neurons"
     abscissa = net.spectral_abscissa()

@@ -17,8 +17,8 @@ from noiseprune.progress import Progress, silent
 from noiseprune.weights import FloatArray
 
 METHODS = ("auto", "exact", "probe", "simulation")
-EXACT_SYMMETRIC, EXACT_DIRECTED = 12_000, 6_000
-"""Largest networks that "auto" solves exactly: about 4 and 7 dense N x N matrices of memory."""
+EXACT = 12_000
+"""Neurons of the largest networks that "auto" solves exactly; see `lyapunov` for the memory."""
 
 _STEP = 0.05
 """Step of a simulation over the largest stable one: the fastest mode is 5 % too strong."""
@@ -59,8 +59,7 @@ def synapse_variance(
 
     "exact": from the solved covariance. "probe": from noise probes (symmetric, diagonally
     dominant networks). "simulation": from `n_probes` simulated replicas. "auto": exact up to
-    12,000 (symmetric) or 6,000 (directed) neurons, above that probe where it applies, else
-    simulation.
+    12,000 neurons, above that probe where it applies, else simulation.
 
     Raises
     ------
@@ -73,9 +72,8 @@ def synapse_variance(
     n_probes = count("n_probes", n_probes)
     one_of("method", method, METHODS)
     if method == "auto":
-        exact = EXACT_SYMMETRIC if net.is_symmetric else EXACT_DIRECTED
         probe = net.is_symmetric and net.is_diagonally_dominant
-        method = "exact" if net.n_neurons <= exact else "probe" if probe else "simulation"
+        method = "exact" if net.n_neurons <= EXACT else "probe" if probe else "simulation"
     if method == "exact":
         values, residual = _exact(net, noise)
         progress(1, 1)

@@ -185,7 +185,7 @@ def test_one_replica_has_no_sampling_error():
 
 
 def test_above_the_limit_no_covariance_is_formed(monkeypatch):
-    monkeypatch.setattr(experiments, "EXACT_SYMMETRIC", 19)
+    monkeypatch.setattr(experiments, "STREAMED_SYMMETRIC", 19)
     run = simulate_with_statistics(SYMMETRIC, duration=1.0, replicas=2, seed=5)
     assert "above 19 neurons" in run.note
     assert (run.n_steps, run.mean_variance) == (200, None)

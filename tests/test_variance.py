@@ -70,8 +70,7 @@ def test_simulation_agrees_within_its_error(net):
 
 def test_auto_takes_what_the_size_allows(monkeypatch):
     assert synapse_variance(SYMMETRIC).method == "exact"
-    monkeypatch.setattr(variance, "EXACT_SYMMETRIC", 29)
-    monkeypatch.setattr(variance, "EXACT_DIRECTED", 29)
+    monkeypatch.setattr(variance, "EXACT", 29)
     assert synapse_variance(SYMMETRIC, n_probes=2).method == "probe"
     assert synapse_variance(DIRECTED, n_probes=2, seed=3).method == "simulation"
     weak = npr.RateNetwork(SYMMETRIC.weights, 0.75 * SYMMETRIC.leak)  # no longer dominant
