@@ -41,12 +41,12 @@ def solve(drift: FloatArray, noise: float) -> FloatArray | None:
     """
     with np.errstate(all="ignore"):  # what overflows does not converge
         # BLAS reads columns: all that follows works on transposes of C-ordered matrices.
-        inverse = drift.T.copy(order="F")
-        shift = _shift(inverse)
-        _add_to_diagonal(inverse, -shift)
-        if not (shift > 0 and _invert(inverse)):
-            return None
-        if not _steps_needed(inverse, shift) <= MAX_STEPS:
+        shifted = drift.T.copy(order="F")
+        shift = _shift(shifted)
+        _add_to_diagonal(shifted, -shift)
+        inverse = _inverted(shifted) if shift > 0 else None
+        del shifted
+        if inverse is None or not _steps_needed(inverse, shift) <= MAX_STEPS:
             return None
         solution = _doubled(inverse, shift)
         if solution is not None:
@@ -132,14 +132,17 @@ def _shift(transposed: FloatArray) -> float:
     return scale * float(np.sqrt(largest * smallest))
 
 
-def _invert(matrix: FloatArray) -> bool:
-    """Overwrite an F-ordered matrix by its inverse."""
+def _inverted(matrix: FloatArray) -> Any:
+    """The inverse of an F-ordered matrix, which is overwritten; None if it is singular.
+
+    By substitution into the identity: LAPACK's getri, with fewer operations, takes twice as long.
+    """
     factor, pivots, singular = lapack.dgetrf(matrix, overwrite_a=True)
     if singular:
-        return False
-    size = int(lapack.dgetri_lwork(matrix.shape[0])[0])
-    _, failed = lapack.dgetri(factor, pivots, lwork=size, overwrite_lu=True)
-    return not failed
+        return None
+    inverse = np.zeros_like(matrix, order="F")
+    _add_to_diagonal(inverse, 1.0)
+    return lapack.dgetrs(factor, pivots, inverse, overwrite_b=True)[0]
 
 
 def _steps_needed(inverse: FloatArray, shift: float) -> float:
