@@ -1,7 +1,7 @@
 """Imports point down: the layout is read off the source, also inside functions.
 
     5  cli, __main__
-    4  pipeline, experiments, cluster
+    4  pipeline, experiments, figures, cluster
     3  variance, report, similarity, recordings, plasticity
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
     1  weights, eigenvalues, network, kernels
@@ -33,7 +33,7 @@ LEVELS = (
         "spectrum",
     },
     {"variance", "report", "similarity", "recordings", "plasticity"},
-    {"pipeline", "experiments", "cluster"},
+    {"pipeline", "experiments", "figures", "cluster"},
     {"cli", "__main__"},
 )
 LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from noiseprune.cli.figures import figures
 from noiseprune.cli.shared import DEFAULT_NETWORK, Common, check_suffix, command
 from noiseprune.errors import OptionError
 
@@ -454,6 +455,7 @@ for function, writes in (
     (report, "report"),
     (compare, "json"),
     (datasets_, None),
+    (figures, None),
 ):
     command(app, function, writes)
 

@@ -1,0 +1,58 @@
+"""The command that remakes the figures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noiseprune.cli.shared import Common
+from noiseprune.errors import OptionError
+
+
+def figures(
+    common: Common,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Small networks: seconds instead of an hour.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this figure; several with commas.")
+    ] = None,
+    redraw: Annotated[
+        bool, typer.Option("--redraw", help="Draw again from the numbers in the folder.")
+    ] = False,
+) -> None:
+    """Remake the figures of the paper: PNG, SVG and the numbers drawn; -o is their folder."""
+    if common.noise is not None or common.leak is not None or common.leak_margin is not None:
+        raise OptionError(
+            "the figures have the paper's noise and leak: leave --noise, --leak and --leak-margin "
+            "out"
+        )
+    if fast and redraw:
+        raise OptionError("--redraw measures nothing, so that --fast is no use: leave it out")
+    from noiseprune import figures
+    from noiseprune.choices import one_of
+    from noiseprune.cli.tables import grid
+
+    given = [name.strip() for names in only or [] for name in names.split(",")]
+    names = [one_of("figure", name, figures.PICTURES) for name in given] or figures.PICTURES
+    folder = figures.prepared(Path("figures") if common.output is None else common.output)
+    made = []
+    for name in dict.fromkeys(names):
+        with common.stage(name, bar=True) as progress:
+            files = (
+                figures.redraw(name, folder)
+                if redraw
+                else figures.remake(name, folder, fast=fast, seed=common.seed, progress=progress)
+            )
+        made.append({"name": name, "files": files, "seconds": common.seconds[name]})
+    result = {
+        "figures": made,
+        "fast": fast,
+        "seed": common.seed,
+        "seconds": sum(common.seconds.values()),
+    }
+    rows = [
+        (name, f"{common.seconds[name]:.1f} s", ", ".join(str(file) for file in figure["files"]))
+        for name, figure in zip(names, made)
+    ]
+    common.emit(result, grid("Figures", ("name", "time", "files"), rows))

@@ -1,0 +1,97 @@
+"""How the pictures look: one colour, marker and line for each way of pruning, in all of them.
+
+The colours are of Okabe and Ito's palette, which the colour-blind tell apart; markers and lines
+tell the ways apart in black and white too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+RC: Any = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.35,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.8,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.5,
+    "savefig.dpi": 200,
+    "svg.hashsalt": "noiseprune",
+}
+"""Matplotlib settings under which every picture is drawn and written."""
+
+INK = "#222222"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one way of pruning looks like, wherever it is drawn."""
+
+    label: str
+    colour: str
+    marker: str
+    line: str | tuple[int, tuple[float, ...]]
+
+    def handle(self, label: str | None = None) -> Line2D:
+        """For a legend."""
+        return Line2D(
+            [],
+            [],
+            color=self.colour,
+            marker=self.marker,
+            linestyle=self.line,
+            label=label or self.label,
+        )
+
+
+LOOKS = {
+    "noise": Look("noise-prune", "#0072b2", "o", "-"),
+    "refit": Look("noise-prune, refit", "#000000", "*", (0, (5, 1))),
+    "paper": Look("paper's choices", "#56b4e9", "s", "--"),
+    "weight": Look("weight-based", "#d55e00", "D", "-."),
+    "uniform": Look("uniform", "#999999", "^", ":"),
+    "magnitude": Look("largest weights", "#cc79a7", "v", (0, (4, 1.5, 1, 1.5, 1, 1.5))),
+}
+"""By the name of a rival."""
+
+
+def below(figure: Figure, handles: list[Line2D], columns: int) -> None:
+    """One legend for all panels, below them."""
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def percent_axis(axes: Axes, fractions: list[float]) -> None:
+    """A logarithmic x axis in percent, with ticks at most a third of a decade apart."""
+    axes.set_xscale("log")
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick >= 99 * min(fractions)]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def curve(axes: Axes, found: dict[str, Any], draws: int) -> None:
+    """Epsilon over the percentage kept; a hollow marker where some draw is unstable."""
+    look = LOOKS[found["name"]]
+    kept = [100 * fraction for fraction in found["kept"]]
+    axes.plot(kept, found["epsilon"], color=look.colour, linestyle=look.line, marker=look.marker)
+    unstable = [k for k, stable in enumerate(found["n_stable"]) if stable < draws]
+    axes.plot(
+        [kept[k] for k in unstable],
+        [found["epsilon"][k] for k in unstable],
+        linestyle="none",
+        marker=look.marker,
+        color=look.colour,
+        markerfacecolor="white",
+    )
