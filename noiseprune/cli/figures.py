@@ -34,25 +34,27 @@ def figures(
     from noiseprune.cli.tables import grid
 
     given = [name.strip() for names in only or [] for name in names.split(",")]
-    names = [one_of("figure", name, figures.PICTURES) for name in given] or figures.PICTURES
+    names = [one_of("figure", name, figures.PICTURES) for name in given] or list(figures.PICTURES)
     folder = figures.prepared(Path("figures") if common.output is None else common.output)
-    made = []
+    made = {}
     for name in dict.fromkeys(names):
         with common.stage(name, bar=True) as progress:
-            files = (
+            made[name] = (
                 figures.redraw(name, folder)
                 if redraw
                 else figures.remake(name, folder, fast=fast, seed=common.seed, progress=progress)
             )
-        made.append({"name": name, "files": files, "seconds": common.seconds[name]})
     result = {
-        "figures": made,
+        "figures": [
+            {"name": name, "files": files, "seconds": common.seconds[name]}
+            for name, files in made.items()
+        ],
         "fast": fast,
         "seed": common.seed,
         "seconds": sum(common.seconds.values()),
     }
     rows = [
-        (name, f"{common.seconds[name]:.1f} s", ", ".join(str(file) for file in figure["files"]))
-        for name, figure in zip(names, made)
+        (name, f"{common.seconds[name]:.1f} s", ", ".join(file.name for file in files))
+        for name, files in made.items()
     ]
-    common.emit(result, grid("Figures", ("name", "time", "files"), rows))
+    common.emit(result, grid(f"Figures in {folder}", ("name", "time", "files"), rows))

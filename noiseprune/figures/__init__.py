@@ -104,13 +104,15 @@ def redraw(name: str, folder: Path) -> list[Path]:
         checked_target(image)
     with reading(numbers):
         document = json.loads(numbers.read_text(encoding="utf-8"))
-    if not (isinstance(document, dict) and document.get("figure") == name):
-        raise FileError(
-            f"{numbers} does not hold the numbers of the figure {name!r}: measure it again, "
-            "without --redraw"
-        )
+        if not (isinstance(document, dict) and document.get("figure") == name):
+            raise FileError(
+                f"{numbers} does not hold the numbers of the figure {name!r}: measure it again"
+            )
     with mpl.rc_context(style.RC):
-        figure = picture.draw(document["numbers"])
+        with reading(numbers):  # of another version they may lack something
+            figure = picture.draw(document["numbers"])
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once for all formats
         for image in images:
             stamp: dict[str, Any] = {"Date": None} if image.suffix == ".svg" else {}
             with write_atomically(image) as temporary:
@@ -124,7 +126,7 @@ def prepared(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(
-            f"the folder {folder} cannot be made ({error.strerror}): give another with -o"
+            f"{folder} cannot be the folder of the figures ({error.strerror}): give another"
         ) from error
     return folder
 

@@ -65,7 +65,7 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
 
 def draw(numbers: Numbers) -> Figure:
     """A panel for each connectome."""
-    figure = Figure(figsize=(7.2, 5.6), layout="constrained")
+    figure = Figure(figsize=(7.2, 6.0), layout="constrained")
     panels = figure.subplots(2, 2, sharex=True)
     fractions = [100 * fraction for fraction in numbers["fractions"]]
     for panel, (name, net) in zip(panels.flat, numbers["networks"].items()):
@@ -74,7 +74,7 @@ def draw(numbers: Numbers) -> Figure:
             curve(panel, found, numbers["draws"])
         degree = net["n_synapses"] / net["n_neurons"]
         title = NAMES[name.partition(":")[0]]
-        panel.set_title(f"{title}: {net['n_neurons']:,} neurons, mean degree {degree:.1f}")
+        panel.set_title(f"{title}\n({net['n_neurons']:,} neurons, mean degree {degree:.1f})")
         panel.set_yscale("log")
         percent_axis(panel, numbers["fractions"])
     for panel in panels[-1]:

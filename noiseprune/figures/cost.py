@@ -7,27 +7,29 @@ the numbers name. The slope is that of log seconds over log N at the larger half
 from __future__ import annotations
 
 import platform
+import re
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numba
 import numpy as np
 import scipy
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 from threadpoolctl import threadpool_info
 
 from noiseprune import spectrum
 from noiseprune.figures.protocol import NETWORK_SEED, Numbers, listed, paper_network
-from noiseprune.figures.style import INK, below
+from noiseprune.figures.style import INK
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, part
 from noiseprune.pruning import prune_with_variance
 from noiseprune.variance import synapse_variance
 
 KEEP = 0.1
-STAGES = {
+STAGES: dict[str, tuple[str, str, str, LineStyleType]] = {
     "covariance": ("covariance and synapse variances", "#0072b2", "o", "-"),
     "pruning": ("pruning", "#d55e00", "D", "-."),
     "certificate": ("certificate (epsilon)", "#000000", "^", "--"),
@@ -62,36 +64,28 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
 
 def draw(numbers: Numbers) -> Figure:
     """A panel for each kind of network, logarithmic, with the slope N³ to compare with."""
-    figure = Figure(figsize=(7.2, 3.5), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     sizes = np.array(numbers["n_neurons"])
     for panel, (kind, found) in zip(panels, numbers["kinds"].items()):
         cube = found["seconds"]["covariance"][-1] * (sizes / sizes[-1]) ** 3
-        panel.plot(sizes, cube, color=INK, linestyle=":", linewidth=1)
-        for stage, (_, colour, marker, line) in STAGES.items():
-            seconds = found["seconds"][stage]
-            panel.plot(sizes, seconds, color=colour, marker=marker, linestyle=line)
-            panel.annotate(
-                f"N^{found['slopes'][stage]:.1f}",
-                (sizes[-1], seconds[-1]),
-                xytext=(5, 0),
-                textcoords="offset points",
-                va="center",
+        for stage, (label, colour, marker, line) in STAGES.items():
+            panel.plot(
+                sizes,
+                found["seconds"][stage],
                 color=colour,
-                fontsize=8,
+                marker=marker,
+                linestyle=line,
+                label=f"{label}: slope {found['slopes'][stage]:.1f}",
             )
+        panel.plot(sizes, cube, color=INK, linestyle=":", linewidth=1, label="slope 3")
         panel.set(xscale="log", yscale="log", xlabel="neurons N", title=f"{kind} networks")
         panel.set_xticks(sizes, [f"{n:,}" for n in sizes], minor=False)
         panel.set_xticks([], minor=True)
-        panel.margins(x=0.12)
+        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
     panels[0].set_ylabel("wall time (s)")
-    handles = [
-        Line2D([], [], color=colour, marker=marker, linestyle=line, label=label)
-        for label, colour, marker, line in STAGES.values()
-    ]
-    below(figure, [*handles, Line2D([], [], color=INK, linestyle=":", label="slope N³")], 2)
     machine = numbers["machine"]
-    figure.suptitle(f"{machine['processor']}, {machine['threads']} threads", fontsize=9)
+    figure.suptitle(f"{machine['processor']}, threads: {machine['threads']}", fontsize=9)
     return figure
 
 
@@ -123,9 +117,13 @@ def _slope(sizes: tuple[int, ...], seconds: list[float]) -> float:
 
 def _machine() -> Numbers:
     """What the seconds depend on."""
+    processor, cpuinfo = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
+    if cpuinfo.exists():  # Linux, whose platform names the architecture alone
+        models = re.findall(r"^model name\s*: (.+)$", cpuinfo.read_text(encoding="utf-8"), re.M)
+        processor = next(iter(models), processor)
     blas = max((pool["num_threads"] for pool in threadpool_info()), default=1)
     return {
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor,
         "threads": max(blas, numba.get_num_threads()),
         "python": platform.python_version(),
         "numpy": np.__version__,

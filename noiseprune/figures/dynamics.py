@@ -96,10 +96,12 @@ def draw(numbers: Numbers) -> Figure:
             color=look.colour,
             linestyle=look.line,
             marker=look.marker,
-            markevery=len(times) // _MARKED,
+            markevery=(len(times) // _MARKED // 2, len(times) // _MARKED),
             label=look.label,
         )
-    axes.set(xlim=(0, times[-1]), ylim=(0, None))
+    # The error grows from 0, which a logarithmic axis cannot show: it begins at the second record.
+    lowest = min(found["mean"][2] for found in numbers["rivals"].values())
+    axes.set(xlim=(0, times[-1]), yscale="log", ylim=(0.7 * lowest, None))
     axes.set(xlabel="time (s)", ylabel="‖x′(t) − x(t)‖ / ‖x(t)‖")
     n, kept = numbers["network"]["n_neurons"], 100 * numbers["keep"]
     axes.set_title(

@@ -57,14 +57,18 @@ def draw(numbers: Numbers) -> Figure:
     panels = figure.subplots(1, len(numbers["rivals"]), sharex=True, sharey=True)
     before = np.array(numbers["eigenvalues"])
     ends = np.array([0.7 * before[0], 1.4 * before[-1]])
+    floor = 0.4 * ends[0]
+    entries = {}
     for panel, (name, rival) in zip(panels, numbers["rivals"].items()):
-        look, epsilon = LOOKS[name], rival["epsilon"]
+        look, epsilon, after = LOOKS[name], rival["epsilon"], np.array(rival["eigenvalues"])
         lowest = max(1.0 - epsilon, 1e-9)
-        band = panel.fill_between(ends, lowest * ends, (1 + epsilon) * ends, color="#d9d9d9", lw=0)
-        (same,) = panel.plot(ends, ends, color=INK, linewidth=0.8)
+        entries["changed by a factor within 1 ± epsilon"] = panel.fill_between(
+            ends, lowest * ends, (1 + epsilon) * ends, color="#d9d9d9", lw=0
+        )
+        (entries["unchanged"],) = panel.plot(ends, ends, color=INK, linewidth=0.8)
         panel.plot(
             before,
-            rival["eigenvalues"],
+            after,
             linestyle="none",
             marker=look.marker,
             markersize=3.5,
@@ -73,15 +77,17 @@ def draw(numbers: Numbers) -> Figure:
             color=look.colour,
             rasterized=True,
         )
-        panel.set(xscale="log", yscale="log", xlim=ends, ylim=(0.5 * ends[0], 1.6 * ends[1]))
+        panel.set(xscale="log", yscale="log", xlim=ends, ylim=(0.9 * floor, 1.6 * ends[1]))
         panel.set_title(f"{look.label}: epsilon {epsilon:.2f}")
         panel.set_xlabel("before pruning (1/s)")
+        lost = after < floor
+        if np.any(lost):
+            (entries["below the axis, or not above 0"],) = panel.plot(
+                before[lost], np.full(np.count_nonzero(lost), floor), "v", color=INK, clip_on=False
+            )
     panels[0].set_ylabel("after pruning (1/s)")
     figure.legend(
-        [same, band],
-        ["unchanged", "changed by a factor within 1 ± epsilon"],
-        loc="outside lower center",
-        ncols=2,
+        list(entries.values()), list(entries), loc="outside lower center", ncols=len(entries)
     )
     figure.suptitle(_title(numbers), fontsize=9)
     return figure

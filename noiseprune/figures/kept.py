@@ -1,7 +1,7 @@
 """Epsilon against the fraction of synapses kept: every rule, sampling and balance.
 
 On the paper's clustered network at half its size, beside the epsilon that the theorem promises
-(where below 1) and 2 / sqrt(d), d the mean degree left, about the least that any rule can do.
+(where below 1) and 2 / sqrt(d), d the mean degree left: about the least where few are kept.
 """
 
 from __future__ import annotations
@@ -60,13 +60,14 @@ def draw(numbers: Numbers) -> Figure:
                     bound = [x for x in zip(fractions, found["promised"]) if x[1] is not None]
                     if bound:
                         panel.plot(*zip(*bound), color=INK, linestyle="--", linewidth=1)
-            panel.set_title(f"{sampling} sampling, balance: {balance}", fontsize=8)
             panel.set_yscale("log")
             percent_axis(panel, numbers["fractions"])
     for panel in panels[-1]:
         panel.set_xlabel("synapses kept (%)")
-    for panel in panels[:, 0]:
-        panel.set_ylabel("epsilon")
+    for panel, balance in zip(panels[0], BALANCES):
+        panel.set_title(f"balance: {balance}")
+    for panel, sampling in zip(panels[:, 0], SAMPLINGS):
+        panel.set_ylabel(f"{sampling} sampling\nepsilon")
     present = {found["name"] for found in numbers["curves"]}
     handles = [look.handle() for name, look in LOOKS.items() if name in present]
     handles += [

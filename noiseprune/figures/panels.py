@@ -54,24 +54,24 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
 
 def draw(numbers: Numbers) -> Figure:
     """Two rows of two matrices; dark is large."""
-    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
-    axes = figure.subplots(2, 2, sharex=True, sharey=True)
+    figure = Figure(figsize=(6.4, 5.5), layout="compressed")
+    axes = figure.subplots(2, 2)
     borders = np.cumsum(numbers["network"]["sizes"])
     panels = (
-        ("weight", "Weights", "weight (1/s)"),
-        ("covariance", "Covariance of the activity", "covariance (rate²)"),
-        ("variance", "Synapse variances", "variance (rate²)"),
-        ("keep_probability", "Keep probabilities", "probability"),
+        ("weight", "Weights (1/s)"),
+        ("covariance", "Covariance (rate²)"),
+        ("variance", "Synapse variances (rate²)"),
+        ("keep_probability", "Keep probabilities"),
     )
     colours = ListedColormap(colormaps["cividis_r"](np.linspace(0.06, 1.0, 256)))
-    for panel, (name, title, unit) in zip(axes.flat, panels):
+    for panel, (name, title) in zip(axes.flat, panels):
         matrix = np.array(numbers[name], dtype=float)
         low, high = _range(name, matrix)
         image = panel.imshow(
             matrix, cmap=colours, vmin=low, vmax=high, interpolation="nearest", rasterized=True
         )
         beyond = "max" if np.nanmax(matrix) > high * (1 + 1e-9) else "neither"
-        figure.colorbar(image, ax=panel, label=unit, shrink=0.85, extend=beyond)
+        figure.colorbar(image, ax=panel, shrink=0.95, extend=beyond)
         panel.set_title(title)
         panel.grid(visible=False)
         for border in borders[:-1]:

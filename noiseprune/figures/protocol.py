@@ -157,7 +157,7 @@ def epsilon_curves(
 
 
 def best_possible(net: RateNetwork, fractions: Sequence[float]) -> list[float]:
-    """2 / sqrt(d), d the mean degree that is left: about the least epsilon of any rule."""
+    """2 / sqrt(d), d the mean degree left: about the least epsilon of any rule where few stay."""
     degrees = np.asarray(fractions) * net.n_synapses / net.n_neurons
     return listed(2.0 / np.sqrt(degrees))
 

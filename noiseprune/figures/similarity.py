@@ -32,7 +32,7 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 MEASURES = {
     "eps_lambda": "|λ′ / λ − 1|",
     "eps_v": "|vᵀA′v / λ − 1|",
-    "cosine": "cos Θ between v and A′v",
+    "cosine": "1 − cos Θ between v and A′v",
 }
 
 
@@ -57,50 +57,38 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
 
 
 def draw(numbers: Numbers) -> Figure:
-    """A panel for each measure, a box for each way to prune."""
-    figure = Figure(figsize=(7.2, 3.1), layout="constrained")
-    panels = figure.subplots(1, len(MEASURES))
+    """A panel for each measure, a box for each way to prune; 1 - cos Theta, so that less is better.
+
+    Box: quartiles and median; whiskers: 5 % and 95 %; mark: the worst eigenvector.
+    """
+    figure = Figure(figsize=(7.2, 2.9), layout="constrained")
+    panels = figure.subplots(1, len(MEASURES), sharey=True)
     rivals = numbers["rivals"]
     for panel, (name, label) in zip(panels, MEASURES.items()):
         for place, (rival, found) in enumerate(rivals.items()):
-            least, low, first, median, third, high, largest = found[name]
+            errors = found[name]
+            if name == "cosine":
+                errors = [1.0 - cosine for cosine in reversed(errors)]
+            _, low, first, median, third, high, worst = errors
             look = LOOKS[rival]
-            panel.bxp(
-                [
-                    {
-                        "whislo": low,
-                        "q1": first,
-                        "med": median,
-                        "q3": third,
-                        "whishi": high,
-                        "fliers": [least, largest] if name == "cosine" else [largest],
-                    }
-                ],
-                positions=[place],
-                widths=0.55,
-                patch_artist=True,
-                boxprops={"facecolor": look.colour, "alpha": 0.45, "edgecolor": INK},
-                medianprops={"color": INK, "linewidth": 2},
-                whiskerprops={"color": INK},
-                capprops={"color": INK},
-                flierprops={"marker": look.marker, "markeredgecolor": INK, "markersize": 4},
+            panel.plot([low, high], [place, place], color=INK, linewidth=1)
+            panel.barh(
+                place, third - first, 0.55, left=first, color=look.colour, edgecolor=INK, zorder=3
             )
-        labels = [LOOKS[rival].label.replace(" ", "\n").replace(",", "") for rival in rivals]
-        panel.set_xticks(range(len(rivals)), labels, fontsize=7)
-        panel.grid(visible=False, axis="x")
-        panel.set_title(label)
-        if name != "cosine":
-            panel.set_yscale("log")
-    panels[0].set_ylabel("relative error")
-    panels[2].set_ylabel("cosine")
+            panel.plot([median, median], [place - 0.4, place + 0.4], color=INK, zorder=4)
+            panel.plot([worst], [place], look.marker, color=look.colour, markeredgecolor=INK)
+        panel.set(xscale="log", xlabel=label)
+        panel.grid(visible=False, axis="y")
+    panels[0].set_yticks(range(len(rivals)), [LOOKS[rival].label for rival in rivals])
+    panels[0].invert_yaxis()
     n, kept = numbers["network"]["n_neurons"], 100 * numbers["keep"]
     figure.suptitle(
-        f"Over the eigenvectors v of A, {n:,} neurons, {kept:g} % of the synapses kept\n"
-        "(box: quartiles; whiskers: 5 % and 95 %; marks: extremes)",
+        f"Errors over the eigenvectors v of A, {n:,} neurons, {kept:g} % of the synapses kept\n"
+        "(box: quartiles and median; whiskers: 5 % and 95 %; mark: the worst)",
         fontsize=9,
     )
     return figure
 
 
 def _quantiles(values: FloatArray) -> list[float]:
-    return listed(np.quantile(values, QUANTILES))
+    return listed(np.quantile(values, QUANTILES), 9)

@@ -1,7 +1,7 @@
 """How the pictures look: one colour, marker and line for each way of pruning, in all of them.
 
-The colours are of Okabe and Ito's palette, which the colour-blind tell apart; markers and lines
-tell the ways apart in black and white too.
+The colours are of palettes that the colour-blind tell apart (Okabe and Ito; Tol); their greys, the
+markers and the lines tell the ways apart in black and white too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.typing import LineStyleType
 
 RC: Any = {
     "font.size": 9,
@@ -27,7 +28,7 @@ RC: Any = {
     "legend.handlelength": 2.8,
     "lines.linewidth": 1.4,
     "lines.markersize": 4.5,
-    "savefig.dpi": 200,
+    "figure.dpi": 200,
     "svg.hashsalt": "noiseprune",
 }
 """Matplotlib settings under which every picture is drawn and written."""
@@ -42,9 +43,9 @@ class Look:
     label: str
     colour: str
     marker: str
-    line: str | tuple[int, tuple[float, ...]]
+    line: LineStyleType
 
-    def handle(self, label: str | None = None) -> Line2D:
+    def handle(self) -> Line2D:
         """For a legend."""
         return Line2D(
             [],
@@ -52,17 +53,17 @@ class Look:
             color=self.colour,
             marker=self.marker,
             linestyle=self.line,
-            label=label or self.label,
+            label=self.label,
         )
 
 
 LOOKS = {
     "noise": Look("noise-prune", "#0072b2", "o", "-"),
-    "refit": Look("noise-prune, refit", "#000000", "*", (0, (5, 1))),
+    "refit": Look("noise-prune, refit", "#000000", "P", (0, (6, 1.5))),
     "paper": Look("paper's choices", "#56b4e9", "s", "--"),
     "weight": Look("weight-based", "#d55e00", "D", "-."),
-    "uniform": Look("uniform", "#999999", "^", ":"),
-    "magnitude": Look("largest weights", "#cc79a7", "v", (0, (4, 1.5, 1, 1.5, 1, 1.5))),
+    "uniform": Look("uniform", "#adadad", "^", ":"),
+    "magnitude": Look("largest weights", "#882255", "v", (0, (4, 1.5, 1, 1.5, 1, 1.5))),
 }
 """By the name of a rival."""
 
@@ -73,9 +74,10 @@ def below(figure: Figure, handles: list[Line2D], columns: int) -> None:
 
 
 def percent_axis(axes: Axes, fractions: list[float]) -> None:
-    """A logarithmic x axis in percent, with ticks at most a third of a decade apart."""
+    """A logarithmic x axis of the percentage kept, up to 100, with plain ticks."""
     axes.set_xscale("log")
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick >= 99 * min(fractions)]
+    axes.set_xlim(75 * min(fractions), 112)
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick >= 75 * min(fractions)]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
