@@ -22,10 +22,15 @@ def figures(
     ] = False,
 ) -> None:
     """Remake the figures of the paper: PNG, SVG and the numbers drawn; -o is their folder."""
-    if common.noise is not None or common.leak is not None or common.leak_margin is not None:
+    if (common.noise, common.leak, common.leak_margin, common.drop_self) != (
+        None,
+        None,
+        None,
+        False,
+    ):
         raise OptionError(
-            "the figures have the paper's noise and leak: leave --noise, --leak and --leak-margin "
-            "out"
+            "the figures have networks and noise of their own: leave --noise, --leak, "
+            "--leak-margin and --drop-self out"
         )
     if fast and redraw:
         raise OptionError("--redraw measures nothing, so that --fast is no use: leave it out")
@@ -50,6 +55,7 @@ def figures(
             for name, files in made.items()
         ],
         "fast": fast,
+        "redraw": redraw,
         "seed": common.seed,
         "seconds": sum(common.seconds.values()),
     }

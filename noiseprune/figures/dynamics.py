@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from noiseprune.figures.protocol import (
     NOISE,
@@ -99,9 +100,12 @@ def draw(numbers: Numbers) -> Figure:
             markevery=(len(times) // _MARKED // 2, len(times) // _MARKED),
             label=look.label,
         )
-    # The error grows from 0, which a logarithmic axis cannot show: it begins at the second record.
-    lowest = min(found["mean"][2] for found in numbers["rivals"].values())
+    # The error starts from 0, which a logarithmic axis cannot show: it begins at the second record.
+    lowest = min(min(found["mean"][2:]) for found in numbers["rivals"].values())
     axes.set(xlim=(0, times[-1]), yscale="log", ylim=(0.7 * lowest, None))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="time (s)", ylabel="‖x′(t) − x(t)‖ / ‖x(t)‖")
     n, kept = numbers["network"]["n_neurons"], 100 * numbers["keep"]
     axes.set_title(

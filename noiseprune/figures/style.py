@@ -12,7 +12,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from matplotlib.typing import LineStyleType
 
 RC: Any = {
@@ -79,7 +79,7 @@ def percent_axis(axes: Axes, fractions: list[float]) -> None:
     axes.set_xlim(75 * min(fractions), 112)
     ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick >= 75 * min(fractions)]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
 
 
