@@ -322,6 +322,7 @@ def test_kept_draws_every_curve_in_its_panel(numbers):
     promise["promised"] = [None, 0.9, 0.8]
     figure = kept.draw(found)
     assert drawn(figure.axes[0], percent[1:], [0.9, 0.8])
+    assert any("promised" in text.get_text() for text in figure.legends[0].get_texts())
     places = {
         (sampling, balance): axes
         for axes, (sampling, balance) in zip(

@@ -112,7 +112,7 @@ def redraw(name: str, folder: Path) -> list[Path]:
         with reading(numbers):  # of another version they may lack something
             figure = picture.draw(document["numbers"])
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once for all formats
+        figure.set_layout_engine(None)  # laid out once for all formats
         for image in images:
             stamp: dict[str, Any] = {"Date": None} if image.suffix == ".svg" else {}
             with write_atomically(image) as temporary:

@@ -18,7 +18,15 @@ from noiseprune.figures.protocol import (
     epsilon_curves,
     paper_network,
 )
-from noiseprune.figures.style import INK, LOOKS, below, curve, percent_axis
+from noiseprune.figures.style import (
+    INK,
+    LOOKS,
+    below,
+    curve,
+    limit_handle,
+    percent_axis,
+    unstable_handle,
+)
 from noiseprune.progress import Progress
 from noiseprune.pruning.balance import BALANCES
 from noiseprune.pruning.sampling import SAMPLINGS
@@ -68,13 +76,14 @@ def draw(numbers: Numbers) -> Figure:
         panel.set_title(f"balance: {balance}")
     for panel, sampling in zip(panels[:, 0], SAMPLINGS):
         panel.set_ylabel(f"{sampling} sampling\nepsilon")
-    present = {found["name"] for found in numbers["curves"]}
+    curves = numbers["curves"]
+    present = {found["name"] for found in curves}
     handles = [look.handle() for name, look in LOOKS.items() if name in present]
-    handles += [
-        Line2D([], [], color=INK, linestyle=":", label="2 / √(mean degree left)"),
-        Line2D([], [], color=INK, linestyle="--", label="promised with 95 % (below 1)"),
-        Line2D([], [], color=INK, linestyle="none", marker="o", mfc="w", label="a draw unstable"),
-    ]
+    handles.append(limit_handle())
+    if any(promised is not None for found in curves for promised in found["promised"]):
+        label = "promised with 95 % (where below 1)"
+        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1, label=label))
+    handles += unstable_handle(curves, numbers["draws"])
     below(figure, handles, 3)
     figure.suptitle(
         f"Clustered network, {numbers['network']['n_neurons']:,} neurons: "

@@ -97,3 +97,17 @@ def curve(axes: Axes, found: dict[str, Any], draws: int) -> None:
         color=look.colour,
         markerfacecolor="white",
     )
+
+
+def unstable_handle(curves: list[dict[str, Any]], draws: int) -> list[Line2D]:
+    """What the hollow markers of `curve` mean, if there are any."""
+    if all(stable == draws for found in curves for stable in found["n_stable"]):
+        return []
+    hollow = Line2D([], [], color=INK, linestyle="none", marker="o", markerfacecolor="white")
+    hollow.set_label("a draw unstable")
+    return [hollow]
+
+
+def limit_handle() -> Line2D:
+    """For the dotted line of `best_possible`."""
+    return Line2D([], [], color=INK, linestyle=":", linewidth=1, label="2 / √(mean degree left)")
