@@ -13,7 +13,7 @@ from noiseprune.choices import Seed, seed_sequence
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import UnstableError
 from noiseprune.network import RateNetwork
-from noiseprune.progress import Progress, silent
+from noiseprune.progress import Progress, part, silent
 from noiseprune.pruning import theorem_applies
 from noiseprune.weights import FloatArray
 
@@ -266,16 +266,11 @@ def dynamics_error(
             record_every=every,
             activation=activation,
             seed=seed,
-            progress=_part(progress, part),
+            progress=part(progress, index, 2),
         )
-        for part, network in enumerate((net, pruned))
+        for index, network in enumerate((net, pruned))
     ]
     original, changed = (run.rates for run in runs)
     error = np.linalg.norm(changed - original, axis=2) / np.linalg.norm(original, axis=2)
     mean, std = error.mean(axis=1), error.std(axis=1)
     return DynamicsError(runs[0].times, mean, std, dt, noise, drive, replicas, seed)
-
-
-def _part(progress: Progress, part: int) -> Progress:
-    """Progress of one of two runs of equal length, as progress of both together."""
-    return lambda done, total: progress(done + part * total, 2 * total)

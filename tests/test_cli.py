@@ -14,7 +14,7 @@ import noiseprune as npr
 from noiseprune import cli, files
 from noiseprune.cli import shared
 
-COMMANDS = ("generate", "simulate", "prune", "report", "compare", "datasets")
+COMMANDS = ("generate", "simulate", "prune", "report", "compare", "datasets", "figures")
 PRUNE_KEYS = {
     "n_neurons", "n_synapses", "n_kept", "kept_fraction", "rule", "method", "sampling", "balance",
     "gain", "epsilon", "epsilon_interval", "epsilon_norm", "guarantee", "stable", "seconds", "seed",
@@ -102,6 +102,7 @@ def test_help_loads_nothing_heavy():
     )
     assert "Usage: noiseprune [OPTIONS] COMMAND" in process("-c", script.format("")).stdout
     assert "--n-probes" in process("-c", script.format("'prune', ")).stdout
+    assert "--redraw" in process("-c", script.format("'figures', ")).stdout
 
 
 def test_as_a_module():

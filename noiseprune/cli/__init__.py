@@ -10,6 +10,7 @@ import typer
 
 from noiseprune.cli.compare import compare
 from noiseprune.cli.datasets import datasets
+from noiseprune.cli.figures import figures
 from noiseprune.cli.generate import generate
 from noiseprune.cli.prune import prune
 from noiseprune.cli.report import report
@@ -43,6 +44,7 @@ for function, writes in (
     (report, "report"),
     (compare, "json"),
     (datasets, None),
+    (figures, None),
 ):
     command(app, function, writes)
 

@@ -1,0 +1,66 @@
+"""The command that remakes the figures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noiseprune.cli.shared import Common
+from noiseprune.errors import OptionError
+
+
+def figures(
+    common: Common,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Small networks: seconds instead of an hour.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this figure; several with commas.")
+    ] = None,
+    redraw: Annotated[
+        bool, typer.Option("--redraw", help="Draw again from the numbers in the folder.")
+    ] = False,
+) -> None:
+    """Remake the figures of the paper: PNG, SVG and the numbers drawn; -o is their folder."""
+    if (common.noise, common.leak, common.leak_margin, common.drop_self) != (
+        None,
+        None,
+        None,
+        False,
+    ):
+        raise OptionError(
+            "the figures have networks and noise of their own: leave --noise, --leak, "
+            "--leak-margin and --drop-self out"
+        )
+    if fast and redraw:
+        raise OptionError("--redraw measures nothing, so that --fast is no use: leave it out")
+    from noiseprune import figures
+    from noiseprune.choices import one_of
+    from noiseprune.cli.tables import grid
+
+    given = [name.strip() for names in only or [] for name in names.split(",")]
+    names = [one_of("figure", name, figures.PICTURES) for name in given] or list(figures.PICTURES)
+    folder = figures.prepared(Path("figures") if common.output is None else common.output)
+    made = {}
+    for name in dict.fromkeys(names):
+        with common.stage(name, bar=True) as progress:
+            made[name] = (
+                figures.redraw(name, folder)
+                if redraw
+                else figures.remake(name, folder, fast=fast, seed=common.seed, progress=progress)
+            )
+    result = {
+        "figures": [
+            {"name": name, "files": files, "seconds": common.seconds[name]}
+            for name, files in made.items()
+        ],
+        "fast": fast,
+        "redraw": redraw,
+        "seed": common.seed,
+        "seconds": sum(common.seconds.values()),
+    }
+    rows = [
+        (name, f"{common.seconds[name]:.1f} s", ", ".join(file.name for file in files))
+        for name, files in made.items()
+    ]
+    common.emit(result, grid(f"Figures in {folder}", ("name", "time", "files"), rows))

@@ -1,0 +1,116 @@
+"""Relative trajectory error over time of the paper's network, by four ways to prune.
+
+    ||x_pruned(t) - x(t)|| / ||x(t)||
+
+over 20 runs, all networks under the same noise and from the same x(0) ~ U(0, 1), with the paper's
+b = 0.0002 1/s, sigma = 0.01 rate / s^1/2 and dt = 0.005 s.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+from noiseprune.figures.protocol import (
+    NOISE,
+    PAPER,
+    REFIT,
+    WEIGHT,
+    Numbers,
+    about_paper,
+    experiment,
+    listed,
+    prunings,
+)
+from noiseprune.figures.style import LOOKS, below
+from noiseprune.kernels import Reals
+from noiseprune.network import RateNetwork
+from noiseprune.progress import Progress, part
+from noiseprune.simulation import simulate
+
+RIVALS = (REFIT, NOISE, PAPER, WEIGHT)
+DRIVE, NOISE_STRENGTH, DT = 0.0002, 0.01, 0.005
+RECORDED = 100
+_MARKED = 10
+
+
+def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
+    """Mean and standard deviation of the error over the runs; original and pruned once each.
+
+    Only the recorded states are kept: two times RECORDED x 20 x N numbers, 0.1 GB at N = 3,000.
+    """
+    net, keep = experiment(fast=fast)
+    duration, replicas = (5.0, 5) if fast else (40.0, 20)
+    parts = 1 + 2 * len(RIVALS)
+
+    def run(network: RateNetwork, index: int) -> Reals:
+        return simulate(
+            network,
+            duration=duration,
+            dt=DT,
+            noise=NOISE_STRENGTH,
+            drive=DRIVE,
+            replicas=replicas,
+            record_every=round(duration / DT / RECORDED),
+            seed=seed,
+            progress=part(progress, index, parts),
+        ).rates
+
+    original = run(net, 0)
+    size = np.linalg.norm(original, axis=2)
+    rivals: dict[str, Numbers] = {}
+    for rival, pruning, choices in prunings(net, keep, RIVALS, seed, part(progress, 1, parts)):
+        rates = run(pruning.network, 2 + 2 * len(rivals))
+        error = np.linalg.norm(rates - original, axis=2) / size
+        rivals[rival.name] = choices | {
+            "mean": listed(error.mean(axis=1)),
+            "std": listed(error.std(axis=1)),
+        }
+    return {
+        "network": about_paper(net),
+        "keep": keep,
+        "duration": duration,
+        "dt": DT,
+        "noise": NOISE_STRENGTH,
+        "drive": DRIVE,
+        "replicas": replicas,
+        "times": listed(np.linspace(0.0, duration, RECORDED + 1)),
+        "rivals": rivals,
+    }
+
+
+def draw(numbers: Numbers) -> Figure:
+    """Means as lines, one standard deviation to either side shaded."""
+    figure = Figure(figsize=(5.2, 3.7), layout="constrained")
+    axes = figure.add_subplot()
+    times = np.array(numbers["times"])
+    for name, found in numbers["rivals"].items():
+        look = LOOKS[name]
+        mean, std = np.array(found["mean"]), np.array(found["std"])
+        axes.fill_between(
+            times, np.maximum(mean - std, 0.0), mean + std, color=look.colour, alpha=0.25, lw=0
+        )
+        axes.plot(
+            times,
+            mean,
+            color=look.colour,
+            linestyle=look.line,
+            marker=look.marker,
+            markevery=(len(times) // _MARKED // 2, len(times) // _MARKED),
+            label=look.label,
+        )
+    # The error starts from 0, which a logarithmic axis cannot show: it begins at the second record.
+    lowest = min(min(found["mean"][2:]) for found in numbers["rivals"].values())
+    axes.set(xlim=(0, times[-1]), yscale="log", ylim=(0.7 * lowest, None))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="time (s)", ylabel="‖x′(t) − x(t)‖ / ‖x(t)‖")
+    n, kept = numbers["network"]["n_neurons"], 100 * numbers["keep"]
+    axes.set_title(
+        f"Trajectory error, {n:,} neurons, {kept:g} % of the synapses kept\n"
+        f"(mean ± s.d. over {numbers['replicas']} runs)"
+    )
+    below(figure, [LOOKS[name].handle() for name in numbers["rivals"]], 2)
+    return figure
