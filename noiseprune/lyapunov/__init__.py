@@ -293,7 +293,7 @@ def _refusal(net: RateNetwork, dt: float = 0.0) -> UnstableError:
             )
     return UnstableError(
         f"the drift is stable, with a spectral abscissa of {abscissa:.3g} 1/s, but so far from "
-        "normal that double precision leaves its covariance no correct digits: raise the leak, "
+        "normal that double precision promises no digits of its covariance: raise the leak, "
         "or use leak='dominant' (--leak dominant)"
     )
 
