@@ -1,10 +1,10 @@
-"""Our Lyapunov solver against `scipy.linalg.solve_continuous_lyapunov`, in one run.
+"""Our Lyapunov solver against `scipy.linalg.solve_continuous_lyapunov` and SLICOT, in one run.
 
-    python benchmarks/lyapunov.py [N ...]        (default 500 1000 2000)
+    python benchmarks/lyapunov.py [N ...]        (default 500 1000 2000 3000)
 
 Random directed networks with W_ij ~ N(0, 1 / N), leak 1.3, and the paper's directed clustered
-networks with their dominant leak. The median of three of ours; SciPy once above N = 1,000, since
-it takes minutes.
+networks with their dominant leak. Medians of three, in turns; above N = 1,000 the peers run once,
+since they take minutes. SLICOT is sb03md, by slycot where that is installed.
 """
 
 from __future__ import annotations
@@ -36,44 +36,52 @@ def main(sizes: list[int]) -> None:
     for n in sizes:
         for name, net in networks(n).items():
             drift, forcing = net.dense_drift(), -np.eye(n)
-            result = npr.covariance(net)
-            ours = machine.median_seconds(lambda net=net: npr.covariance(net), 3)
-            schur = machine.median_seconds(lambda drift=drift: linalg.schur(drift), 1)
-            solve = partial(linalg.solve_continuous_lyapunov, drift, forcing)
-            peer = machine.median_seconds(solve, 1 if n > 1000 else 3, warm_up=n <= 1000)
-            difference = f"{_relative(result.covariance, solve()):.1e}" if n <= 1000 else ""
+            ours = [partial(npr.covariance, net), partial(linalg.schur, drift)]
+            peers = [partial(linalg.solve_continuous_lyapunov, drift, forcing)]
+            if machine.slycot:
+                peers.append(partial(slicot, drift, forcing))
+            if n <= 1000:
+                seconds = machine.interleaved_seconds([*ours, *peers], 3)
+            else:
+                seconds = machine.interleaved_seconds(ours, 3)
+                seconds += machine.interleaved_seconds(peers, 1, warm_up=False)
+            found = npr.covariance(net)
+            difference = ""
+            if n <= 1000:
+                difference = f"{machine.relative_difference(found.covariance, peers[0]()):.1e}"
             rows.append(
                 (
                     f"{name}, N = {n:,}",
-                    result.method,
-                    f"{ours:.2f} s",
-                    f"{schur:.2f} s",
-                    f"{peer:.2f} s",
-                    f"{peer / ours:.1f}",
-                    f"{result.residual:.1e}",
+                    found.method,
+                    *(f"{value:.2f} s" for value in seconds),
+                    *(f"{value / seconds[0]:.1f}" for value in seconds[2:]),
+                    f"{found.residual:.1e}",
                     difference,
                 )
             )
+    peer_names = ["SciPy", *(["SLICOT"] if machine.slycot else [])]
     machine.write_table(
         "lyapunov",
-        "General Lyapunov equation: noiseprune against SciPy",
+        f"General Lyapunov equation: noiseprune against {' and '.join(peer_names)}",
         (
             "network",
             "method",
             "noiseprune",
             "Schur form alone",
-            "SciPy",
-            "ratio",
+            *peer_names,
+            *(f"ratio to {peer}" for peer in peer_names),
             "backward error",
             "difference",
         ),
         rows,
+        "" if machine.slycot else "slycot is not installed.",
     )
 
 
-def _relative(found: np.ndarray, reference: np.ndarray) -> float:
-    return float(np.linalg.norm(found - reference) / np.linalg.norm(reference))
+def slicot(drift: np.ndarray, forcing: np.ndarray) -> np.ndarray:
+    _, _, solution, scale, *_ = machine.slycot.sb03md57(drift, C=forcing, dico="C", trana="T")
+    return solution / scale
 
 
 if __name__ == "__main__":
-    main([int(argument) for argument in sys.argv[1:]] or [500, 1000, 2000])
+    main([int(argument) for argument in sys.argv[1:]] or [500, 1000, 2000, 3000])

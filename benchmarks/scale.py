@@ -19,9 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import inverse
 import machine
 import numpy as np
-from scipy import linalg
 
 import noiseprune as npr
 from noiseprune import spectrum
@@ -46,12 +46,7 @@ def inversion_seconds(n: int) -> float:
     """potrf and potri, in place, on a well-conditioned matrix."""
     matrix = np.full((n, n), 1.0)
     np.fill_diagonal(matrix, 2.0 * n)
-
-    def invert() -> None:
-        factor, _ = linalg.lapack.dpotrf(matrix.T, clean=False, overwrite_a=True)
-        linalg.lapack.dpotri(factor, overwrite_c=True)
-
-    return machine.median_seconds(invert, 1, warm_up=False)
+    return machine.median_seconds(partial(inverse.invert, matrix), 1, warm_up=False)
 
 
 def end_to_end(sizes: list[int], folder: Path) -> list[tuple[str, ...]]:

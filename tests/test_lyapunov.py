@@ -1,7 +1,9 @@
 """The exact covariance: closed forms, independent solvers, backward errors, and refusals."""
 
+from contextlib import suppress
 from functools import cache
 
+import flint
 import naive
 import numpy as np
 import pytest
@@ -251,14 +253,15 @@ def test_the_residual_sees_a_planted_error(seed, symmetric):
     """Of one entry, one mode or noise everywhere, at the size that the formula gives it."""
     net = random_network(90, seed, symmetric=symmetric)
     drift, c = net.dense_drift(), covariance(net).covariance
-    clean = lyapunov._backward_error(net, c, 1.0)
+    clean, _ = lyapunov._backward_and_forward_error(net, c, 1.0)
     assert clean < 1e-15
     rng = np.random.default_rng(seed)
     entry, mode = np.zeros_like(c), rng.standard_normal(90)
     entry[3, 5] = entry[5, 3] = 1.0
     for error in (entry, np.outer(mode, mode), rng.standard_normal(c.shape)):
         wrong = c + 1e-9 * np.linalg.norm(c) / np.linalg.norm(error) * error
-        found = lyapunov._backward_error(net, wrong, 1.0)
+        found, bound = lyapunov._backward_and_forward_error(net, wrong, 1.0)
+        assert np.linalg.norm(wrong - c, 2) < bound * np.linalg.norm(c, 2)
         assert found > 1e4 * clean
         assert found == pytest.approx(backward_error(drift, wrong), rel=0.6)
 
@@ -334,6 +337,42 @@ def test_a_covariance_without_digits_is_refused_for_what_it_is(strength):
     upper = np.triu(np.random.default_rng(31).standard_normal((n, n)), 1) * strength / np.sqrt(n)
     with pytest.raises(UnstableError, match=r"abscissa of -1 1/s.*far from normal.*leak"):
         covariance(network(upper - np.eye(n)))
+
+
+def exact_half_inverse(matrix):
+    n = len(matrix)
+    with flint.ctx.workprec(300):
+        entries = flint.arb_mat(n, n, (2 * matrix).ravel().tolist()).inv().entries()
+    return np.array([float(entry.mid()) for entry in entries]).reshape(n, n)
+
+
+def test_two_digits_are_two_digits(monkeypatch):
+    """Near the largest condition, where eps kappa is the size of the error and no bound."""
+    nets = []
+    for seed in range(3, 43, 2):
+        upper = np.triu(np.random.default_rng(seed).standard_normal((40, 40)), 1)
+        symmetric = (upper + upper.T) / np.linalg.norm(upper + upper.T, 2)
+        nets += [network(shifted(symmetric, abscissa)) for abscissa in (-6e-14, -3e-13)]
+    expected = [exact_half_inverse(-net.dense_drift()) for net in nets]
+
+    def errors():
+        for net, c in zip(nets, expected):
+            with suppress(UnstableError):
+                difference = covariance(net, method="schur").covariance - c
+                yield np.linalg.norm(difference, 2) / np.linalg.norm(c, 2)
+
+    checked = list(errors())
+    assert len(checked) >= 5
+    assert max(checked) < 1e-2
+    monkeypatch.setattr(lyapunov, "_MAX_ERROR", np.inf)
+    assert max(errors()) > 1e-2
+
+
+def test_the_normal_method_knows_its_limit():
+    """Normal only to rounding and nearly unstable: its residual does not bear it out."""
+    net = network(normal_drift(80, 3, slowest=1e-9))
+    with pytest.raises(OptionError, match=r"not normal enough .* use 'schur'"):
+        covariance(net, method="normal")
 
 
 def test_a_method_that_does_not_apply_is_refused():

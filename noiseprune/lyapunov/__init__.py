@@ -18,8 +18,9 @@ Accuracy. The inverse Lyapunov operator of a stable A is a positive map, so its 
 spectral norms is attained at the identity (Russo and Dye, Duke Math. J. 33, 1966) and equals
 ||C||_2 / sigma^2. (Between Frobenius norms it differs, by a factor of at most sqrt(N).) The
 condition number is therefore at most kappa = 2 ||A||_2 ||C||_2 / sigma^2, and the relative error
-of C about eps kappa. A result with fewer than two correct digits (kappa above 4.5e13) is refused,
-never returned.
+of C about eps kappa. That is what to expect; for the result at hand, with its residual R, the same
+norm gives the bound ||dC||_2 / ||C||_2 <= ||R||_2 / sigma^2. Fewer than two correct digits, by the
+first (kappa above 4.5e13) or the second (||R||_F above sigma^2 / 200), are refused, never returned.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ from noiseprune.weights import FloatArray
 METHODS = ("auto", "cholesky", "normal", "doubling", "schur")
 
 _EPS = float(np.finfo(np.float64).eps)
-_MAX_CONDITION = 1e-2 / _EPS
+_MAX_ERROR = 1e-2
+_MAX_CONDITION = _MAX_ERROR / _EPS
 _ENOUGH = 1e-14
 """Backward error above which the automatic choice falls back on the Schur form."""
 _PROBES = 8
@@ -112,8 +114,8 @@ def covariance(net: RateNetwork, noise: float = 1.0, method: str = "auto") -> Co
         # A drift that is normal only to rounding is not normal enough where it is nearly unstable.
         if found is None:
             continue
-        residual = _backward_error(net, found, noise)
-        if residual <= _ENOUGH:
+        residual, error = _backward_and_forward_error(net, found, noise)
+        if residual <= _ENOUGH and error <= _MAX_ERROR:
             condition = _checked_condition(net, found, noise)
             return Covariance(found, residual, condition, fast, noise)
     return _with_evidence(net, _schur_solution(net, drift, noise), noise, "schur")
@@ -230,13 +232,24 @@ def _invert_positive_definite(matrix: FloatArray) -> bool:
 
 def _with_evidence(net: RateNetwork, solution: FloatArray, noise: float, method: str) -> Covariance:
     condition = _checked_condition(net, solution, noise)
-    residual = _backward_error(net, solution, noise)
+    residual, error = _backward_and_forward_error(net, solution, noise)
+    if not error <= _MAX_ERROR:
+        if method == "normal":
+            raise OptionError(
+                "the network is not normal enough for method 'normal', being nearly unstable: "
+                "use 'schur'"
+            )
+        raise _refusal(net)
     return Covariance(solution, residual, condition, method, noise)
 
 
-def _backward_error(net: RateNetwork, solution: FloatArray, noise: float) -> float:
-    """Estimate of ||R||_F / (2 ||A||_F ||C||_F + ||Q||_F), R = AC + CA^T + Q, Q = sigma^2 I.
+def _backward_and_forward_error(
+    net: RateNetwork, solution: FloatArray, noise: float
+) -> tuple[float, float]:
+    """Estimates of ||R||_F / (2 ||A||_F ||C||_F + ||Q||_F) and of 2 ||R||_F / sigma^2.
 
+    R = AC + CA^T + Q, Q = sigma^2 I. The second bounds the relative error of C (see the module),
+    with the factor 2 since the few vectors may see but half of an R of rank one.
     For a vector z of random signs E ||R z||^2 = ||R||_F^2, with a relative variance below 2; the
     mean over a few takes O(N^2). An R of a single entry, or a diagonal one, is measured exactly.
     """
@@ -249,7 +262,8 @@ def _backward_error(net: RateNetwork, solution: FloatArray, noise: float) -> flo
     unit = max(noise**2, float(np.max(np.abs(residual))))
     size = unit * np.linalg.norm(residual / unit) / np.sqrt(_PROBES)
     drift_size = np.hypot(np.linalg.norm(net.synapse_weights), np.linalg.norm(net.leak))
-    return float(size / (2 * drift_size * np.linalg.norm(solution) + noise**2 * np.sqrt(n)))
+    scale = 2 * drift_size * np.linalg.norm(solution) + noise**2 * np.sqrt(n)
+    return float(size / scale), float(2 * size / noise**2)
 
 
 def _checked_condition(
@@ -282,7 +296,7 @@ def _refusal(net: RateNetwork, dt: float = 0.0) -> UnstableError:
             )
     return UnstableError(
         f"the drift is stable, with a spectral abscissa of {abscissa:.3g} 1/s, but so far from "
-        "normal that double precision leaves its covariance no correct digits: raise the leak, "
+        "normal that double precision promises no digits of its covariance: raise the leak, "
         "or use leak='dominant' (--leak dominant)"
     )
 

@@ -1,0 +1,67 @@
+"""Run all benchmarks, or those named, each in a process of its own, and write RESULTS.md.
+
+A benchmark that fails is named at the end, with exit code 1; the others run all the same, and its
+table stays as it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import machine
+
+MINUTES = {
+    "failure_honesty": 5,
+    "resistance": 1,
+    "inverse": 1,
+    "simulation": 2,
+    "lyapunov": 40,
+    "scale": 10,
+    "clustered": 5,
+    "connectomes": 5,
+    "choices": 20,
+    "refit": 40,
+}
+"""The scripts in the order in which they run, and about how long each takes on two cores."""
+LIBRARIES = ("OPENBLAS", "MKL", "OMP", "NUMBA")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MINUTES))
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all cores")
+    parser.add_argument(
+        "--assemble", action="store_true", help="run nothing: RESULTS.md from the tables on disk"
+    )
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(MINUTES):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(MINUTES)}")
+    names = [] if options.assemble else options.names or list(MINUTES)
+    failed = run(Path(__file__).parent, names, options.threads)
+    machine.write_results()
+    for name in failed:
+        print(f"FAILED: {name}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def run(folder: Path, names: list[str], threads: int) -> list[str]:
+    """Run these scripts of a folder one after the other; which of them failed."""
+    limits = {f"{library}_NUM_THREADS": str(threads) for library in LIBRARIES}
+    failed = []
+    for name in names:
+        print(f"== {name}, about {MINUTES.get(name, 1)} min", flush=True)
+        start = time.perf_counter()
+        script = [sys.executable, str(folder / f"{name}.py")]
+        if subprocess.run(script, env=os.environ | limits, check=False).returncode:
+            failed.append(name)
+        print(f"== {name} took {(time.perf_counter() - start) / 60:.1f} min", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
