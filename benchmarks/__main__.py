@@ -25,7 +25,7 @@ MINUTES = {
     "clustered": 5,
     "connectomes": 5,
     "choices": 20,
-    "refit": 40,
+    "best": 20,
 }
 """The scripts in the order in which they run, and about how long each takes on two cores."""
 LIBRARIES = ("OPENBLAS", "MKL", "OMP", "NUMBA")

@@ -102,8 +102,8 @@ def main(draws: int) -> None:
         "Epsilon by balanced sampling and by refit",
         ("network", "kept", "2 / sqrt(degree)", *COLUMNS),
         epsilon_rows,
-        f"Mean over {draws} draws (refit, E1 and E2 one); homeostatic balance unless named. A star: "
-        "unstable in some draw. The paper's rule keeps fewer synapses than asked.",
+        f"Mean over {draws} draws (refit, E1 and E2 one); homeostatic balance unless named. A "
+        "star: unstable in some draw. The paper's rule keeps fewer synapses than asked.",
     )
     machine.write_table(
         "measures",
