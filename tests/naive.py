@@ -111,8 +111,11 @@ def assert_unbiased(samples, expected, *, planted=0.02, limit=4.5):
         assert abs(z_score(factor * samples, expected)) > limit, "this test has no power"
 
 
-def log_schatten(net, weights, q, balance):
-    """log ||E||_2q of the relative change to dense `weights`, by singular values."""
+def log_schatten(net, weights, q, balance, emphasis=1.0):
+    """log ||E||_2q of the relative change to dense `weights`, by singular values.
+
+    With an emphasis c of B E B, B = c on H^1/2 times (1, -A^-1 1) and 1 beside it.
+    """
     original = net.dense_weights()
     m = np.diag(net.leak) - original
 
@@ -126,7 +129,10 @@ def log_schatten(net, weights, q, balance):
     if np.min(np.linalg.eigvalsh(h)) > 0:
         values, vectors = np.linalg.eigh(h)
         root = vectors / np.sqrt(values) @ vectors.T
-        change = root @ change @ root
+        modes = np.column_stack([np.ones(len(m)), np.linalg.solve(m, np.ones(len(m)))])
+        basis, _ = np.linalg.qr(np.linalg.solve(root, modes))
+        root = root @ (np.eye(len(m)) + (emphasis - 1) * basis @ basis.T)
+        change = root.T @ change @ root
     else:
         change = np.linalg.solve(m, change)
     return np.log(np.sum(np.linalg.svd(change, compute_uv=False) ** (2 * q))) / (2 * q)

@@ -38,19 +38,21 @@ def problem(net, pruned, balance):
     return refit._Certificate(net, pruned.csr, mirror, balance=balance)
 
 
+@pytest.mark.parametrize("emphasis", [1.0, 2.5])
 @pytest.mark.parametrize("balance", ["leak", "none", "homeostatic"])
 @pytest.mark.parametrize("name", ["symmetric", "directed", "indefinite"])
-def test_norm_and_gradient_are_those_of_the_naive_twin(name, balance):
+def test_norm_and_gradient_are_those_of_the_naive_twin(name, balance, emphasis):
     """Singular values of E, and central differences, in double precision."""
     net = NETWORKS[name]
     pruned = npr.prune(net, 0.4, balance=balance, seed=7).network
     certificate = problem(net, pruned, balance)
+    certificate.emphasise(net, emphasis)
     x = np.random.default_rng(9).uniform(0.5, 1.5, certificate.n_units)
 
     def log_norm(x, q):
         weights = pruned.csr.copy()
         weights.data = weights.data * certificate.on_entries(x)
-        return naive.log_schatten(net, weights.toarray(), q, balance)
+        return naive.log_schatten(net, weights.toarray(), q, balance, emphasis)
 
     for squarings in (1, 3, 5):
         value, gradient = certificate.log_schatten(x, squarings)

@@ -18,6 +18,12 @@ step towards the spectral norm. Its gradient is
     d log ||E||_2q / d x_e = |w_e| (a P_ii + b P_jj - sgn(w_e) P_ij),
     P = L^-T G L^-1,  G = E (E^T E)^(q-1) / tr (E^T E)^q
 
+The slow, collective modes count more than others for the dynamics, and E would let all errors grow
+up to the largest. So in the norms to minimise, and there alone, E becomes B E B with
+B = 1 + (c - 1) Q Q^T, Q an orthonormal basis of L^T u for two activities u: the uniform one, and
+the stationary response -A^-1 1 to uniform input. c = 1 / (2 epsilon), between 1 and 4: few
+synapses have no room for it.
+
 Some x reach zero: their synapses are pruned too. The products run in single precision; whether
 epsilon fell is judged in double.
 """
@@ -46,6 +52,7 @@ _ITERATIONS = 15
 _NOTHING = 1e-6
 """Epsilon that single precision cannot lower."""
 _MEMORY = 20
+_MAX_EMPHASIS = 4.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ def refitted(
     problem = _Certificate(net, pruned, mirror, balance=balance)
     start = np.ones(problem.n_units)
     before = problem.epsilon(start)
+    problem.emphasise(net, min(_MAX_EMPHASIS, 0.5 / max(before, _NOTHING)))
     multiplier, evaluations = start, 0
     done = count(1)
     total = len(_SQUARINGS) * _ITERATIONS
@@ -134,11 +142,28 @@ class _Certificate:
         self._row_share, self._column_share = _SHARES[balance]
         inputs, outputs = net.input_strength, net.output_strength
         self._fixed = net.leak - self._row_share * inputs - self._column_share * outputs
-        self._whitening: dict[Any, _Whitening] = {np.float64: _Whitening.of(net)}
-        self._whitening[np.float32] = self._whitening[np.float64].single()
+        self._n = net.n_neurons
+        self._whitening: dict[Any, _Whitening] = {}
+        self._offset: dict[Any, FloatArray] = {}
+        whitening = _Whitening.of(net)
+        self._use(net, whitening, np.float64)
+        self._use(net, whitening, np.float32)
+
+    def _use(self, net: RateNetwork, whitening: _Whitening, dtype: Any) -> None:
+        """Take this whitening for what is computed in `dtype`."""
         offset = net.dense_drift()
         offset[np.diag_indices_from(offset)] += self._fixed
-        self._offset = self._whitening[np.float64].whitened(offset)
+        self._offset[dtype] = whitening.whitened(offset).astype(dtype, copy=False)
+        self._whitening[dtype] = whitening.of_type(dtype)
+
+    def emphasise(self, net: RateNetwork, weight: float) -> None:
+        """Count the collective modes `weight` times in `log_schatten`, if that is above 1."""
+        whitening = self._whitening[np.float64]
+        if weight > 1 and whitening.triangular:
+            ones = np.ones(self._n)
+            response = linalg.solve(-net.dense_drift(), ones, check_finite=False)
+            modes = np.column_stack([ones, response])
+            self._use(net, whitening.emphasised(net, modes, weight), np.float32)
 
     @property
     def n_units(self) -> int:
@@ -193,22 +218,21 @@ class _Certificate:
     def _change(self, multiplier: FloatArray, dtype: Any) -> Any:
         """E"""
         change = self._whitening[dtype].whitened(self._synaptic(multiplier, dtype))
-        change += self._offset
+        change += self._offset[dtype]
         return change
 
     def _synaptic(self, multiplier: FloatArray, dtype: Any) -> Any:
         """The part of M_s that the multipliers scale, dense."""
         size = self._size * self.on_entries(multiplier)
-        matrix = np.zeros(self._offset.shape, dtype)
+        matrix = np.zeros((self._n, self._n), dtype)
         matrix[self._rows, self._columns] = -self._sign * size
         np.fill_diagonal(matrix, self._strength(size))
         return matrix
 
     def _strength(self, size: FloatArray) -> FloatArray:
         """(N,) a (row sums) + b (column sums) of |weights|."""
-        n = self._offset.shape[0]
-        inputs = np.bincount(self._rows, self._row_share * size, minlength=n)
-        outputs = np.bincount(self._columns, self._column_share * size, minlength=n)
+        inputs = np.bincount(self._rows, self._row_share * size, minlength=self._n)
+        outputs = np.bincount(self._columns, self._column_share * size, minlength=self._n)
         return np.asarray(inputs + outputs, dtype=np.float64)
 
     def _on_synapses(self, sensitivity: Any) -> FloatArray:
@@ -232,19 +256,30 @@ class _Whitening:
 
     @classmethod
     def of(cls, net: RateNetwork) -> _Whitening:
-        drift = net.dense_drift()
         try:
-            factor = linalg.cholesky(-0.5 * (drift + drift.T), lower=True, check_finite=False)
-            inverse, failed = linalg.lapack.dtrtri(factor, lower=True)
-            if not failed:
-                return cls(np.ascontiguousarray(np.tril(inverse)), True)
+            return cls(_inverse_factor(_symmetric_part(net)), True)
         except linalg.LinAlgError:
             if not net.is_symmetric:
-                return cls(_inverse(net, -drift), False)
+                return cls(_inverse(net), False)
         raise unstable(net)
 
-    def single(self) -> _Whitening:
-        return _Whitening(self.factor.astype(np.float32), self.triangular)
+    def of_type(self, dtype: Any) -> _Whitening:
+        return _Whitening(self.factor.astype(dtype, copy=False), self.triangular)
+
+    def emphasised(self, net: RateNetwork, modes: FloatArray, weight: float) -> _Whitening:
+        """B L^-1, up to a rotation, so that E becomes B E B: by the factor of L B^-2 L^T.
+
+        B is `weight` on the span of L^T `modes` (N, k), and 1 beside it.
+        """
+        lower = {"lower": True, "check_finite": False}
+        basis, sizes, _ = linalg.svd(
+            linalg.solve_triangular(self.factor, modes, trans=1, **lower), full_matrices=False
+        )
+        basis = basis[:, sizes > 1e-6 * sizes[0]]
+        half = linalg.solve_triangular(self.factor, basis, **lower)
+        matrix = _symmetric_part(net)
+        matrix -= (1.0 - weight**-2) * half @ half.T
+        return _Whitening(_inverse_factor(matrix), True)
 
     def whitened(self, matrix: Any) -> Any:
         """What a relative change is made of: L^-1 X L^-T, or M^-1 X."""
@@ -263,8 +298,24 @@ class _Whitening:
         return columns.T
 
 
-def _inverse(net: RateNetwork, matrix: FloatArray) -> FloatArray:
+def _symmetric_part(net: RateNetwork) -> FloatArray:
+    """H"""
+    drift = net.dense_drift()
+    return -0.5 * (drift + drift.T)
+
+
+def _inverse_factor(matrix: FloatArray) -> FloatArray:
+    """L^-1 of L L^T = matrix, (N, N), lower triangular."""
+    factor = linalg.cholesky(matrix, lower=True, check_finite=False)
+    inverse, failed = linalg.lapack.dtrtri(factor, lower=True)
+    if failed:
+        raise linalg.LinAlgError
+    return np.ascontiguousarray(np.tril(inverse))
+
+
+def _inverse(net: RateNetwork) -> FloatArray:
+    """M^-1"""
     try:
-        return np.ascontiguousarray(linalg.inv(matrix, check_finite=False))
+        return np.ascontiguousarray(linalg.inv(-net.dense_drift(), check_finite=False))
     except linalg.LinAlgError as error:
         raise unstable(net) from error
