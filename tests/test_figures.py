@@ -352,7 +352,14 @@ def test_connectomes_are_what_compare_finds(numbers):
     net = npr.datasets.load("mushroom-body")
     about = found["networks"]["mushroom-body"]
     assert (about["n_neurons"], about["n_synapses"]) == (net.n_neurons, net.n_synapses)
-    choices = [(curve["rule"], None, None) for curve in about["curves"]]
+    choices = [
+        (
+            curve["rule"],
+            None if curve["sampling"] == "none" else curve["sampling"],
+            curve["balance"],
+        )
+        for curve in about["curves"]
+    ]
     rows = npr.compare(net, 0.5, draws=found["draws"], choices=choices, seed=SEED).rows
     place = found["fractions"].index(0.5)
     for row, curve in zip(rows, about["curves"]):

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from noiseprune.figures.protocol import (
-    PAPER,
     Numbers,
     Rival,
     about_paper,
@@ -37,7 +36,7 @@ DRAWN = tuple(
     for sampling in SAMPLINGS
     for balance in BALANCES
 )
-RIVALS = (*DRAWN, PAPER, Rival("magnitude", "magnitude"))
+RIVALS = (*DRAWN, Rival("paper", "paper"), Rival("magnitude", "magnitude"))
 
 
 def measure(fast: bool, seed: int, progress: Progress) -> Numbers:

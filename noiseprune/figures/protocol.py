@@ -37,7 +37,8 @@ class Rival:
 
 NOISE = Rival("noise", "noise")
 REFIT = Rival("refit", "noise", refit=True)
-PAPER = Rival("paper", "paper")
+PAPER = Rival("paper", "noise", "independent", "leak")
+"""The paper's choices with the exact budget: equal counts, where rule "paper" keeps less."""
 WEIGHT = Rival("weight", "weight", "independent", "leak")
 """The rival of the paper: its draw and its matched diagonal, by |w| alone."""
 

@@ -60,7 +60,7 @@ class Look:
 LOOKS = {
     "noise": Look("noise-prune", "#0072b2", "o", "-"),
     "refit": Look("noise-prune, refit", "#000000", "P", (0, (6, 1.5))),
-    "paper": Look("paper's choices", "#56b4e9", "s", "--"),
+    "paper": Look("paper's rule", "#56b4e9", "s", "--"),
     "weight": Look("weight-based", "#d55e00", "D", "-."),
     "uniform": Look("uniform", "#adadad", "^", ":"),
     "magnitude": Look("largest weights", "#882255", "v", (0, (4, 1.5, 1, 1.5, 1, 1.5))),
