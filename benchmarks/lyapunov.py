@@ -18,6 +18,9 @@ from scipy import linalg
 
 import noiseprune as npr
 
+SMALL = 1000
+"""Neurons up to which the peers take seconds, and run three times."""
+
 
 def networks(n: int) -> dict[str, npr.RateNetwork]:
     weights = np.random.default_rng(n).standard_normal((n, n)) / np.sqrt(n)
@@ -33,33 +36,39 @@ def networks(n: int) -> dict[str, npr.RateNetwork]:
 
 def main(sizes: list[int]) -> None:
     rows = []
+    peer_names = ["SciPy", *(["SLICOT"] if machine.slycot else [])]
     for n in sizes:
         for name, net in networks(n).items():
             drift, forcing = net.dense_drift(), -np.eye(n)
-            ours = [partial(npr.covariance, net), partial(linalg.schur, drift)]
-            peers = [partial(linalg.solve_continuous_lyapunov, drift, forcing)]
-            if machine.slycot:
-                peers.append(partial(slicot, drift, forcing))
-            if n <= 1000:
-                seconds = machine.interleaved_seconds([*ours, *peers], 3)
+            ours = partial(npr.covariance, net)
+            peers = [
+                partial(linalg.schur, drift),
+                partial(linalg.solve_continuous_lyapunov, drift, forcing),
+            ]
+            if n <= SMALL:
+                if machine.slycot:
+                    peers.append(partial(slicot, drift, forcing))
+                seconds = machine.interleaved_seconds([ours, *peers], 3)
             else:
-                seconds = machine.interleaved_seconds(ours, 3)
+                seconds = machine.interleaved_seconds([ours], 3)
                 seconds += machine.interleaved_seconds(peers, 1, warm_up=False)
             found = npr.covariance(net)
             difference = ""
-            if n <= 1000:
-                difference = f"{machine.relative_difference(found.covariance, peers[0]()):.1e}"
+            if n <= SMALL:
+                difference = f"{machine.relative_difference(found.covariance, peers[1]()):.1e}"
+            missing = [""] * (2 + len(peer_names) - len(seconds))
             rows.append(
                 (
                     f"{name}, N = {n:,}",
                     found.method,
                     *(f"{value:.2f} s" for value in seconds),
+                    *missing,
                     *(f"{value / seconds[0]:.1f}" for value in seconds[2:]),
+                    *missing,
                     f"{found.residual:.1e}",
                     difference,
                 )
             )
-    peer_names = ["SciPy", *(["SLICOT"] if machine.slycot else [])]
     machine.write_table(
         "lyapunov",
         f"General Lyapunov equation: noiseprune against {' and '.join(peer_names)}",

@@ -1,6 +1,6 @@
-"""From generation to certificate on the paper's symmetric networks: seconds and peak memory.
+"""From generation to certificate on the paper's networks: seconds and peak memory.
 
-    python benchmarks/scale.py [N ...]        (default 3000 10000)
+    python benchmarks/scale.py [N ...]        (default 3000 10000), symmetric and directed
 
 `noiseprune generate`, then `noiseprune prune --keep 0.03`, each in a process of its own, whose
 largest resident memory is that of the whole process, in dense N x N float64 matrices. Beside
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,10 @@ def inversion_seconds(n: int) -> float:
 
 def end_to_end(sizes: list[int], folder: Path) -> list[tuple[str, ...]]:
     rows = []
-    for n in sizes:
+    for n, kind in product(sizes, ("symmetric", "directed")):
         path = str(folder / f"{n}.npz")
-        made, made_peak = command(n, "generate", "--n", str(n), "--seed", "3", "-o", path)
+        options = ["--directed"] if kind == "directed" else []
+        made, made_peak = command(n, "generate", "--n", str(n), "--seed", "3", "-o", path, *options)
         pruned, pruned_peak = command(n, "prune", path, "--keep", "0.03")
         seconds = made["seconds"] | pruned["seconds"]
         stages = ("generate", "save", "load", "variance", "prune", "certificate")
@@ -61,9 +63,10 @@ def end_to_end(sizes: list[int], folder: Path) -> list[tuple[str, ...]]:
         rows.append(
             (
                 f"{n:,}",
+                kind,
                 *(f"{seconds[stage]:.1f}" for stage in stages),
                 f"{sum(seconds[stage] for stage in stages):.0f}",
-                f"{inversion_seconds(n):.1f}",
+                f"{inversion_seconds(n):.1f}" if kind == "symmetric" else "",
                 f"{made_peak:.2f}",
                 f"{pruned_peak:.2f}",
                 f"{pruned['epsilon']:.4f} ({low:.4f} to {high:.4f})",
@@ -108,9 +111,10 @@ def main(sizes: list[int]) -> None:
         rows = end_to_end(sizes, Path(folder))
     machine.write_table(
         "scale",
-        "From generation to certificate: the paper's symmetric networks, kept 3 %",
+        "From generation to certificate: the paper's networks, kept 3 %",
         (
             "N",
+            "kind",
             "generate",
             "save",
             "load",
