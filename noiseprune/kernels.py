@@ -197,7 +197,7 @@ def self_balancing_walk(
     """(m,) kept: every unit in `order` with its probability, tilted by the errors of its neurons.
 
         error_e = (D_post + D_pre) / 2 / (|w_e| / p_e)
-        q_e = p_e (1 - (1 - p_e) error_e), within [0, 1];   kept where u < q_e
+        q_e = p_e (1 - tilt_e), tilt_e = (1 - p_e) error_e within [-1, 1];   kept where u < q_e
         D_post, D_pre += |w_e| / p_e - |w_e| if kept, - |w_e| if not
 
     D is the running error of a neuron's total |input| and |output|, one and the same where
@@ -217,7 +217,8 @@ def self_balancing_walk(
             continue
         strength = size[e] / p
         error = 0.5 * (inputs[i] + outputs[j]) / strength
-        kept[e] = uniform[e] < p * (1.0 - (1.0 - p) * error)
+        tilt = min(max((1.0 - p) * error, -1.0), 1.0)  # both ends: one alone would bias the count
+        kept[e] = uniform[e] < p * (1.0 - tilt)
         change = strength - size[e] if kept[e] else -size[e]
         inputs[i] += change
         outputs[j] += change

@@ -151,8 +151,8 @@ def self_balancing_walk(post, pre, size, probability, order, uniform, n, symmetr
         if p in (0, 1):
             kept[e] = bool(p)
         else:
-            tilt = (error(post[e], 0) + error(pre[e], 1)) / 2 / (size[e] / p)
-            kept[e] = bool(uniform[e] < p - p * (1 - p) * tilt)
+            tilt = (1 - p) * (error(post[e], 0) + error(pre[e], 1)) / 2 / (size[e] / p)
+            kept[e] = bool(uniform[e] < p * (1 - sorted((-1, tilt, 1))[1]))
         change = (size[e] / p if kept[e] else 0.0) - size[e]
         gained[0].append((post[e], change))
         gained[0 if symmetric else 1].append((pre[e], change))
