@@ -183,6 +183,10 @@ def systematic(
     return kept
 
 
+COUNT_SHARE = 0.05
+"""Tilt of a coin for each unit that was kept too many: the count is then right to a few units."""
+
+
 @sequential
 def self_balancing_walk(
     post: IntArray,
@@ -196,16 +200,20 @@ def self_balancing_walk(
 ) -> npt.NDArray[np.bool_]:
     """(m,) kept: every unit in `order` with its probability, tilted by the errors of its neurons.
 
-        error_e = (D_post + D_pre) / 2 / (|w_e| / p_e)
+        error_e = (D_post + D_pre) / (|w_e| / p_e) + COUNT_SHARE * D_count
         q_e = p_e (1 - tilt_e), tilt_e = (1 - p_e) error_e within [-1, 1];   kept where u < q_e
         D_post, D_pre += |w_e| / p_e - |w_e| if kept, - |w_e| if not
+        D_count       += 1 - p_e             if kept, - p_e   if not
 
     D is the running error of a neuron's total |input| and |output|, one and the same where
-    `symmetric`. `size` is |w|, `uniform` one U(0, 1) a unit.
+    `symmetric`, and D_count that of the count. In the end the last units whose change lowers the
+    errors change, until the count is the whole number nearest to sum(p). `size` is |w|, `uniform`
+    one U(0, 1) a unit.
     """
     kept = np.ones(probability.size, dtype=np.bool_)
     inputs = np.zeros(n)
     outputs = inputs if symmetric else np.zeros(n)
+    count = 0.0
     for e in order:
         p, i, j = probability[e], post[e], pre[e]
         if p >= 1.0:
@@ -216,12 +224,30 @@ def self_balancing_walk(
             outputs[j] -= size[e]
             continue
         strength = size[e] / p
-        error = 0.5 * (inputs[i] + outputs[j]) / strength
+        error = (inputs[i] + outputs[j]) / strength + COUNT_SHARE * count
         tilt = min(max((1.0 - p) * error, -1.0), 1.0)  # both ends: one alone would bias the count
         kept[e] = uniform[e] < p * (1.0 - tilt)
         change = strength - size[e] if kept[e] else -size[e]
         inputs[i] += change
         outputs[j] += change
+        count += 1.0 - p if kept[e] else -p
+    # Of halves, the whole number below, whatever the rounding of the sum.
+    surplus = np.count_nonzero(kept) - int(np.sum(probability) + 0.5 - 1e-6)
+    for choosy in (True, False):
+        for k in range(order.size - 1, -1, -1):
+            if surplus == 0:
+                break
+            e = order[k]
+            p, i, j = probability[e], post[e], pre[e]
+            if p <= 0.0 or p >= 1.0 or kept[e] != (surplus > 0):
+                continue
+            if choosy and (inputs[i] + outputs[j] > 0.0) != kept[e]:
+                continue
+            kept[e] = not kept[e]
+            change = size[e] / p if kept[e] else -size[e] / p
+            inputs[i] += change
+            outputs[j] += change
+            surplus += 1 if kept[e] else -1
     return kept
 
 

@@ -4,6 +4,7 @@ Nothing here may be imported from the package, so that a test that compares the 
 derivations. The simulation has its own twin in naive_simulation.py.
 """
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -139,21 +140,32 @@ def log_schatten(net, weights, q, balance, emphasis=1.0):
 
 
 def self_balancing_walk(post, pre, size, probability, order, uniform, n, symmetric):
-    """Kept, by what the neurons' strengths have gained or lost so far."""
-    gained = [[], []]
-    kept = [None] * len(size)
+    """Kept, by what the neurons' strengths and the count have gained or lost so far."""
+    kept = {}
+
+    def change(e):
+        return (size[e] / probability[e] if kept[e] else 0.0) - size[e]
 
     def error(neuron, side):
-        return sum(x for where, x in gained[0 if symmetric else side] if where == neuron)
+        ends = ((post, pre), (post,), (pre,))[0 if symmetric else 1 + side]
+        return sum(change(e) for e in kept for end in ends if end[e] == neuron)
+
+    def both(e):
+        return error(post[e], 0) + error(pre[e], 1)
 
     for e in order:
         p = probability[e]
         if p in (0, 1):
             kept[e] = bool(p)
         else:
-            tilt = (1 - p) * (error(post[e], 0) + error(pre[e], 1)) / 2 / (size[e] / p)
+            count = sum(kept[other] - probability[other] for other in kept)
+            tilt = (1 - p) * (both(e) / (size[e] / p) + 0.05 * count)
             kept[e] = bool(uniform[e] < p * (1 - sorted((-1, tilt, 1))[1]))
-        change = (size[e] / p if kept[e] else 0.0) - size[e]
-        gained[0].append((post[e], change))
-        gained[0 if symmetric else 1].append((pre[e], change))
-    return kept
+    coins = [e for e in reversed(order) if 0 < probability[e] < 1]
+    for choosy in (True, False):
+        for e in coins:
+            surplus = sum(kept.values()) - math.floor(sum(probability) + 0.5 - 1e-6)
+            wanted = surplus and kept[e] == (surplus > 0)
+            if wanted and (not choosy or (both(e) > 0) == kept[e]):
+                kept[e] = not kept[e]
+    return [kept[e] for e in range(len(size))]

@@ -142,7 +142,7 @@ def test_json_has_the_keys_of_the_contract(net):
     [
         ("generate --n 20 -o new.npz", ["20", "new.npz"]),
         ("simulate net.npz --duration 1", ["20 x 200 of 0.005 s", "steps/s", "transient"]),
-        ("prune net.npz", ["epsilon", "stable", "noise, systematic", "covers"]),
+        ("prune net.npz", ["epsilon", "stable", "noise, balanced", "covers"]),
         ("prune directed.npz -o small.npz", ["small.npz", "none: epsilon is measured"]),
         ("report three.npz three.npz", ["spectral abscissa", "trajectory error", "-A"]),
         ("compare net.npz --draws 1", ["magnitude", "homeostatic", "draws", "epsilon: "]),

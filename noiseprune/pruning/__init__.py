@@ -24,7 +24,7 @@ from noiseprune.pruning.refit import Refit, check_size, refitted
 from noiseprune.pruning.sampling import SAMPLINGS, BoolArray, drawn
 from noiseprune.weights import FloatArray, IntArray, stored
 
-DEFAULT_SAMPLING = "systematic"
+DEFAULT_SAMPLING = "balanced"
 DEFAULT_BALANCE = "homeostatic"
 
 

@@ -6,8 +6,9 @@
   neuron's kept input is even, and the numbering of the neurons does not matter.
 
 - "balanced": a self-balancing walk. The synapses are visited in random order, each a coin that is
-  tilted against the running errors of its two neurons' total |input| and |output|, so that these
-  end far closer to the original than by chance, on both sides of every synapse.
+  tilted against the running errors of its two neurons' excitatory or inhibitory |input| and
+  |output|, so that these end far closer to the original than by chance, on both sides of every
+  synapse; and against the error of the count, which is exact in the end.
 
 The first two keep synapse e with probability p_e exactly, the walk to a few per cent. Sources:
 systematic sampling, Madow, Ann. Math. Stat. 20 (1949); the walk after Alweiss, Liu and Sawhney,
@@ -46,15 +47,24 @@ def systematic(
 def balanced(net: RateNetwork, probability: FloatArray, rng: np.random.Generator) -> BoolArray:
     """(m,) kept by the self-balancing walk over the units of `net`.
 
-    A unit is a synapse of a directed network, an entry above the diagonal of a symmetric one.
+    A unit is a synapse of a directed network, an entry above the diagonal of a symmetric one. Every
+    neuron is two in the walk, one of its excitatory and one of its inhibitory synapses.
     """
-    post, pre, size = row_index(net.csr), net.csr.indices, np.abs(net.synapse_weights)
+    post, pre, weight = row_index(net.csr), net.csr.indices, net.synapse_weights
     if net.is_symmetric:
         above = post < pre
-        post, pre, size = post[above], pre[above], size[above]
-    order, uniform = rng.permutation(size.size), rng.random(size.size)
+        post, pre, weight = post[above], pre[above], weight[above]
+    n = net.n_neurons
+    inhibitory = n * (weight < 0)
     return kernels.self_balancing_walk(
-        post, pre, size, probability, order, uniform, net.n_neurons, net.is_symmetric
+        post + inhibitory,
+        pre + inhibitory,
+        np.abs(weight),
+        probability,
+        rng.permutation(weight.size),
+        rng.random(weight.size),
+        2 * n,
+        net.is_symmetric,
     )
 
 
