@@ -17,8 +17,8 @@ import machine
 import numpy as np
 
 import noiseprune as npr
-from noiseprune import pruning, spectrum
-from noiseprune.pruning import balance
+from noiseprune import spectrum
+from noiseprune.pruning import DEFAULT_SAMPLING, balance
 from noiseprune.similarity import is_stable
 
 SAMPLINGS = ("independent", "systematic", "balanced")
@@ -78,7 +78,9 @@ def main(draws: int) -> None:
             bounds = []
             for bound in BOUNDS:
                 balance.MAX_FACTOR, kept = bound, balance.MAX_FACTOR
-                bounds.append(_cell(net, variance, keep, "systematic", "homeostatic", draws))
+                bounds.append(
+                    _cell(net, variance, keep, pruning.DEFAULT_SAMPLING, "homeostatic", draws)
+                )
                 balance.MAX_FACTOR = kept
             bound_rows.append((*label, *bounds))
     header = ("network", "kept", "mean degree")
@@ -91,10 +93,10 @@ def main(draws: int) -> None:
     )
     machine.write_table(
         "bounds",
-        "Epsilon of the homeostatic balance by the bound on its factors (systematic sampling)",
+        f"Epsilon of the homeostatic balance by the bound on its factors, {DEFAULT_SAMPLING} draw",
         (*header, *(f"{bound:g}" for bound in BOUNDS)),
         bound_rows,
-        f"Mean over {draws} draws; default {pruning.balance.MAX_FACTOR:g}.",
+        f"Mean over {draws} draws; default {balance.MAX_FACTOR:g}.",
     )
 
 

@@ -40,7 +40,7 @@ def prune(
         K = (2 / sigma^2) c ln N / epsilon^2 (symmetric diagonally dominant networks, independent
         draws, leak balance; elsewhere the same K without the promise)
     rule : "noise", "weight", "uniform", "magnitude" or "paper"
-    sampling : "independent", "systematic" or "balanced"; by default systematic, with `epsilon`
+    sampling : "independent", "systematic" or "balanced"; by default balanced, with `epsilon`
         independent
     balance : "leak", "none" or "homeostatic"; by default homeostatic, with `epsilon` leak
     refit : fit the kept weights to the certificate itself (see `noiseprune.pruning.refit`): the
@@ -62,7 +62,7 @@ def prune(
     UnstableError
         If the rule needs a variance and the drift has no stationary state.
 
-    Source: Moore and Chaudhuri (2020); balance and systematic draw are this package's.
+    Source: Moore and Chaudhuri (2020); balances and balanced draw are this package's.
     """
     noise = noise_strength(noise)
     if keep is None and epsilon is None:
