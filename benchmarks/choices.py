@@ -78,9 +78,7 @@ def main(draws: int) -> None:
             bounds = []
             for bound in BOUNDS:
                 balance.MAX_FACTOR, kept = bound, balance.MAX_FACTOR
-                bounds.append(
-                    _cell(net, variance, keep, pruning.DEFAULT_SAMPLING, "homeostatic", draws)
-                )
+                bounds.append(_cell(net, variance, keep, DEFAULT_SAMPLING, "homeostatic", draws))
                 balance.MAX_FACTOR = kept
             bound_rows.append((*label, *bounds))
     header = ("network", "kept", "mean degree")
