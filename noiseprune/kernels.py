@@ -191,62 +191,75 @@ COUNT_SHARE = 0.05
 def self_balancing_walk(
     post: IntArray,
     pre: IntArray,
-    size: FloatArray,
+    weights: FloatArray,
     probability: FloatArray,
     order: IntArray,
     uniform: FloatArray,
+    target: int,
     n: int,
     symmetric: bool,
 ) -> npt.NDArray[np.bool_]:
-    """(m,) kept: every unit in `order` with its probability, tilted by the errors of its neurons.
+    """(m,) kept: `target` units, each by a coin that is tilted by the errors of its neurons.
 
-        error_e = (D_post + D_pre) / (|w_e| / p_e) + COUNT_SHARE * D_count
+        s_e = |w_e| / p_e,  t^2: means of s^2 over the coins of a neuron, weighted by p (1 - p)
+        error_e = 2 s_e (D_post + D_pre) / (s_e^2 + (t_post^2 + t_pre^2) / 2) + COUNT_SHARE D_count
         q_e = p_e (1 - tilt_e), tilt_e = (1 - p_e) error_e within [-1, 1];   kept where u < q_e
-        D_post, D_pre += |w_e| / p_e - |w_e| if kept, - |w_e| if not
-        D_count       += 1 - p_e             if kept, - p_e   if not
+        D_post, D_pre += s_e - |w_e| if kept, - |w_e| if not
+        D_count       += 1 - p_e     if kept, - p_e   if not
 
     D is the running error of a neuron's total |input| and |output|, one and the same where
-    `symmetric`, and D_count that of the count. In the end the last units whose change lowers the
-    errors change, until the count is the whole number nearest to sum(p). `size` is |w|, `uniform`
-    one U(0, 1) a unit.
+    `symmetric`, apart for excitatory and inhibitory synapses; D_count that of the count. Units come
+    in `order`, `uniform` one U(0, 1) for each in that order. A last round, backwards, makes the
+    count exact: by units whose change lowers the errors first, then by any.
     """
-    kept = np.ones(probability.size, dtype=np.bool_)
-    inputs = np.zeros(n)
-    outputs = inputs if symmetric else np.zeros(n)
-    count = 0.0
-    for e in order:
-        p, i, j = probability[e], post[e], pre[e]
-        if p >= 1.0:
-            continue
-        if p <= 0.0:
-            kept[e] = False
-            inputs[i] -= size[e]
-            outputs[j] -= size[e]
-            continue
-        strength = size[e] / p
-        error = (inputs[i] + outputs[j]) / strength + COUNT_SHARE * count
-        tilt = min(max((1.0 - p) * error, -1.0), 1.0)  # both ends: one alone would bias the count
-        kept[e] = uniform[e] < p * (1.0 - tilt)
-        change = strength - size[e] if kept[e] else -size[e]
-        inputs[i] += change
-        outputs[j] += change
-        count += 1.0 - p if kept[e] else -p
-    # Of halves, the whole number below, whatever the rounding of the sum.
-    surplus = np.count_nonzero(kept) - int(np.sum(probability) + 0.5 - 1e-6)
+    coin = (probability > 0.0) & (probability < 1.0)
+    # Two rows: inputs and outputs, or twice the same; 2 n neurons: excitatory, inhibitory.
+    errors, squares, shares = np.zeros((2, 2 * n)), np.zeros((2, 2 * n)), np.zeros((2, 2 * n))
+    outputs = 0 if symmetric else 1
+    for e in range(post.size):
+        if coin[e]:
+            side = n if weights[e] < 0.0 else 0
+            share = probability[e] * (1.0 - probability[e])
+            square = share * (weights[e] / probability[e]) ** 2
+            for row, neuron in ((0, post[e] + side), (outputs, pre[e] + side)):
+                squares[row, neuron] += square
+                shares[row, neuron] += share
+    kept = probability >= 1.0
+    count, surplus = 0.0, np.count_nonzero(kept) - target
+    for k in range(order.size):
+        e = order[k]
+        side = n if weights[e] < 0.0 else 0
+        i, j, p, size = post[e] + side, pre[e] + side, probability[e], abs(weights[e])
+        if coin[e]:
+            strength = size / p
+            typical = squares[0, i] / shares[0, i] + squares[outputs, j] / shares[outputs, j]
+            error = 2.0 * strength * (errors[0, i] + errors[outputs, j])
+            error = error / (strength**2 + 0.5 * typical) + COUNT_SHARE * count
+            tilt = min(max((1.0 - p) * error, -1.0), 1.0)  # one end alone would bias the count
+            kept[e] = uniform[k] < p * (1.0 - tilt)
+            change = strength - size if kept[e] else -size
+            errors[0, i] += change
+            errors[outputs, j] += change
+            count += 1.0 - p if kept[e] else -p
+            surplus += kept[e]
+        elif p <= 0.0:
+            errors[0, i] -= size
+            errors[outputs, j] -= size
     for choosy in (True, False):
         for k in range(order.size - 1, -1, -1):
+            e = order[k]
             if surplus == 0:
                 break
-            e = order[k]
-            p, i, j = probability[e], post[e], pre[e]
-            if p <= 0.0 or p >= 1.0 or kept[e] != (surplus > 0):
+            if not coin[e] or kept[e] != (surplus > 0):
                 continue
-            if choosy and (inputs[i] + outputs[j] > 0.0) != kept[e]:
+            side = n if weights[e] < 0.0 else 0
+            i, j, strength = post[e] + side, pre[e] + side, abs(weights[e]) / probability[e]
+            change = -strength if kept[e] else strength
+            if choosy and change * (errors[0, i] + errors[outputs, j]) > -(strength**2):
                 continue
             kept[e] = not kept[e]
-            change = size[e] / p if kept[e] else -size[e] / p
-            inputs[i] += change
-            outputs[j] += change
+            errors[0, i] += change
+            errors[outputs, j] += change
             surplus += 1 if kept[e] else -1
     return kept
 

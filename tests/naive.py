@@ -4,7 +4,6 @@ Nothing here may be imported from the package, so that a test that compares the 
 derivations. The simulation has its own twin in naive_simulation.py.
 """
 
-import math
 from itertools import pairwise
 
 import numpy as np
@@ -139,33 +138,47 @@ def log_schatten(net, weights, q, balance, emphasis=1.0):
     return np.log(np.sum(np.linalg.svd(change, compute_uv=False) ** (2 * q))) / (2 * q)
 
 
-def self_balancing_walk(post, pre, size, probability, order, uniform, n, symmetric):
+def self_balancing_walk(post, pre, weights, probability, order, uniform, target, n, symmetric):
     """Kept, by what the neurons' strengths and the count have gained or lost so far."""
     kept = {}
+    size = np.abs(weights)
+    coins = [e for e in range(len(size)) if 0 < probability[e] < 1]
+    strength = {e: size[e] / probability[e] for e in coins}
 
-    def change(e):
-        return (size[e] / probability[e] if kept[e] else 0.0) - size[e]
+    def ends(side):
+        return (post, pre) if symmetric else ((post, pre)[side],)
 
-    def error(neuron, side):
-        ends = ((post, pre), (post,), (pre,))[0 if symmetric else 1 + side]
-        return sum(change(e) for e in kept for end in ends if end[e] == neuron)
+    def alike(e, side):
+        """The synapses of e's neuron on one side that have e's sign, twice if by both ends."""
+        neuron = (post, pre)[side][e]
+        same = np.sign(weights) == np.sign(weights[e])
+        return [x for end in ends(side) for x in range(len(size)) if end[x] == neuron and same[x]]
 
-    def both(e):
-        return error(post[e], 0) + error(pre[e], 1)
+    def error(e):
+        others = [x for side in (0, 1) for x in alike(e, side) if x in kept]
+        return sum((size[x] / probability[x] if kept[x] else 0) - size[x] for x in others)
 
-    for e in order:
+    def typical(e):
+        squares = []
+        for side in (0, 1):
+            mates = [x for x in alike(e, side) if x in strength]
+            share = [probability[x] * (1 - probability[x]) for x in mates]
+            squares.append(np.average([strength[x] ** 2 for x in mates], weights=share))
+        return sum(squares) / 2
+
+    for e, u in zip(order, uniform):
         p = probability[e]
-        if p in (0, 1):
+        if e not in strength:
             kept[e] = bool(p)
-        else:
-            count = sum(kept[other] - probability[other] for other in kept)
-            tilt = (1 - p) * (both(e) / (size[e] / p) + 0.05 * count)
-            kept[e] = bool(uniform[e] < p * (1 - sorted((-1, tilt, 1))[1]))
-    coins = [e for e in reversed(order) if 0 < probability[e] < 1]
+            continue
+        tilt = 2 * strength[e] * error(e) / (strength[e] ** 2 + typical(e))
+        tilt = (1 - p) * (tilt + 0.05 * sum(kept[x] - probability[x] for x in kept))
+        kept[e] = bool(u < p * (1 - sorted((-1, tilt, 1))[1]))
     for choosy in (True, False):
-        for e in coins:
-            surplus = sum(kept.values()) - math.floor(sum(probability) + 0.5 - 1e-6)
-            wanted = surplus and kept[e] == (surplus > 0)
-            if wanted and (not choosy or (both(e) > 0) == kept[e]):
+        for e in (e for e in reversed(order) if e in strength):
+            surplus = sum(kept.values()) - target
+            change = -strength[e] if kept[e] else strength[e]
+            good = change * error(e) <= -(change**2) or not choosy
+            if surplus and kept[e] == (surplus > 0) and good:
                 kept[e] = not kept[e]
     return [kept[e] for e in range(len(size))]

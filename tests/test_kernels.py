@@ -95,8 +95,9 @@ def test_systematic_draws_agree_with_their_twin():
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("surplus", [-4, 0, 1, 4])
 @pytest.mark.parametrize("seed", [3, 5, 7])
-def test_the_self_balancing_walk_is_its_twin(symmetric, seed):
+def test_the_self_balancing_walk_is_its_twin(symmetric, surplus, seed):
     rng = np.random.default_rng(seed)
     n, m = 9, 40
     probability = np.minimum(1.0, 1.2 * rng.random(m))
@@ -104,15 +105,17 @@ def test_the_self_balancing_walk_is_its_twin(symmetric, seed):
     arguments = (
         rng.integers(0, n, m),
         rng.integers(0, n, m),
-        rng.random(m),
+        rng.lognormal(size=m) * rng.choice([-1.0, 1.0], m),
         probability,
         rng.permutation(m),
         rng.random(m),
+        target := int(probability.sum()) + surplus,
         n,
         symmetric,
     )
     kept = kernels.self_balancing_walk(*arguments)
     assert kept.tolist() == naive.self_balancing_walk(*arguments)
+    assert np.count_nonzero(kept) == target
     assert kept[probability == 1].all()
     assert not kept[probability == 0].any()
 

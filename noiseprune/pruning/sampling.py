@@ -4,13 +4,13 @@
 - "systematic": one uniform offset u; synapse e is kept where the running sum of p passes a whole
   number plus u. The sum runs row by row, each row in a random order: the count is exact, each
   neuron's kept input is even, and the numbering of the neurons does not matter.
+- "balanced" (the default): a self-balancing walk. The synapses are visited in random order, each a
+  coin that is tilted against the running errors of its two neurons' excitatory or inhibitory
+  |input| and |output|, so that these end far closer to the original than by chance, on both sides
+  of every synapse; and against the error of the count, which is exact in the end.
 
-- "balanced": a self-balancing walk. The synapses are visited in random order, each a coin that is
-  tilted against the running errors of its two neurons' excitatory or inhibitory |input| and
-  |output|, so that these end far closer to the original than by chance, on both sides of every
-  synapse; and against the error of the count, which is exact in the end.
-
-The first two keep synapse e with probability p_e exactly, the walk to a few per cent. Sources:
+The first two keep synapse e with probability p_e exactly, the walk nearly: the mean of the pruned
+weights is that of the original within one or two per cent (see tests/test_pruning.py). Sources:
 systematic sampling, Madow, Ann. Math. Stat. 20 (1949); the walk after Alweiss, Liu and Sawhney,
 STOC 2021, whose error vectors are here the neurons' own strengths: local, and O(1) a synapse.
 """
@@ -45,25 +45,25 @@ def systematic(
 
 
 def balanced(net: RateNetwork, probability: FloatArray, rng: np.random.Generator) -> BoolArray:
-    """(m,) kept by the self-balancing walk over the units of `net`.
+    """(m,) kept by the self-balancing walk over the units of `net`: floor or ceil of sum(p).
 
-    A unit is a synapse of a directed network, an entry above the diagonal of a symmetric one. Every
-    neuron is two in the walk, one of its excitatory and one of its inhibitory synapses.
+    A unit is a synapse of a directed network, an entry above the diagonal of a symmetric one.
     """
-    post, pre, weight = row_index(net.csr), net.csr.indices, net.synapse_weights
+    post, pre, weights = row_index(net.csr), net.csr.indices, net.synapse_weights
     if net.is_symmetric:
         above = post < pre
-        post, pre, weight = post[above], pre[above], weight[above]
-    n = net.n_neurons
-    inhibitory = n * (weight < 0)
+        post, pre, weights = post[above], pre[above], weights[above]
+    # Whole to rounding is whole; otherwise the fraction is the chance of one more.
+    target = int(np.floor(np.sum(probability) + np.clip(rng.random(), 1e-6, 1 - 1e-6)))
     return kernels.self_balancing_walk(
-        post + inhibitory,
-        pre + inhibitory,
-        np.abs(weight),
+        post,
+        pre,
+        weights,
         probability,
-        rng.permutation(weight.size),
-        rng.random(weight.size),
-        2 * n,
+        rng.permutation(weights.size),
+        rng.random(weights.size),
+        target,
+        net.n_neurons,
         net.is_symmetric,
     )
 
