@@ -20,11 +20,13 @@ def prune(
     ] = None,
     rule: Annotated[str, typer.Option(help="noise, weight, uniform, magnitude, paper.")] = "noise",
     sampling: Annotated[
-        str | None, typer.Option(help="independent, systematic or balanced.")
+        str | None, typer.Option(help="independent, systematic or balanced (default).")
     ] = None,
-    balance: Annotated[str | None, typer.Option(help="leak, none or homeostatic.")] = None,
+    balance: Annotated[
+        str | None, typer.Option(help="leak, none or homeostatic (default).")
+    ] = None,
     refit: Annotated[
-        bool, typer.Option("--refit", help="Fit the kept weights to the certificate (slow).")
+        bool, typer.Option("--refit", help="Fit the kept weights to epsilon (slow).")
     ] = False,
     method: Method = "auto",
     n_probes: Probes = 64,

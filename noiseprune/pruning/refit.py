@@ -88,7 +88,7 @@ def refitted(
     balance: str,
     progress: Progress,
 ) -> tuple[FloatArray, FloatArray, Refit]:
-    """Weights (nnz,) and leak (N,) for the entries of `pruned` (CSR) that minimise epsilon.
+    """Weights (nnz,) and leak (N,) for the entries of `pruned` (CSR), of a lower epsilon.
 
     `mirror` (nnz,) is the position of entry (j, i) for each (i, j) of a symmetric network, whose
     pairs share one multiplier; None for a directed one. A weight of zero asks to be removed. Where
