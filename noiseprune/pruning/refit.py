@@ -105,18 +105,19 @@ def refitted(
     multiplier, evaluations = start, 0
     done = count(1)
     total = len(_SQUARINGS) * _ITERATIONS
-    for squarings in _SQUARINGS if before > _NOTHING else ():
-        result = optimize.minimize(
-            problem.log_schatten,
-            multiplier,
-            args=(squarings,),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=optimize.Bounds(0.0, np.inf),
-            callback=lambda _: progress(next(done), total),
-            options={"maxiter": _ITERATIONS, "maxcor": _MEMORY},
-        )
-        multiplier, evaluations = result.x, evaluations + result.nfev
+    with np.errstate(all="ignore"):  # near singularity single precision may overflow: no gain then
+        for squarings in _SQUARINGS if before > _NOTHING else ():
+            result = optimize.minimize(
+                problem.log_schatten,
+                multiplier,
+                args=(squarings,),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=optimize.Bounds(0.0, np.inf),
+                callback=lambda _: progress(next(done), total),
+                options={"maxiter": _ITERATIONS, "maxcor": _MEMORY},
+            )
+            multiplier, evaluations = result.x, evaluations + result.nfev
     after = problem.epsilon(multiplier)
     if not after < before:
         multiplier, after = start, before
