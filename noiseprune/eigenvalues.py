@@ -14,6 +14,10 @@ DENSE_EIGENVALUES = 4000
 _DENSE_WEIGHTS = 500
 """The same for the weights alone, whose leading eigenvalue stands apart in most networks."""
 
+_PRECISE = 50_000
+"""Up to this many neurons the abscissa of the weights is found to nine digits, above to three: the
+leading eigenvalues of many clusters lie too close together for more."""
+
 _RESTARTS = 300
 """Arnoldi restarts before giving up: typical networks need some ten."""
 
@@ -27,7 +31,7 @@ def dense_abscissa(matrix: FloatArray, *, symmetric: bool) -> float:
     return float(np.max(linalg.eigvals(matrix, overwrite_a=True, check_finite=False).real))
 
 
-def iterative_abscissa(matrix: Weights, *, symmetric: bool) -> float:
+def iterative_abscissa(matrix: Weights, *, symmetric: bool, tolerance: float = 1e-9) -> float:
     from scipy.sparse import linalg as sparse_linalg
 
     start = np.random.default_rng(0).standard_normal(matrix.shape[0])
@@ -40,7 +44,7 @@ def iterative_abscissa(matrix: Weights, *, symmetric: bool) -> float:
             v0=start,
             ncv=60,
             maxiter=_RESTARTS,
-            tol=1e-9,
+            tol=tolerance,
             return_eigenvectors=False,
         )
     except sparse_linalg.ArpackNoConvergence as error:
@@ -71,7 +75,8 @@ def _part_abscissa(weights: sparse.csr_array, *, symmetric: bool) -> float:
     n = weights.shape[0]
     if n > _DENSE_WEIGHTS:
         try:
-            return iterative_abscissa(weights, symmetric=symmetric)
+            tolerance = 1e-9 if n <= _PRECISE else 1e-3
+            return iterative_abscissa(weights, symmetric=symmetric, tolerance=tolerance)
         except ConvergenceError:
             if n > DENSE_EIGENVALUES:
                 raise

@@ -23,6 +23,9 @@ from noiseprune.weights import FloatArray, stored
 _BLOCK_ENTRIES = 4_000_000
 """Candidate entries drawn at a time: bounds the memory of the generator, not its law."""
 
+_SPARSE = 0.1
+"""Density below which a jump from one connected pair to the next beats a coin for every pair."""
+
 _Entries = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], FloatArray]
 
 
@@ -118,19 +121,48 @@ def _within_clusters(
     """Entries within clusters, a block of rows at a time; upper triangle only if symmetric."""
     start = 0
     for size in sizes:
-        height = max(1, _BLOCK_ENTRIES // size)
-        for top in range(0, size, height):
-            bottom = min(top + height, size)
-            left = 0 if directed else top
-            mask = rng.random((bottom - top, size - left), dtype=np.float32) < density
-            if directed:
-                np.fill_diagonal(mask[:, top:], False)
-            else:
-                mask = np.triu(mask, 1)
-            rows, columns = (index.astype(np.int32) for index in np.nonzero(mask))
+        blocks = _jumps if density < _SPARSE else _coins
+        for rows, columns in blocks(rng, size, density, directed=directed):
             values = rng.standard_normal(rows.size) + 1.0
-            yield rows + np.int32(start + top), columns + np.int32(start + left), values
+            yield rows + np.int32(start), columns + np.int32(start), values
         start += size
+
+
+_Places = Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]]
+
+
+def _coins(rng: np.random.Generator, size: int, density: float, *, directed: bool) -> _Places:
+    """Connected pairs of one cluster, in row order, by a coin for every pair."""
+    height = max(1, _BLOCK_ENTRIES // size)
+    for top in range(0, size, height):
+        bottom = min(top + height, size)
+        left = 0 if directed else top
+        mask = rng.random((bottom - top, size - left), dtype=np.float32) < density
+        if directed:
+            np.fill_diagonal(mask[:, top:], False)
+        else:
+            mask = np.triu(mask, 1)
+        rows, columns = (index.astype(np.int32) for index in np.nonzero(mask))
+        yield rows + np.int32(top), columns + np.int32(left)
+
+
+def _jumps(rng: np.random.Generator, size: int, density: float, *, directed: bool) -> _Places:
+    """The same where few are connected: by the gaps between them, which are geometric."""
+    if density == 0 or size < 2:
+        return
+    # Pairs are counted row by row: all columns but the diagonal, or those to the right of it.
+    per_row = np.full(size, size - 1) if directed else np.arange(size - 1, -1, -1)
+    ends = np.cumsum(per_row)
+    place = -1
+    while place < ends[-1]:
+        gaps = rng.geometric(density, _BLOCK_ENTRIES if size > _BLOCK_ENTRIES else 4 * size)
+        places = place + np.cumsum(gaps)
+        place = int(places[-1])
+        places = places[places < ends[-1]]
+        rows = np.searchsorted(ends, places, side="right")
+        columns = places - (ends[rows] - per_row[rows])
+        columns += (columns >= rows) if directed else rows + 1
+        yield rows.astype(np.int32), columns.astype(np.int32)
 
 
 def _between_clusters(

@@ -53,26 +53,32 @@ def synapse_variance(
 
 
 @kernel
+def pair_starts(indptr: IntArray, indices: IntArray) -> npt.NDArray[np.int64]:
+    """(N + 1,) where the entries above the diagonal of each row begin, counted by themselves."""
+    starts = np.zeros(indptr.size, dtype=np.int64)
+    for i in numba.prange(indptr.size - 1):
+        for e in range(indptr[i], indptr[i + 1]):
+            if indices[e] > i:
+                starts[i + 1] += 1
+    starts[1:] = np.cumsum(starts[1:])
+    return starts
+
+
+@kernel
 def pair_variance(
     indptr: IntArray, indices: IntArray, weights: FloatArray, covariance: FloatArray
 ) -> FloatArray:
     """v_ij above the diagonal alone, in row order, of a CSR matrix with sorted indices."""
     n = indptr.size - 1
-    starts = np.zeros(n + 1, dtype=np.int64)
-    for i in numba.prange(n):
-        for e in range(indptr[i], indptr[i + 1]):
-            if indices[e] > i:
-                starts[i + 1] += 1
-    above = starts[1:].copy()
-    starts[1:] = np.cumsum(above)
+    starts = pair_starts(indptr, indices)
     variance = np.empty(starts[n])
     for i in numba.prange(n):
-        for k in range(above[i]):
-            e = indptr[i + 1] - above[i] + k
+        for k in range(starts[i], starts[i + 1]):
+            e = indptr[i + 1] - starts[i + 1] + k
             j = indices[e]
             sign = 1.0 if weights[e] > 0.0 else -1.0
             value = covariance[i, i] + covariance[j, j] - 2.0 * sign * covariance[i, j]
-            variance[starts[i] + k] = value
+            variance[k] = value
     return variance
 
 
@@ -104,16 +110,11 @@ def above_diagonal(
     starts (N + 1,); values (starts[N],), in row order.
     """
     n = indptr.size - 1
-    per_row = np.zeros(n, dtype=np.int64)
-    for i in numba.prange(n):
-        for e in range(indptr[i], indptr[i + 1]):
-            if indices[e] > i:
-                per_row[i] += 1
-    starts = np.zeros(n + 1, dtype=np.int64)
-    starts[1:] = np.cumsum(per_row)
+    starts = pair_starts(indptr, indices)
     above = np.empty(starts[n])
     for i in numba.prange(n):
-        above[starts[i] : starts[i + 1]] = values[indptr[i + 1] - per_row[i] : indptr[i + 1]]
+        first = indptr[i + 1] - (starts[i + 1] - starts[i])
+        above[starts[i] : starts[i + 1]] = values[first : indptr[i + 1]]
     return starts, above
 
 
@@ -334,3 +335,23 @@ def add_outer_products(samples: FloatArray, total: FloatArray) -> None:
         b = tile - a * (a + 1) // 2
         lower, upper = samples[a * rows : (a + 1) * rows], samples[b * rows : (b + 1) * rows]
         total[a * rows : (a + 1) * rows, b * rows : (b + 1) * rows] += np.dot(lower, upper.T)
+
+
+_LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
+_MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+
+
+@inlined
+def philox(
+    c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """Philox-4x32-10: four random words of 32 bits of a counter and a key, words too.
+
+    Source: Salmon, Moraes, Dror and Shaw, SC 2011."""
+    for _ in range(10):
+        left, right = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
+        c0, c2 = (right >> _32) ^ c1 ^ k0, (left >> _32) ^ c3 ^ k1
+        c1, c3 = right & _LOW, left & _LOW
+        k0, k1 = (k0 + _WEYL[0]) & _LOW, (k1 + _WEYL[1]) & _LOW
+    return c0, c1, c2, c3

@@ -79,8 +79,10 @@ def synapse_variance(
         progress(1, 1)
         return SynapseVariance(values, noise, method, residual, 0.0)
     if method == "probe":
-        values = probing.probed_variance(net, noise, n_probes, seed, progress)
-        return SynapseVariance(values, noise, method, None, (2.0 / n_probes) ** 0.5, n_probes, seed)
+        found = probing.probed_variance(net, noise, n_probes, seed, progress)
+        return SynapseVariance(
+            found.variance, noise, method, None, found.relative_error, n_probes, seed
+        )
     return _simulated(net, noise, n_probes, seed, progress)
 
 

@@ -27,7 +27,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from scipy import sparse
 
-from noiseprune.kernels import Reals, inlined, kernel, sequential
+from noiseprune.kernels import Reals, inlined, kernel, philox, sequential
 from noiseprune.weights import FloatArray, IntArray
 
 TILE = 4
@@ -131,25 +131,10 @@ _product_of_tiles = _tile_product(TILE)
 # ------------------------------------------------------------------------------- noise
 
 _LOW = np.uint64(0xFFFFFFFF)
-_MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _32, _12, _52, _63 = np.uint64(32), np.uint64(12), np.uint64(52), np.uint64(63)
 _MANTISSA = np.uint64(2**52 - 1)
 _ONE = np.uint64(0x3FF << 52)  # the bits of 1.0, and of 2^52: numbers with a mantissa put in
 _TWO_52 = np.uint64(0x433 << 52)
-
-
-@inlined
-def philox(
-    c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
-) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
-    """Philox-4x32-10: four random words of 32 bits of a counter and a key, words too."""
-    for _ in range(10):
-        left, right = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
-        c0, c2 = (right >> _32) ^ c1 ^ k0, (left >> _32) ^ c3 ^ k1
-        c1, c3 = right & _LOW, left & _LOW
-        k0, k1 = (k0 + _WEYL[0]) & _LOW, (k1 + _WEYL[1]) & _LOW
-    return c0, c1, c2, c3
 
 
 @inlined

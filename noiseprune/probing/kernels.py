@@ -1,0 +1,149 @@
+"""Compiled loops of the probes: random drives, and what they say of every synapse.
+
+Signs are bits of Philox words, a function of (key, pair or neuron, probe): the two neurons of a
+synapse draw the same one without it being stored, in any order and on any worker.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from noiseprune.kernels import Reals, inlined, kernel, philox
+from noiseprune.weights import FloatArray, IntArray
+
+BLOCK = 32
+"""Probes made at once: the bits of a word."""
+
+_ZERO = np.uint64(0)
+
+
+@inlined
+def random_word(
+    first: np.uint64, second: np.uint64, block: np.uint64, k0: np.uint64, k1: np.uint64
+) -> np.uint64:
+    """32 random bits of a pair of neurons for the probes of one block."""
+    words = philox(first, second, block // np.uint64(4), _ZERO, k0, k1)
+    turn = block % np.uint64(4)
+    word = words[0]
+    if turn == 1:
+        word = words[1]
+    elif turn == 2:
+        word = words[2]
+    elif turn == 3:
+        word = words[3]
+    return word
+
+
+@kernel
+def drive(
+    indptr: IntArray,
+    indices: IntArray,
+    weights: FloatArray,
+    excess: FloatArray,
+    key: npt.NDArray[np.uint64],
+    block: int,
+    load: Reals,
+) -> None:
+    """load (N, k) <- B^T |W|^(1/2) g + excess^(1/2) h: g and h random signs of a symmetric network.
+
+    b_ij = e_i - sgn(w_ij) e_j, i < j.
+    """
+    n, k = load.shape
+    k0, k1, now = key[0], key[1], np.uint64(block)
+    one = load[0, 0] * 0 + 1
+    for i in numba.prange(n):
+        row = np.uint64(i)
+        bits = random_word(row, row, now, k0, k1)
+        size = one * np.sqrt(excess[i])
+        for c in range(k):
+            sign = np.int64(2) * np.int64((bits >> np.uint64(c)) & np.uint64(1)) - np.int64(1)
+            load[i, c] = size * sign
+        for e in range(indptr[i], indptr[i + 1]):
+            j = indices[e]
+            bits = random_word(np.uint64(min(i, j)), np.uint64(max(i, j)), now, k0, k1)
+            size = one * np.sqrt(abs(weights[e]))
+            if j < i and weights[e] > 0.0:
+                size = -size
+            for c in range(k):
+                sign = np.int64(2) * np.int64((bits >> np.uint64(c)) & np.uint64(1)) - np.int64(1)
+                load[i, c] += size * sign
+
+
+@inlined
+def local_variances(weight: float, left: float, right: float) -> tuple[float, float]:
+    """a = b^T D^-1 b and u = b^T D^-1 M D^-1 b of a pair with the leaks `left` and `right`."""
+    a = 1.0 / left + 1.0 / right
+    return a, a + 2.0 * abs(weight) / (left * right)
+
+
+@kernel
+def squares(
+    indptr: IntArray,
+    indices: IntArray,
+    weights: FloatArray,
+    leak: FloatArray,
+    starts: IntArray,
+    y: Reals,
+    z: Reals,
+) -> Reals:
+    """Sums over probes of (b^T y)^2 - (a / u)^2 ((b^T z)^2 - u), b = e_i - sgn(w_ij) e_j: (pairs,).
+
+    y and z are (N, k), z empty for the first term alone. The pairs of row i, whose first is
+    starts[i], are the last of its entries.
+    """
+    n, k = y.shape
+    sums = np.empty(starts[n], y.dtype)
+    one = y[0, 0] * 0 + 1
+    for i in numba.prange(n):
+        for pair in range(starts[i], starts[i + 1]):
+            e = indptr[i + 1] - starts[i + 1] + pair
+            j = indices[e]
+            s = one if weights[e] > 0.0 else -one
+            total = one * 0
+            for c in range(k):
+                difference = y[i, c] - s * y[j, c]
+                total += difference * difference
+            if z.size > 0:
+                known = one * 0
+                for c in range(k):
+                    difference = z[i, c] - s * z[j, c]
+                    known += difference * difference
+                a, u = local_variances(weights[e], leak[i], leak[j])
+                total -= (a / u) ** 2 * (known - k * u)
+            sums[pair] = total
+    return sums
+
+
+@kernel
+def estimates(
+    indptr: IntArray,
+    indices: IntArray,
+    weights: FloatArray,
+    leak: FloatArray,
+    starts: IntArray,
+    probes: int,
+    reduced: bool,
+    total: FloatArray,
+) -> FloatArray:
+    """b^T M^-1 b of every pair in place of the sums `total`; returns the summed relative variance.
+
+    Only if `reduced`, between the bounds (see `noiseprune.probing.symmetric`).
+    """
+    n = indptr.size - 1
+    spread = np.zeros(n)
+    for i in numba.prange(n):
+        for pair in range(starts[i], starts[i + 1]):
+            e = indptr[i + 1] - starts[i + 1] + pair
+            j, size = indices[e], abs(weights[e])
+            value, known = total[pair] / probes, 0.0
+            if reduced:
+                a, u = local_variances(size, leak[i], leak[j])
+                alone = leak[i] * leak[j] - size * size
+                low = (leak[i] + leak[j] - 2.0 * size) / alone if alone > 0.0 else 0.0
+                value = min(max(value, low), 1.0 / size)
+                known = min(a * a / (u * value), 1.0)
+            total[pair] = value
+            spread[i] += 2.0 * (1.0 - known * known) / probes
+    return spread.sum()
