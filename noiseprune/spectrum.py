@@ -26,16 +26,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 from scipy.linalg import blas
-from scipy.sparse import linalg as sparse_linalg
 
 from noiseprune import kernels
 from noiseprune.choices import Seed, generator, one_of
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
-from noiseprune.errors import ConvergenceError, NetworkError, OptionError
+from noiseprune.errors import NetworkError, OptionError
 from noiseprune.network import RateNetwork, not_a_network, unstable
-from noiseprune.weights import FloatArray, IntArray, absolute_sums, row_index
+from noiseprune.solvers import Dominant
+from noiseprune.weights import FloatArray, row_index
 
 METHODS = ("auto", "dense", "lanczos")
 DENSE_PENCIL = 1500
@@ -44,8 +44,12 @@ DENSE_FACTOR = 12_000
 """Up to this many neurons the Lanczos solver is a dense factor (1.2 GB), above sparse CG."""
 _MIN_RCOND = 100 * float(np.finfo(np.float64).eps)
 """Below this reciprocal condition a matrix is singular: two digits are left, as in `lyapunov`."""
+_INNER = 1e-6
+"""Error of the inner iterations, in the norm of H."""
 _FAILURE = 0.01
-_WIDTH = 0.005
+_WIDTH, _LARGE_WIDTH = 0.005, 0.02
+"""The interval is wider than the spectrum by at most twice this share of it: with a dense factor,
+and with inner iterations."""
 _Operator = Callable[[FloatArray], FloatArray]
 
 
@@ -238,11 +242,10 @@ class _Factor:
 class _ConjugateGradients:
     """H as a sparse diagonally dominant matrix: sum |w_ij| b_ij b_ij^T + diag(excess).
 
-    pairs : post, pre and weight of every synapse pair, each (pairs,)
+    excess : (N,), at least 0
     """
 
-    matrix: sparse.csr_array
-    pairs: tuple[IntArray, IntArray, FloatArray]
+    system: Dominant
     excess: FloatArray
 
     @classmethod
@@ -252,31 +255,21 @@ class _ConjugateGradients:
                 f"a certificate for {net.n_neurons} neurons needs a diagonally dominant drift "
                 "with a margin: use leak='dominant' with a leak margin above 0"
             )
-        weights = net.csr if net.is_symmetric else sparse.csr_array(0.5 * (net.csr + net.csr.T))
-        rows = row_index(weights)
-        upper = rows < weights.indices
-        return cls(
-            sparse.csr_array(sparse.diags_array(net.leak) - weights),
-            (rows[upper], weights.indices[upper], weights.data[upper]),
-            net.leak - absolute_sums(weights)[0],
-        )
+        system = Dominant.of(net).with_preconditioner("auto")
+        return cls(system, system.excess)
 
     def solve(self, x: FloatArray) -> FloatArray:
-        preconditioner = sparse.diags_array(1.0 / self.matrix.diagonal())
-        solution, failed = sparse_linalg.cg(
-            self.matrix, x, rtol=1e-9, maxiter=2000, M=preconditioner
-        )
-        if failed:
-            raise ConvergenceError(
-                f"conjugate gradients did not converge on {x.size} neurons: raise the leak margin"
-            )
-        return solution  # type: ignore[no-any-return]
+        return self.system.solve(x.copy()[:, None], _INNER).x[:, 0]
 
     def start(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        n = self.excess.size
-        normal = rng.standard_normal(self.pairs[0].size)
-        right_side = kernels.incidence_noise(*self.pairs, normal, n)
-        right_side += np.sqrt(np.maximum(self.excess, 0.0)) * rng.standard_normal(n)
+        csr, n = self.system.weights, self.excess.size
+        rows = row_index(csr)
+        upper = rows < csr.indices
+        normal = rng.standard_normal(np.count_nonzero(upper))
+        right_side = kernels.incidence_noise(
+            rows[upper], csr.indices[upper], csr.data[upper], normal, n
+        )
+        right_side += np.sqrt(self.excess) * rng.standard_normal(n)
         return self.solve(right_side), right_side
 
 
@@ -331,12 +324,13 @@ def _lanczos_epsilon(
     def symmetric_change(x: FloatArray) -> FloatArray:
         return change(x) if symmetric else 0.5 * (change(x) + transposed(x))
 
-    steps = _steps(net.n_neurons)
+    width = _WIDTH if isinstance(solver, _Factor) else _LARGE_WIDTH
+    steps = _steps(net.n_neurons, width)
     solve = solver.solve
     low, high, residual, done = _lanczos(symmetric_change, solve, solver.start(rng), steps)
     slack = _slack(net.n_neurons, steps)
-    width = slack / (1 - 2 * slack) * (high - low)
-    interval = (low - width, high + width)
+    margin = slack / (1 - 2 * slack) * (high - low)
+    interval = (low - margin, high + margin)
     if symmetric:
         size = max(abs(low), abs(high))
         bound = max(abs(interval[0]), abs(interval[1]))
@@ -391,9 +385,9 @@ def _lanczos(
     return float(values[0]), float(values[-1]), float(residual), done
 
 
-def _steps(n: int) -> int:
-    """Steps after which the interval is wider than the spectrum by at most 2 * 0.5 %."""
-    return int(np.ceil(0.5 + 0.5 * _log_term(n) / np.sqrt(_WIDTH)))
+def _steps(n: int, width: float) -> int:
+    """Steps after which the interval is wider than the spectrum by at most 2 * `width`."""
+    return int(np.ceil(0.5 + 0.5 * _log_term(n) / np.sqrt(width)))
 
 
 def _slack(n: int, steps: int) -> float:

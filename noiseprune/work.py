@@ -17,7 +17,9 @@ class Worker(Protocol):
     ) -> Iterator[Any]: ...
 
 
-def serial(function: Callable[[Any, Any], Any], shared: Any, items: Sequence[Any], /) -> Iterator[Any]:
+def serial(
+    function: Callable[[Any, Any], Any], shared: Any, items: Sequence[Any], /
+) -> Iterator[Any]:
     """One after the other, in this process."""
     for item in items:
         yield function(shared, item)

@@ -86,7 +86,8 @@ class Dominant:
         if name == "diagonal":
             return self
         if name != "auto":
-            return replace(self, name=name, _apply=preconditioners.build(name, self.weights, self.leak))
+            apply = preconditioners.build(name, self.weights, self.leak)
+            return replace(self, name=name, _apply=apply)
         plain = replace(self, steps=self._trial())
         if plain.steps <= TRIAL_STEPS:
             return plain

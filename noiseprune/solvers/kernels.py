@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from noiseprune.kernels import Reals, kernel
