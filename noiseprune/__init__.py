@@ -39,6 +39,7 @@ _HOME = {
     "FileError": "errors",
     "ConvergenceError": "errors",
     "MissingExtraError": "errors",
+    "ClusterError": "errors",
 }
 
 __all__ = sorted(_HOME)

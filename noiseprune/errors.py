@@ -27,3 +27,7 @@ class ConvergenceError(NoisePruneError, RuntimeError):
 
 class MissingExtraError(NoisePruneError, ImportError):
     """An optional dependency is not installed."""
+
+
+class ClusterError(NoisePruneError, RuntimeError):
+    """A cluster cannot be reached, or keeps losing its workers."""

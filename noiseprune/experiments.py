@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg
@@ -15,10 +16,11 @@ from noiseprune.choices import Seed, count, seed_sequence, substream
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
-from noiseprune.pruning import DEFAULT_SAMPLING, prune_with_variance, rules
+from noiseprune.pruning import DEFAULT_SAMPLING, prune_with_variance, resolve_choices, rules
 from noiseprune.similarity import is_stable
 from noiseprune.variance import synapse_variance
 from noiseprune.weights import FloatArray
+from noiseprune.work import Worker, digest, in_order, serial
 
 CHOICES: tuple[tuple[str, str | None, str | None], ...] = (
     ("noise", DEFAULT_SAMPLING, "homeostatic"),
@@ -84,11 +86,13 @@ def compare(
     choices: Sequence[tuple[str, str | None, str | None]] = CHOICES,
     seed: Seed = None,
     progress: Progress = silent,
+    worker: Worker = serial,
 ) -> Comparison:
     """Prune `net` to the same count by noise and by every baseline, `draws` times each.
 
     `choices` are (rule, sampling, balance); None takes the rule's own. All rows see the same
-    seeds, and the synapse variances are computed once.
+    seeds, and the synapse variances are computed once. `worker` makes the draws (see
+    `noiseprune.cluster`); the result does not depend on it.
 
     Raises
     ------
@@ -97,50 +101,96 @@ def compare(
     draws = count("draws", draws)
     rules.budget(keep, net.n_synapses)
     root = seed_sequence(seed)
-    # The probes take the keys (0,), (1,), ... of the seed; the draws keep away from them.
-    streams = [substream(root, 0, 1, draw) for draw in range(draws)]
     variance = synapse_variance(net, noise, method, seed=root).variance
-    symmetric = net.is_symmetric and net.n_neurons <= DENSE_EIGENVALUES
-    values = _eigenvalues(net) if symmetric else None
-    original = spectrum.Original(net)
-    rows, norm = [], ""
+    shared = _Draws(net, variance, keep, noise, root, tuple(choices))
+    items = [(choice, draw) for choice in range(len(choices)) for draw in range(draws)]
+    found = []
+    for result in in_order(worker(_draw, shared, items)):
+        found.append(_Draw(*result))
+        progress(len(found), len(items))
+    rows = []
     for k, (rule, sampling, balance) in enumerate(choices):
-        prunings, changes, errors = [], [], []
-        for d, stream in enumerate(streams):
-            pruning = prune_with_variance(
-                net,
-                variance,
-                keep=keep,
-                rule=rule,
-                sampling=sampling,
-                balance=balance,
-                noise=noise,
-                seed=np.random.default_rng(stream),
-            )
-            prunings.append(pruning)
-            changes.append(original.epsilon(pruning.network))
-            if values is not None:
-                pruned_values = _eigenvalues(pruning.network)
-                errors.append(float(np.median(np.abs(pruned_values / values - 1.0))))
-            progress(k * draws + d + 1, len(choices) * draws)
-        norm = changes[0].norm
-        epsilons = [change.epsilon for change in changes]
-        n_stable = sum(is_stable(p.network, c) for p, c in zip(prunings, changes))
+        sampling, balance = resolve_choices(rule, sampling, balance)
+        own = found[k * draws : (k + 1) * draws]
+        n_stable = sum(bool(draw.stable) for draw in own)
+        error = float(np.mean([draw.eigenvalue_error for draw in own]))
         rows.append(
             ComparisonRow(
                 rule=rule,
-                sampling=pruning.sampling,
-                balance=pruning.balance,
-                kept_fraction=float(np.mean([p.n_kept for p in prunings])) / net.n_synapses,
-                epsilon=float(np.mean(epsilons)),
-                epsilon_max=float(np.max(epsilons)),
-                eigenvalue_error=float(np.mean(errors)) if errors else None,
+                sampling=sampling,
+                balance=balance,
+                kept_fraction=float(np.mean([draw.n_kept for draw in own])) / net.n_synapses,
+                epsilon=float(np.mean([draw.epsilon for draw in own])),
+                epsilon_max=float(np.max([draw.epsilon for draw in own])),
+                eigenvalue_error=None if np.isnan(error) else error,
                 stable=n_stable == draws,
                 n_stable=n_stable,
                 draws=draws,
             )
         )
-    return Comparison(tuple(rows), norm, keep, seed)
+    return Comparison(tuple(rows), str(found[-1].norm), keep, seed)
+
+
+class _Draw(NamedTuple):
+    """What is kept of one pruning; `eigenvalue_error` is nan where it was not computed."""
+
+    n_kept: int
+    epsilon: float
+    eigenvalue_error: float
+    stable: bool
+    norm: str
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """What the prunings of a comparison share; what the original needs is made where they are."""
+
+    net: RateNetwork
+    variance: FloatArray
+    keep: float
+    noise: float
+    root: np.random.SeedSequence
+    choices: tuple[tuple[str, str | None, str | None], ...]
+
+    @cached_property
+    def original(self) -> spectrum.Original:
+        return spectrum.Original(self.net)
+
+    @cached_property
+    def eigenvalues(self) -> FloatArray | None:
+        symmetric = self.net.is_symmetric and self.net.n_neurons <= DENSE_EIGENVALUES
+        return _eigenvalues(self.net) if symmetric else None
+
+    def digest(self) -> str:
+        """Of everything that the prunings depend on."""
+        stream = self.root.entropy, self.root.spawn_key
+        net = self.net
+        return digest(net.csr, net.leak, self.variance, self.keep, self.noise, stream, self.choices)
+
+
+def _draw(shared: _Draws, item: tuple[int, int]) -> _Draw:
+    """One pruning: (index of the choice, number of the draw)."""
+    choice, draw = item
+    rule, sampling, balance = shared.choices[choice]
+    # The probes take the keys (0,), (1,), ... of the seed; the draws keep away from them.
+    stream = substream(shared.root, 0, 1, draw)
+    pruning = prune_with_variance(
+        shared.net,
+        shared.variance,
+        keep=shared.keep,
+        rule=rule,
+        sampling=sampling,
+        balance=balance,
+        noise=shared.noise,
+        seed=np.random.default_rng(stream),
+    )
+    change = shared.original.epsilon(pruning.network)
+    error = np.nan
+    if shared.eigenvalues is not None:
+        values = _eigenvalues(pruning.network)
+        error = float(np.median(np.abs(values / shared.eigenvalues - 1.0)))
+    stable = is_stable(pruning.network, change)
+    return _Draw(pruning.n_kept, change.epsilon, error, stable, change.norm)
 
 
 def _eigenvalues(net: RateNetwork) -> FloatArray:

@@ -10,6 +10,7 @@ from noiseprune.pruning import Pruning, prune_with_variance, resolve_choices, ru
 from noiseprune.pruning.refit import check_size
 from noiseprune.variance import METHODS, SynapseVariance, synapse_variance
 from noiseprune.weights import FloatArray
+from noiseprune.work import Worker, serial
 
 
 def prune(
@@ -27,6 +28,7 @@ def prune(
     n_probes: int = 64,
     seed: Seed = None,
     progress: Progress = silent,
+    worker: Worker = serial,
 ) -> Pruning:
     """Prune a network by the noise rule, or by one of its rivals.
 
@@ -51,6 +53,7 @@ def prune(
         here by `method` (see `synapse_variance`) if it is left out and the rule needs it
     noise : sigma of the noise that the variances were, or are to be, measured under
     seed : int, SeedSequence or Generator; the same seed gives the same pruned network
+    worker : makes the probes of method "probe" (see `noiseprune.cluster`)
 
     Returns
     -------
@@ -71,7 +74,13 @@ def prune(
     check_request(net, keep, rule, sampling, balance, epsilon=epsilon, method=method, refit=refit)
     if variance is None and rule in ("noise", "paper"):
         variance = synapse_variance(
-            net, noise, method, n_probes=n_probes, seed=seed, progress=progress
+            net,
+            noise,
+            method,
+            n_probes=n_probes,
+            seed=seed,
+            progress=progress,
+            worker=worker,
         )
     if isinstance(variance, SynapseVariance):
         noise, variance = variance.noise, variance.variance

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from scipy import linalg
@@ -259,7 +259,7 @@ class _ConjugateGradients:
         return cls(system, system.excess)
 
     def solve(self, x: FloatArray) -> FloatArray:
-        return self.system.solve(x.copy()[:, None], _INNER).x[:, 0]
+        return cast(FloatArray, self.system.solve(x.copy()[:, None], _INNER).x[:, 0])
 
     def start(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         csr, n = self.system.weights, self.excess.size

@@ -15,6 +15,7 @@ from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
 from noiseprune.weights import FloatArray
+from noiseprune.work import Worker, serial
 
 METHODS = ("auto", "exact", "probe", "simulation")
 EXACT = 12_000
@@ -35,6 +36,7 @@ class SynapseVariance:
     residual : backward error of the covariance; None where none was solved
     relative_error : estimated relative standard deviation; 0 if exact
     n_probes, seed : of the estimate; None if exact
+    solver, solver_steps : preconditioner of the probes' systems, and their largest step count
     """
 
     variance: FloatArray
@@ -44,6 +46,8 @@ class SynapseVariance:
     relative_error: float
     n_probes: int | None = None
     seed: Seed = None
+    solver: str | None = None
+    solver_steps: int | None = None
 
 
 def synapse_variance(
@@ -54,12 +58,20 @@ def synapse_variance(
     n_probes: int = 64,
     seed: Seed = None,
     progress: Progress = silent,
+    worker: Worker = serial,
+    solver: str = "auto",
+    probe_error: float | None = None,
 ) -> SynapseVariance:
     """v_ij of every synapse under white noise of strength sigma = `noise`.
 
-    "exact": from the solved covariance. "probe": from noise probes (symmetric, diagonally
-    dominant networks). "simulation": from `n_probes` simulated replicas. "auto": exact up to
-    12,000 neurons, above that probe where it applies, else simulation.
+    "exact": from the solved covariance. "probe": from noise probes (see
+    `noiseprune.probing`). "simulation": from `n_probes` simulated replicas. "auto": exact up to
+    12,000 neurons, above that probe.
+
+    worker : makes the probes (see `noiseprune.cluster`); the result does not depend on it
+    solver : preconditioner of their systems: "auto" (by trial), "diagonal", "approximate-cholesky"
+        or "multigrid"
+    probe_error : relative error wanted of the variances (root mean square), instead of `n_probes`
 
     Raises
     ------
@@ -72,16 +84,27 @@ def synapse_variance(
     n_probes = count("n_probes", n_probes)
     one_of("method", method, METHODS)
     if method == "auto":
-        probe = net.is_symmetric and net.is_diagonally_dominant
-        method = "exact" if net.n_neurons <= EXACT else "probe" if probe else "simulation"
+        method = "exact" if net.n_neurons <= EXACT else "probe"
     if method == "exact":
         values, residual = _exact(net, noise)
         progress(1, 1)
         return SynapseVariance(values, noise, method, residual, 0.0)
     if method == "probe":
-        found = probing.probed_variance(net, noise, n_probes, seed, progress)
+        if probe_error is not None:
+            n_probes = probing.probes_for(net, probe_error, seed, solver=solver)
+        found = probing.probed_variance(
+            net, noise, n_probes, seed, progress, solver=solver, worker=worker
+        )
         return SynapseVariance(
-            found.variance, noise, method, None, found.relative_error, n_probes, seed
+            found.variance,
+            noise,
+            method,
+            None,
+            found.relative_error,
+            n_probes,
+            seed,
+            found.solver,
+            found.steps,
         )
     return _simulated(net, noise, n_probes, seed, progress)
 

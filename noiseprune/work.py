@@ -1,25 +1,63 @@
 """Long work in pieces: a function, what all pieces share, and one item each.
 
-A `Worker` gives the results in the order of the items, wherever they are made, so that sums over
-them do not depend on the number of workers. `serial` makes them here; `noiseprune.cluster` has
-others.
+A `Worker` makes the results anywhere and in any order; `in_order` puts them back, so that sums over
+them do not depend on who made them. `serial` makes them here, `noiseprune.cluster` elsewhere.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
+
+import numpy as np
+
+Result = tuple[Any, ...]
+"""Arrays and numbers."""
+
+
+class Shared(Protocol):
+    """What all pieces of a piece of work have in common."""
+
+    def digest(self) -> str:
+        """A text that differs if anything differs that the results depend on."""
 
 
 class Worker(Protocol):
-    """worker(function, shared, items): function(shared, item) for every item, in order."""
+    """worker(function, shared, items) yields (index, function(shared, items[index]))."""
 
     def __call__(
-        self, function: Callable[[Any, Any], Any], shared: Any, items: Sequence[Any], /
-    ) -> Iterator[Any]: ...
+        self, function: Callable[[Any, Any], Result], shared: Any, items: Sequence[Any], /
+    ) -> Iterator[tuple[int, Result]]: ...
 
 
 def serial(
-    function: Callable[[Any, Any], Any], shared: Any, items: Sequence[Any], /
-) -> Iterator[Any]:
+    function: Callable[[Any, Any], Result], shared: Any, items: Sequence[Any], /
+) -> Iterator[tuple[int, Result]]:
     """One after the other, in this process."""
-    for item in items:
-        yield function(shared, item)
+    for index, item in enumerate(items):
+        yield index, function(shared, item)
+
+
+def digest(*parts: Any) -> str:
+    """Hexadecimal digest of arrays, CSR arrays, numbers and texts."""
+    found = hashlib.sha256()
+    for part in parts:
+        arrays = [part]
+        if hasattr(part, "indptr"):
+            arrays = [part.indptr, part.indices, part.data]
+        for array in arrays:
+            plain = isinstance(array, np.ndarray)
+            found.update(np.ascontiguousarray(array).data if plain else repr(array).encode())
+    return found.hexdigest()
+
+
+def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
+    """The results by their index, each as soon as those before it are there."""
+    waiting: dict[int, Result] = {}
+    following = 0
+    for index, result in results:
+        waiting[index] = result
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1

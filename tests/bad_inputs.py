@@ -161,7 +161,31 @@ BAD_INPUTS = (
         ANY,
     ),
     BadInput(
-        "probes, directed", "prune dataset:mushroom-body --method probe", ("'probe'", "'exact'")
+        "unstable drift, probed",
+        "prune dataset:mushroom-body --leak 1 --method probe",
+        ("unstable", "spectral abscissa", "--leak dominant"),
+    ),
+    BadInput(
+        "unknown solver",
+        "prune net.npz --method probe --solver multi",
+        ("solver 'multi'", "'multigrid'"),
+        ANY,
+    ),
+    BadInput(
+        "no probe error",
+        "prune net.npz --method probe --probe-error 0",
+        ("probe error is 0", "above 0"),
+        ANY,
+    ),
+    BadInput("unknown cluster", "prune net.npz --cluster laptop", ("'laptop'", "local:N"), ANY),
+    BadInput("no workers", "prune net.npz --cluster local:0", ("'local:0'", "local:2"), ANY),
+    BadInput("slurm without a file", "prune --cluster slurm", ("--cluster-config",)),
+    BadInput("dry run of nothing", "prune --dry-run", ("--cluster slurm",)),
+    BadInput(
+        "resuming in a file",
+        "prune net.npz --method probe --resume net.npz",
+        ("net.npz", "name another"),
+        ANY,
     ),
     BadInput("leak in words", "prune --leak strong", ("'strong'", "dominant or a number")),
     BadInput("negative leak", "prune --leak -2", ("-2", "above 0")),

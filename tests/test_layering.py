@@ -4,8 +4,8 @@
     4  pipeline, experiments, figures, cluster
     3  variance, report, similarity, recordings, plasticity
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
-    1  weights, eigenvalues, network, kernels
-    0  errors, progress, plain, choices
+    1  weights, eigenvalues, network, kernels, solvers
+    0  errors, progress, plain, choices, work
 
 A module imports from its own level or below; on level 2 from below only. No imports go round in
 a circle. `learning` stands beside: it imports levels 0 to 3. Only the cli imports it, or `figures`.
@@ -20,8 +20,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "noiseprune"
 LEVELS = (
-    {"errors", "progress", "plain", "choices"},
-    {"weights", "eigenvalues", "network", "kernels"},
+    {"errors", "progress", "plain", "choices", "work"},
+    {"weights", "eigenvalues", "network", "kernels", "solvers"},
     {
         "generators",
         "datasets",

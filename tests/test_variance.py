@@ -49,11 +49,19 @@ def test_two_neurons_in_closed_form():
 def test_probes_agree_within_their_error(seed):
     found = synapse_variance(SYMMETRIC, 1.0, "probe", n_probes=4000, seed=seed)
     error = found.variance / by_definition(SYMMETRIC) - 1
-    assert found.relative_error == pytest.approx((2 / 4000) ** 0.5)
-    assert np.sqrt(np.mean(error**2)) == pytest.approx(found.relative_error, rel=0.3)
-    # The mean has a standard deviation of about 0.4 %; a planted 2 % would be seen.
+    assert found.relative_error < (2 / 4000) ** 0.5
+    assert 0.3 < np.sqrt(np.mean(error**2)) / found.relative_error < 1.3
+    # The mean has a standard deviation below 0.4 %; a planted 2 % would be seen.
     assert abs(mean_ratio(found.variance, SYMMETRIC) - 1) < 0.013
     assert abs(mean_ratio(1.02 * found.variance, SYMMETRIC) - 1) > 0.007
+
+
+def test_a_wanted_error_sets_the_number_of_probes():
+    found = synapse_variance(SYMMETRIC, 1.0, "probe", probe_error=0.03, seed=3)
+    assert found.relative_error == pytest.approx(0.03, rel=0.1)
+    assert found.n_probes > 32
+    assert found.solver == "diagonal"
+    assert found.solver_steps > 2
 
 
 @pytest.mark.parametrize("net", [SYMMETRIC, DIRECTED], ids=["symmetric", "directed"])
@@ -72,10 +80,7 @@ def test_auto_takes_what_the_size_allows(monkeypatch):
     assert synapse_variance(SYMMETRIC).method == "exact"
     monkeypatch.setattr(variance, "EXACT", 29)
     assert synapse_variance(SYMMETRIC, n_probes=2).method == "probe"
-    assert synapse_variance(DIRECTED, n_probes=2, seed=3).method == "simulation"
-    weak = npr.RateNetwork(SYMMETRIC.weights, 0.75 * SYMMETRIC.leak)  # no longer dominant
-    assert weak.spectral_abscissa() < 0
-    assert synapse_variance(weak, n_probes=2, seed=3).method == "simulation"
+    assert synapse_variance(DIRECTED, n_probes=2, seed=3).method == "probe"
 
 
 @pytest.mark.parametrize("method", ["probe", "simulation"])
@@ -110,7 +115,7 @@ def test_progress_reaches_its_end():
 
 def test_inputs_stay_as_they_are():
     weights, leak = DIRECTED.dense_weights().copy(), DIRECTED.leak.copy()
-    for method in ("exact", "simulation"):
+    for method in ("exact", "probe", "simulation"):
         synapse_variance(DIRECTED, 1.0, method, n_probes=2, seed=3)
     np.testing.assert_array_equal(DIRECTED.dense_weights(), weights)
     np.testing.assert_array_equal(DIRECTED.leak, leak)
@@ -118,11 +123,9 @@ def test_inputs_stay_as_they_are():
 
 def test_what_is_refused():
     unstable = npr.RateNetwork(np.ones((4, 4)) - np.eye(4), leak=2.0)
-    for method in ("exact", "simulation"):
+    for method in ("exact", "probe", "simulation"):
         with pytest.raises(npr.UnstableError, match="spectral abscissa"):
             synapse_variance(unstable, 1.0, method)
-    with pytest.raises(npr.OptionError, match="'probe' needs a symmetric"):
-        synapse_variance(DIRECTED, 1.0, "probe")
     with pytest.raises(npr.OptionError, match="did you mean 'exact'"):
         synapse_variance(DIRECTED, 1.0, "exac")
     with pytest.raises(npr.OptionError, match="n_probes is 0"):

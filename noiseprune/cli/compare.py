@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from noiseprune.cli.options import Keep, Method, Network, parsed_keep
+from noiseprune.cli.options import (
+    Cluster,
+    ClusterConfig,
+    Keep,
+    Method,
+    Network,
+    Resume,
+    parsed_keep,
+    working,
+)
 from noiseprune.cli.shared import Common
 
 
@@ -14,6 +23,9 @@ def compare(
     keep: Keep = None,
     draws: Annotated[int, typer.Option(help="Draws of every rule.")] = 5,
     method: Method = "auto",
+    cluster: Cluster = None,
+    cluster_config: ClusterConfig = None,
+    resume: Resume = None,
 ) -> None:
     """Compare noise-prune with every baseline at the same synapse count."""
     import noiseprune as npr
@@ -21,7 +33,10 @@ def compare(
 
     kept = 0.1 if keep is None else parsed_keep(keep)
     net = common.network(network)
-    with common.stage("compare", bar=True) as progress:
+    with (
+        common.stage("compare", bar=True) as progress,
+        working(common, cluster, cluster_config, resume) as worker,
+    ):
         comparison = npr.compare(
             net,
             kept,
@@ -30,6 +45,7 @@ def compare(
             method=method,
             seed=common.seed,
             progress=progress,
+            worker=worker,
         )
     result = {
         **comparison.to_dict(),

@@ -1,5 +1,8 @@
 """What several commands take, and how it is read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +12,7 @@ from noiseprune.errors import OptionError
 
 if TYPE_CHECKING:
     from noiseprune.network import RateNetwork
+    from noiseprune.work import Worker
 
 Network = Annotated[
     str | None,
@@ -21,6 +25,38 @@ Method = Annotated[
     str, typer.Option(help="Synapse variances by: auto, exact, probe or simulation.")
 ]
 Probes = Annotated[int, typer.Option(help="Probes or replicas, where they are not exact.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="Where: local:N workers, tcp://HOST:PORT of a Dask scheduler, slurm."),
+]
+ClusterConfig = Annotated[
+    Path | None, typer.Option(help="TOML file for slurm: queue, cores, memory, walltime, jobs.")
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(help="Folder for finished pieces; an interrupted run goes on from it."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the slurm job script, and stop.")]
+
+
+@contextmanager
+def working(
+    common: Common, cluster: str | None, config: Path | None, resume: Path | None
+) -> "Iterator[Worker]":
+    """The worker that the options ask for."""
+    from noiseprune.cluster import resumed, workers
+
+    with workers(cluster, config=config, threads=common.threads) as worker:
+        yield worker if resume is None else resumed(worker, resume)
+
+
+def print_job_script(cluster: str | None, config: Path | None) -> None:
+    """For --dry-run."""
+    from noiseprune.cluster import job_script
+
+    if cluster != "slurm":
+        raise OptionError("--dry-run prints the job script of --cluster slurm: give that, too")
+    typer.echo(job_script(config), nl=False)
 
 
 def clustered(

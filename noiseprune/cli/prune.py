@@ -2,13 +2,28 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noiseprune.cli.options import Keep, Method, Network, Probes, parsed_keep
+from noiseprune.cli.options import (
+    Cluster,
+    ClusterConfig,
+    DryRun,
+    Keep,
+    Method,
+    Network,
+    Probes,
+    Resume,
+    parsed_keep,
+    print_job_script,
+    working,
+)
 from noiseprune.cli.report import DYNAMICS, with_dynamics
 from noiseprune.cli.shared import DEFAULT_NETWORK, Common, check_suffix
+
+if TYPE_CHECKING:
+    from noiseprune.variance import SynapseVariance
 
 
 def prune(
@@ -30,11 +45,28 @@ def prune(
     ] = False,
     method: Method = "auto",
     n_probes: Probes = 64,
+    probe_error: Annotated[
+        float | None,
+        typer.Option(help="Instead of --n-probes: relative error wanted of the synapse variances."),
+    ] = None,
+    solver: Annotated[
+        str,
+        typer.Option(
+            help="Preconditioner of the probes: auto, diagonal, approximate-cholesky, multigrid."
+        ),
+    ] = "auto",
+    cluster: Cluster = None,
+    cluster_config: ClusterConfig = None,
+    resume: Resume = None,
+    dry_run: DryRun = False,
     page: Annotated[
         Path | None, typer.Option("--report", help="Also write the report, as a page (.html).")
     ] = None,
 ) -> None:
     """Prune a network, and say how similar the result is."""
+    if dry_run:
+        print_job_script(cluster, cluster_config)
+        return
     if page is not None:
         check_suffix(page, "a report is a page", ".html")
     import numpy as np
@@ -50,9 +82,20 @@ def prune(
     noise = 1.0 if common.noise is None else common.noise
     variance = None
     if rule in ("noise", "paper"):
-        with common.stage("variance", bar=True) as progress:
+        with (
+            common.stage("variance", bar=True) as progress,
+            working(common, cluster, cluster_config, resume) as worker,
+        ):
             variance = npr.synapse_variance(
-                net, noise, method, n_probes=n_probes, seed=common.seed, progress=progress
+                net,
+                noise,
+                method,
+                n_probes=n_probes,
+                probe_error=probe_error,
+                seed=common.seed,
+                progress=progress,
+                worker=worker,
+                solver=solver,
             )
     with common.stage("prune", bar=refit) as progress:
         pruning = npr.prune(
@@ -103,6 +146,10 @@ def prune(
         "guarantee": guarantee,
         "stable": found.stable,
         "residual": variance.residual if variance else None,
+        "n_probes": variance.n_probes if variance else None,
+        "variance_error": variance.relative_error if variance else None,
+        "solver": variance.solver if variance else None,
+        "solver_steps": variance.solver_steps if variance else None,
         "seconds": common.seconds,
         "seed": common.seed,
         "output": common.output,
@@ -126,6 +173,7 @@ def prune(
         ("network", size_of(net)),
         ("kept", f"{pruning.n_kept:,} synapses ({100 * pruning.n_kept / net.n_synapses:.1f} %)"),
         ("rule", f"{pruning.rule}, {pruning.sampling} sampling, {pruning.balance} balance"),
+        *probes_line(variance),
         ("epsilon", f"{number(found.epsilon)}    {NORMS[found.epsilon_norm]}"),
         ("interval", interval(found.epsilon_interval)),
         ("stable", "yes" if found.stable else "NO"),
@@ -142,3 +190,13 @@ def prune(
     if common.output is not None and not files.holds_leak(common.output):
         rows.append(("note", "this format does not hold the leak: write .npz to keep it"))
     common.emit(result, facts("Pruned network", rows))
+
+
+def probes_line(variance: "SynapseVariance | None") -> list[tuple[str, str]]:
+    """What made the synapse variances, where they were estimated."""
+    if variance is None or variance.n_probes is None:
+        return []
+    text = f"{variance.n_probes} by {variance.method}, relative error {variance.relative_error:.2g}"
+    if variance.solver is not None:
+        text += f"; {variance.solver} preconditioner, {variance.solver_steps} steps"
+    return [("probes", text)]

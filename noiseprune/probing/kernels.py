@@ -72,10 +72,16 @@ def drive(
 
 
 @inlined
-def local_variances(weight: float, left: float, right: float) -> tuple[float, float]:
-    """a = b^T D^-1 b and u = b^T D^-1 M D^-1 b of a pair with the leaks `left` and `right`."""
+def local_part(weight: float, left: float, right: float) -> tuple[float, float, float, float]:
+    """(a, u, low, beta) of a pair with the leaks `left` and `right`; see the module `symmetric`."""
+    size = abs(weight)
     a = 1.0 / left + 1.0 / right
-    return a, a + 2.0 * abs(weight) / (left * right)
+    u = a + 2.0 * size / (left * right)
+    alone = left * right - size * size
+    low = (left + right - 2.0 * size) / alone if alone > 0.0 else 0.0
+    spread = u * u - (size * a * a) ** 2
+    beta = a * a * (1.0 - min(size * low, 1.0) ** 2) / spread if spread > 0.0 else 0.0
+    return a, u, low, beta
 
 
 @kernel
@@ -88,7 +94,7 @@ def squares(
     y: Reals,
     z: Reals,
 ) -> Reals:
-    """Sums over probes of (b^T y)^2 - (a / u)^2 ((b^T z)^2 - u), b = e_i - sgn(w_ij) e_j: (pairs,).
+    """Sums over probes of (b^T y)^2 - beta ((b^T z)^2 - u), b = e_i - sgn(w_ij) e_j: (pairs,).
 
     y and z are (N, k), z empty for the first term alone. The pairs of row i, whose first is
     starts[i], are the last of its entries.
@@ -110,8 +116,8 @@ def squares(
                 for c in range(k):
                     difference = z[i, c] - s * z[j, c]
                     known += difference * difference
-                a, u = local_variances(weights[e], leak[i], leak[j])
-                total -= (a / u) ** 2 * (known - k * u)
+                _, u, _, beta = local_part(weights[e], leak[i], leak[j])
+                total -= beta * (known - k * u)
             sums[pair] = total
     return sums
 
@@ -126,7 +132,7 @@ def estimates(
     probes: int,
     reduced: bool,
     total: FloatArray,
-) -> FloatArray:
+) -> float:
     """b^T M^-1 b of every pair in place of the sums `total`; returns the summed relative variance.
 
     Only if `reduced`, between the bounds (see `noiseprune.probing.symmetric`).
@@ -137,13 +143,59 @@ def estimates(
         for pair in range(starts[i], starts[i + 1]):
             e = indptr[i + 1] - starts[i + 1] + pair
             j, size = indices[e], abs(weights[e])
-            value, known = total[pair] / probes, 0.0
+            value = total[pair] / probes
+            a, u, low, beta = local_part(size, leak[i], leak[j])
             if reduced:
-                a, u = local_variances(size, leak[i], leak[j])
-                alone = leak[i] * leak[j] - size * size
-                low = (leak[i] + leak[j] - 2.0 * size) / alone if alone > 0.0 else 0.0
                 value = min(max(value, low), 1.0 / size)
-                known = min(a * a / (u * value), 1.0)
+            own = 1.0 - min(size * value, 1.0) ** 2
+            left = own
+            if reduced:
+                left -= 2.0 * beta * (a / value) ** 2 * own
+                left += beta * beta * (u * u - (size * a * a) ** 2) / value**2
             total[pair] = value
-            spread[i] += 2.0 * (1.0 - known * known) / probes
-    return spread.sum()
+            spread[i] += 2.0 * max(left, 0.0) / probes
+    return spread.sum()  # type: ignore[no-any-return]
+
+
+@kernel
+def signs(key: npt.NDArray[np.uint64], block: int, load: Reals) -> None:
+    """load (N, k) <- random signs, k at most 32."""
+    n, k = load.shape
+    k0, k1, now = key[0], key[1], np.uint64(block)
+    one = load[0, 0] * 0 + 1
+    for i in numba.prange(n):
+        bits = random_word(np.uint64(i), np.uint64(i), now, k0, k1)
+        for c in range(k):
+            sign = np.int64(2) * np.int64((bits >> np.uint64(c)) & np.uint64(1)) - np.int64(1)
+            load[i, c] = one * sign
+
+
+@kernel
+def differences(
+    indptr: IntArray,
+    indices: IntArray,
+    weights: FloatArray,
+    z: Reals,
+    local: Reals,
+    known: FloatArray,
+    sums: FloatArray,
+) -> None:
+    """sums (nnz,) += |z_i - s z_j|^2 - (|l_i - s l_j|^2 - known_i - known_j), s = sgn(w_ij).
+
+    z and l are (N, k) over columns, l empty for the first term alone.
+    """
+    k = z.shape[1]
+    for i in numba.prange(indptr.size - 1):
+        for e in range(indptr[i], indptr[i + 1]):
+            j = indices[e]
+            s = 1.0 if weights[e] > 0.0 else -1.0
+            total = 0.0
+            for c in range(k):
+                difference = z[i, c] - s * z[j, c]
+                total += difference * difference
+            if local.size > 0:
+                for c in range(k):
+                    difference = local[i, c] - s * local[j, c]
+                    total -= difference * difference
+                total += known[i] + known[j]
+            sums[e] += total

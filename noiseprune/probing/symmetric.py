@@ -5,19 +5,20 @@ With -A = M = sum |w_ij| b_ij b_ij^T + diag(delta) over pairs, b_ij = e_i - sgn(
     y = M^-1 r,    r = B^T |W|^(1/2) g + delta^(1/2) h,    g, h random signs
 
 has Cov(y) = M^-1 exactly, so x = (sigma / sqrt 2) y has the stationary covariance of the network.
-The mean of (b^T y)^2 over q probes estimates b^T M^-1 b with a relative standard deviation of at
-most sqrt(2 / q).
+The mean of (b^T y)^2 over q probes estimates v = b^T M^-1 b with a relative variance of about
+2 (1 - l^2) / q, l = |w| v the leverage: a synapse's own sign has a square without variance.
 
 What a synapse would see if its neurons knew nothing of the rest of the network, z = D^-1 r with
 D = diag(leak), is known without sampling:
 
     a = b^T D^-1 b = 1 / d_i + 1 / d_j = Cov(b^T y, b^T z),   u = Var(b^T z) = a + 2 |w| / (d_i d_j)
 
-so (b^T z)^2 - u, of mean 0, is taken off (a / u)^2 times. That leaves a variance of
-2 (1 - (a^2 / (u v))^2) / q: in large clusters most of it goes. The result is held between two
-bounds that need no sampling either: the variance within the pair alone, and leverage 1.
+so (b^T z)^2 - u, of mean 0, is taken off beta times, beta = a^2 (1 - l^2) / (u^2 - w^2 a^4) being
+the ratio of their covariance to its variance. In large clusters most of the error goes. For l stands
+a lower bound, which beta may have from the network but not from the probes. The result is held
+between two bounds that need no sampling either: the variance within the pair alone, and leverage 1.
 
-    (d_i + d_j - 2 |w|) / (d_i d_j - w^2)  <=  b^T M^-1 b  <=  1 / |w|
+    low = (d_i + d_j - 2 |w|) / (d_i d_j - w^2)  <=  v  <=  1 / |w|
 
 Source: Spielman and Srivastava, SIAM J. Comput. 40 (2011), with the leak term added; the rest is
 this package's.
@@ -37,6 +38,7 @@ from noiseprune.network import RateNetwork, unstable
 from noiseprune.probing import kernels
 from noiseprune.solvers import TRIAL_STEPS, Dominant
 from noiseprune.weights import FloatArray, IntArray
+from noiseprune.work import digest
 
 ERROR = 1e-3
 """Error of a probe in the norm of M: far below what 1,000 probes leave."""
@@ -81,6 +83,17 @@ class Probes:
             raise unstable(net)
         starts = pair_starts(net.csr.indptr, net.csr.indices)
         return cls(system.with_preconditioner(solver), excess, starts, key, probes, reduced)
+
+    def digest(self) -> str:
+        """Of everything that the sums depend on."""
+        return digest(
+            self.system.weights,
+            self.system.leak,
+            self.key,
+            self.probes,
+            self.reduced,
+            self.system.name,
+        )
 
     @property
     def blocks(self) -> range:

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from noiseprune.choices import one_of
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
@@ -46,7 +48,7 @@ class Dominant:
     """A symmetric M = diag(leak) - W with diagonally dominant M, and how its systems are solved.
 
     weights : CSR without diagonal; leak : (N,) the diagonal of M
-    name : of the preconditioner: "diagonal", "approximate Cholesky" or "multigrid"
+    name : of the preconditioner: "diagonal", "approximate-cholesky" or "multigrid"
     steps : how many a solution to three digits takes, by the trial
     """
 
@@ -55,6 +57,10 @@ class Dominant:
     name: str = "diagonal"
     steps: float = np.inf
     _apply: Preconditioner | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """On another machine the preconditioner is built anew, for it is not all plain arrays."""
+        return _rebuilt, (self.weights, self.leak, self.name, self.steps)
 
     @classmethod
     def of(cls, net: RateNetwork) -> Dominant:
@@ -83,6 +89,7 @@ class Dominant:
 
     def with_preconditioner(self, name: str) -> Dominant:
         """The same system with the preconditioner of that name, or by trials if it is "auto"."""
+        one_of("solver", name, ("auto", "diagonal", *preconditioners.PACKAGES))
         if name == "diagonal":
             return self
         if name != "auto":
@@ -160,8 +167,12 @@ class Dominant:
         return Solution(x, len(decrements), estimate)
 
 
+def _rebuilt(weights: sparse.csr_array, leak: FloatArray, name: str, steps: float) -> Dominant:
+    return replace(Dominant(weights, leak).with_preconditioner(name), steps=steps)
+
+
 def _inner(a: Reals, b: Reals) -> FloatArray:
-    return np.einsum("ic,ic->c", a, b, dtype=np.float64)
+    return np.einsum("ic,ic->c", a, b, dtype=np.float64)  # type: ignore[no-any-return]
 
 
 def _remaining(decrements: list[FloatArray]) -> float:

@@ -48,7 +48,7 @@ def _product(
             for c in range(k):
                 y[i, c] = row[c]
                 sums[chunk, c] += np.float64(row[c]) * np.float64(x[i, c])
-    return sums.sum(axis=0)
+    return sums.sum(axis=0)  # type: ignore[no-any-return]
 
 
 @kernel
@@ -75,7 +75,7 @@ def _product_of_one(
                 e += 1
             y[i] = (a + b) + (c + d)
             sums[chunk, 0] += np.float64(y[i]) * np.float64(x[i])
-    return sums.sum(axis=0)
+    return sums.sum(axis=0)  # type: ignore[no-any-return]
 
 
 def _compiled_product(
@@ -91,7 +91,7 @@ def _interpreted_product(
 ) -> FloatArray:
     matrix = sparse.csr_array((weights, indices, indptr), shape=(leak.size, leak.size))
     y[:] = leak[:, None] * x - matrix @ x
-    return np.einsum("ic,ic->c", x, y, dtype=np.float64)
+    return np.einsum("ic,ic->c", x, y, dtype=np.float64)  # type: ignore[no-any-return]
 
 
 product = _interpreted_product if numba.config.DISABLE_JIT else _compiled_product
@@ -111,7 +111,7 @@ def _advance(
                 x[i, c] += alpha[c] * p[i, c]
                 r[i, c] -= alpha[c] * q[i, c]
                 sums[chunk, c] += inverse[i] * np.float64(r[i, c]) * np.float64(r[i, c])
-    return sums.sum(axis=0)
+    return sums.sum(axis=0)  # type: ignore[no-any-return]
 
 
 def _interpreted_advance(
@@ -119,7 +119,9 @@ def _interpreted_advance(
 ) -> FloatArray:
     x += alpha * p
     r -= alpha * q
-    return np.einsum("i,ic,ic->c", inverse, r, r, dtype=np.float64)
+    return np.einsum(  # type: ignore[no-any-return]
+        "i,ic,ic->c", inverse, r, r, dtype=np.float64
+    )
 
 
 advance = _interpreted_advance if numba.config.DISABLE_JIT else _advance

@@ -1,6 +1,6 @@
 """Approximate inverses of M = diag(leak) - W for networks that the diagonal is too weak for.
 
-- "approximate Cholesky": randomised elimination (Gao, Kyng and Spielman, SIAM J. Sci. Comput.
+- "approximate-cholesky": randomised elimination (Gao, Kyng and Spielman, SIAM J. Sci. Comput.
   2025), by the package approx-chol, with a fixed seed.
 - "multigrid": classical algebraic multigrid (Ruge and Stueben 1987), by the package pyamg.
 
@@ -25,8 +25,8 @@ from noiseprune.weights import FloatArray
 
 Apply = Callable[[Reals], Reals]
 
-PACKAGES = {"approximate Cholesky": "approx_chol", "multigrid": "pyamg"}
-COST = {"diagonal": 1.0, "approximate Cholesky": 3.0, "multigrid": 19.0}
+PACKAGES = {"approximate-cholesky": "approx_chol", "multigrid": "pyamg"}
+COST = {"diagonal": 1.0, "approximate-cholesky": 3.0, "multigrid": 19.0}
 """Time of a step over that with the diagonal, measured on a sheet of 90,000 neurons."""
 
 
@@ -85,4 +85,4 @@ def _multigrid(matrix: sparse.csr_array) -> Callable[[FloatArray], FloatArray]:
     return lambda b: cycle @ b
 
 
-_BUILDERS = {"approximate Cholesky": _cholesky, "multigrid": _multigrid}
+_BUILDERS = {"approximate-cholesky": _cholesky, "multigrid": _multigrid}

@@ -1,0 +1,275 @@
+"""Workers in other processes and on other machines, by Dask; and pieces kept on disk.
+
+    with workers("local:2") as worker: ...
+    with workers("tcp://10.0.0.1:8786") as worker: ...
+    with workers("slurm", config="cluster.toml") as worker: ...
+
+What the pieces share is sent to every worker once. A lost worker costs its piece only: what it
+held is sent again and the piece made elsewhere. The results do not depend on the number of workers.
+`resumed` remembers what any of them has made, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from noiseprune.errors import ClusterError, FileError, MissingExtraError, OptionError
+from noiseprune.files.atomic import write_atomically
+from noiseprune.work import Result, Shared, Worker, serial
+
+ATTEMPTS = 5
+"""How often one piece may lose its worker."""
+SLURM_KEYS = {"queue", "account", "cores", "memory", "walltime", "jobs", "extra"}
+
+
+@contextmanager
+def workers(
+    where: str | None, *, config: str | os.PathLike[str] | None = None, threads: int | None = None
+) -> Iterator[Worker]:
+    """The worker of that name: None for this process, "local:N", "tcp://HOST:PORT" or "slurm".
+
+    Parameters
+    ----------
+    config : TOML file for "slurm", see `slurm_options`
+    threads : of every local worker; by default the cores are shared out
+
+    Raises
+    ------
+    OptionError
+        If the name is none of these.
+    MissingExtraError
+        If Dask is not installed.
+    ClusterError
+        If the cluster cannot be reached.
+    """
+    if where is None:
+        yield serial
+        return
+    distributed = _imported("distributed")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with _cluster(where, config, threads) as address:
+        try:
+            client = distributed.Client(address, timeout=20, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise ClusterError(
+                f"no scheduler answers at {where} ({error}): start one with `dask scheduler`, or "
+                "use --cluster local:2"
+            ) from error
+        with client:
+            yield _DaskWorker(client)
+
+
+@contextmanager
+def _cluster(
+    where: str, config: str | os.PathLike[str] | None, threads: int | None
+) -> Iterator[Any]:
+    """What a client connects to."""
+    kind, _, rest = where.partition(":")
+    if kind == "local":
+        number = int(rest) if rest.isdigit() else 0
+        if number < 1:
+            raise OptionError(f"cluster is {where!r}: give the number of workers, as in local:2")
+        each = threads or max(1, (os.cpu_count() or 1) // number)
+        names = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+        with _imported("distributed").LocalCluster(
+            n_workers=number,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            memory_limit=0,
+            env=dict.fromkeys(names, str(each)),
+            silence_logs=logging.CRITICAL,
+        ) as cluster:
+            yield cluster
+    elif kind in ("tcp", "tls"):
+        yield where
+    elif where == "slurm":
+        with slurm_cluster(config) as cluster:
+            yield cluster
+    else:
+        raise OptionError(f"unknown cluster {where!r}: give local:N, tcp://HOST:PORT or slurm")
+
+
+@contextmanager
+def slurm_cluster(config: str | os.PathLike[str] | None) -> Iterator[Any]:
+    """Jobs of a SLURM queue, each one worker; closed in the end."""
+    options = slurm_options(config)
+    jobs = options.pop("jobs")
+    with _imported("dask_jobqueue").SLURMCluster(**options) as cluster:
+        if jobs:
+            cluster.scale(jobs=jobs)
+        yield cluster
+
+
+def job_script(config: str | os.PathLike[str] | None) -> str:
+    """The script that every SLURM job would run, without submitting any."""
+    options = slurm_options(config)
+    options.pop("jobs")
+    with _imported("dask_jobqueue").SLURMCluster(**options) as cluster:
+        return str(cluster.job_script())
+
+
+def slurm_options(config: str | os.PathLike[str] | None) -> dict[str, Any]:
+    """Options of the jobs from a TOML file:
+
+    [slurm]
+    queue = "compute"           # partition
+    cores = 16                  # of a job, all for one worker
+    memory = "64 GB"
+    walltime = "02:00:00"
+    jobs = 4                    # how many
+    account = "..."             # optional
+    extra = ["--exclusive"]     # optional: further lines for sbatch
+    """
+    if config is None:
+        raise OptionError("cluster 'slurm' needs a TOML file: give --cluster-config FILE")
+    path = Path(config)
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8")).get("slurm", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise FileError(
+            f"{path} cannot be read as TOML ({error}): write a [slurm] table"
+        ) from error
+    unknown, missing = (
+        set(found) - SLURM_KEYS,
+        {"queue", "cores", "memory", "walltime"} - set(found),
+    )
+    if unknown or missing:
+        wrong = f"an unknown key {min(unknown)!r}" if unknown else f"no key {min(missing)!r}"
+        raise FileError(
+            f"{path} has {wrong} in its [slurm] table: give queue, cores, memory and walltime, and "
+            "perhaps jobs, account and extra"
+        )
+    cores, jobs = found["cores"], found.get("jobs", 1)
+    for name, value in (("cores", cores), ("jobs", jobs)):
+        if not isinstance(value, int) or value < 1:
+            raise FileError(f"{path} has {name} = {value!r}: give a whole number of at least 1")
+    return {
+        "queue": found["queue"],
+        "account": found.get("account"),
+        "cores": cores,
+        "processes": 1,
+        "memory": found["memory"],
+        "walltime": found["walltime"],
+        "job_extra_directives": list(found.get("extra", [])),
+        "worker_extra_args": ["--nthreads", "1"],
+        "job_script_prologue": [f"export NUMBA_NUM_THREADS={cores} OPENBLAS_NUM_THREADS={cores}"],
+        "jobs": jobs,
+    }
+
+
+class _DaskWorker:
+    """A `Worker` that hands the pieces to the workers of a Dask client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __call__(
+        self, function: Callable[[Any, Any], Result], shared: Any, items: Sequence[Any], /
+    ) -> Iterator[tuple[int, Result]]:
+        distributed = _imported("distributed")
+        # With pure=False two runs in one session never meet in the scheduler's memory.
+        losses = (distributed.KilledWorker, distributed.CancelledError, OSError, TimeoutError)
+        attempts = [0] * len(items)
+        waiting = list(range(len(items)))
+        while waiting:
+            everywhere = self._client.scatter(shared, broadcast=True, hash=False)
+            futures = {
+                self._client.submit(
+                    function, everywhere, items[index], pure=False, retries=1
+                ): index
+                for index in waiting
+            }
+            waiting = []
+            for future in distributed.as_completed(futures, loop=self._client.loop):
+                index = futures[future]
+                try:
+                    result = future.result()
+                except losses as error:
+                    attempts[index] += 1
+                    if attempts[index] >= ATTEMPTS:
+                        raise ClusterError(
+                            f"piece {index} of the work lost its worker {ATTEMPTS} times "
+                            f"({error}): give the workers more memory, or use fewer"
+                        ) from error
+                    waiting.append(index)
+                    continue
+                future.release()
+                yield index, result
+
+
+def resumed(worker: Worker, folder: Path) -> Worker:
+    """A worker that keeps every result in `folder`, and makes only those that are not there.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be written, or holds the results of other work.
+    """
+
+    def run(
+        function: Callable[[Any, Any], Result], shared: Shared, items: Sequence[Any], /
+    ) -> Iterator[tuple[int, Result]]:
+        _claim(folder, {"work": function.__qualname__, "digest": shared.digest()})
+        paths = [folder / f"piece-{index:06d}.npz" for index in range(len(items))]
+        missing = []
+        for index, path in enumerate(paths):
+            if path.exists():
+                yield index, _read(path)
+            else:
+                missing.append(index)
+        for place, result in worker(function, shared, [items[index] for index in missing]):
+            index = missing[place]
+            with write_atomically(paths[index]) as temporary:
+                np.savez(temporary, *result)
+            yield index, result
+
+    return run
+
+
+def _claim(folder: Path, manifest: dict[str, str]) -> None:
+    """Make the folder this work's own, or find that it is."""
+    path = folder / "work.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            with write_atomically(path) as temporary:
+                temporary.write_text(json.dumps(manifest), encoding="utf-8")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileError(
+            f"{folder} cannot hold an interrupted run ({error}): name another"
+        ) from error
+    if found != manifest:
+        raise FileError(
+            f"{folder} holds another run, of another network, seed or options: name an empty "
+            "folder, or repeat that run's command"
+        )
+
+
+def _read(path: Path) -> Result:
+    try:
+        with np.load(path) as stored:
+            return tuple(stored[name] for name in stored.files)
+    except (OSError, ValueError, EOFError) as error:
+        raise FileError(f"{path} is damaged ({error}): remove it, and it is made again") from error
+
+
+def _imported(name: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"--cluster needs the package {name}: pip install 'noiseprune[cluster]'"
+        ) from error

@@ -1,0 +1,258 @@
+"""Pieces of work made elsewhere, lost, kept and taken up again: always the same result."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from noiseprune import (
+    ClusterError,
+    FileError,
+    MissingExtraError,
+    OptionError,
+    clustered_network,
+    synapse_variance,
+)
+from noiseprune import cluster as clusters
+from noiseprune.cluster import job_script, resumed, slurm_options, workers
+from noiseprune.work import digest, in_order, serial
+
+
+class Numbers:
+    """What the pieces of these tests share."""
+
+    def __init__(self, factor, folder=None):
+        self.factor, self.folder = factor, folder
+
+    def digest(self):
+        return digest(self.factor)
+
+
+def times(shared, item):
+    """Counts itself in the folder, and takes a while."""
+    if shared.folder is not None:
+        (shared.folder / f"{item}-{time.monotonic_ns()}").touch()
+        time.sleep(0.2)
+    return shared.factor * np.arange(item), item
+
+
+def deadly(shared, item):
+    """Takes its worker down, once for every item."""
+    mark = shared.folder / f"died-{item}"
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return np.full(3, item * shared.factor), item
+
+
+def hopeless(shared, item):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def failing(shared, item):
+    raise OptionError("no such piece")
+
+
+def network():
+    return clustered_network([60] * 5, 0.3, long_range=60, leak_margin=0.1, seed=3)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    with workers("local:2", threads=1) as worker:
+        yield worker
+
+
+def test_results_come_in_any_order_and_are_put_back():
+    shuffled = [(2, "c"), (0, "a"), (3, "d"), (1, "b")]
+    assert list(in_order(shuffled)) == ["a", "b", "c", "d"]
+
+
+def test_digests_tell_arrays_apart():
+    assert digest(np.arange(3), 1) == digest(np.arange(3), 1)
+    texts = {
+        digest(*parts)
+        for parts in ((np.arange(3), 1), (np.arange(3), 2), (np.arange(4), 1), (1.0,), ("1.0",))
+    }
+    assert len(texts) == 5
+
+
+def test_two_processes_make_what_one_does(pair):
+    expected = list(in_order(serial(times, Numbers(3), range(9))))
+    found = list(in_order(pair(times, Numbers(3), range(9))))
+    for (array, number), (other, again) in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(array, other)
+        assert number == again
+
+
+def test_probes_do_not_depend_on_the_workers(pair):
+    net = network()
+    for symmetric in (
+        net,
+        clustered_network([80] * 3, 0.3, 40, directed=True, leak_margin=0.1, seed=3),
+    ):
+        here = synapse_variance(symmetric, method="probe", n_probes=100, seed=5)
+        there = synapse_variance(symmetric, method="probe", n_probes=100, seed=5, worker=pair)
+        np.testing.assert_array_equal(here.variance, there.variance)
+        assert here.solver_steps == there.solver_steps
+
+
+def test_an_error_in_a_piece_is_the_users_error(pair):
+    with pytest.raises(OptionError, match="no such piece"):
+        list(pair(failing, Numbers(1), range(3)))
+
+
+def test_a_lost_worker_costs_its_piece_only(tmp_path):
+    with workers("local:2", threads=1) as worker:
+        found = list(in_order(worker(deadly, Numbers(2, tmp_path), range(3))))
+    assert [number for _, number in found] == [0, 1, 2]
+    np.testing.assert_array_equal(found[2][0], [4, 4, 4])
+
+
+def test_a_piece_that_kills_every_worker_is_given_up(monkeypatch):
+    monkeypatch.setattr(clusters, "ATTEMPTS", 2)
+    with (
+        workers("local:1", threads=1) as worker,
+        pytest.raises(ClusterError, match=r"lost its worker 2 times.*memory"),
+    ):
+        list(worker(hopeless, Numbers(2), range(1)))
+
+
+# ------------------------------------------------------------------------------- resuming
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
+    kept, made = tmp_path / "run", tmp_path / "made"
+    made.mkdir()
+    shared = Numbers(3, made)
+    run = resumed(serial, kept)(times, shared, range(6))
+    first = [next(run) for _ in range(3)]
+    run.close()
+    assert len(list(made.iterdir())) == 3
+    again = list(in_order(resumed(serial, kept)(times, shared, range(6))))
+    assert len(list(made.iterdir())) == 6
+    for index, (array, number) in first:
+        np.testing.assert_array_equal(again[index][0], array)
+        assert again[index][1] == number
+    whole = list(in_order(serial(times, Numbers(3), range(6))))
+    for (array, number), (other, same) in zip(whole, again, strict=True):
+        np.testing.assert_array_equal(array, other)
+        assert number == same
+
+
+def test_probes_are_resumed(tmp_path):
+    net = network()
+    whole = synapse_variance(net, method="probe", n_probes=100, seed=5).variance
+
+    def interrupted(function, shared, items):
+        for done, result in enumerate(serial(function, shared, items)):
+            if done == 2:
+                raise KeyboardInterrupt
+            yield result
+
+    options = {"method": "probe", "n_probes": 100, "seed": 5}
+    with pytest.raises(KeyboardInterrupt):
+        synapse_variance(net, worker=resumed(interrupted, tmp_path), **options)
+    assert len(list(tmp_path.glob("piece-*.npz"))) == 2
+    found = synapse_variance(net, worker=resumed(serial, tmp_path), **options).variance
+    np.testing.assert_array_equal(found, whole)
+    with pytest.raises(FileError, match="holds another run"):
+        synapse_variance(
+            net, method="probe", n_probes=100, seed=6, worker=resumed(serial, tmp_path)
+        )
+
+
+def test_damaged_and_impossible_folders_are_named(tmp_path):
+    list(resumed(serial, tmp_path)(times, Numbers(1), range(2)))
+    (tmp_path / "piece-000001.npz").write_bytes(b"PK")
+    with pytest.raises(FileError, match=r"piece-000001\.npz is damaged.*remove it"):
+        list(resumed(serial, tmp_path)(times, Numbers(1), range(2)))
+    (tmp_path / "work.json").write_text("{")
+    with pytest.raises(FileError, match="name another"):
+        list(resumed(serial, tmp_path)(times, Numbers(1), range(2)))
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match="name another"):
+        list(resumed(serial, tmp_path / "file")(times, Numbers(1), range(2)))
+
+
+# ------------------------------------------------------------------------------- clusters
+
+
+def test_a_scheduler_of_ones_own(pair):
+    address = pair._client.scheduler.address
+    with workers(address) as worker:
+        found = list(in_order(worker(times, Numbers(2), range(3))))
+    assert [number for _, number in found] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("where", ["local", "local:0", "local:x", "laptop", "slurm:x"])
+def test_unknown_clusters_are_refused(where):
+    with pytest.raises(OptionError, match=r"local:"), workers(where):
+        pass
+
+
+def test_a_scheduler_that_does_not_answer(monkeypatch):
+    import distributed
+
+    def refuse(*arguments, **options):
+        raise OSError("timed out")
+
+    monkeypatch.setattr(distributed, "Client", refuse)
+    with (
+        pytest.raises(ClusterError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"),
+        workers("tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_without_dask_the_extra_is_named(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingExtraError, match=r"noiseprune\[cluster\]"), workers("local:1"):
+        pass
+
+
+SLURM = """
+[slurm]
+queue = "compute"
+cores = 16
+memory = "64 GB"
+walltime = "02:00:00"
+account = "lab"
+jobs = 4
+extra = ["--exclusive"]
+"""
+
+
+def test_the_job_script_has_what_the_file_says(tmp_path):
+    path = tmp_path / "cluster.toml"
+    path.write_text(SLURM)
+    script = job_script(path)
+    for line in ("-p compute", "-A lab", "--cpus-per-task=16", "-t 02:00:00", "--exclusive"):
+        assert f"#SBATCH {line}" in script
+    assert "NUMBA_NUM_THREADS=16" in script
+    assert "--nthreads 1" in script
+    assert slurm_options(path)["jobs"] == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (SLURM.replace("queue", "partition"), "unknown key 'partition'"),
+        (SLURM.replace('queue = "compute"', ""), "no key 'queue'"),
+        ("[slurm", "cannot be read as TOML"),
+        (SLURM.replace("16", '"many"'), "cores"),
+    ],
+)
+def test_wrong_files_are_refused(tmp_path, text, why):
+    path = tmp_path / "cluster.toml"
+    path.write_text(text)
+    with pytest.raises(FileError, match=why):
+        slurm_options(path)
+    with pytest.raises(FileError, match="cannot be read"):
+        slurm_options(tmp_path / "none.toml")
+    with pytest.raises(OptionError, match="--cluster-config"):
+        slurm_options(None)
