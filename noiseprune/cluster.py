@@ -84,7 +84,7 @@ def _cluster(
             n_workers=number,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             memory_limit=0,
             env=dict.fromkeys(names, str(each)),
             silence_logs=logging.CRITICAL,
