@@ -187,16 +187,27 @@ COUNT_SHARE = 0.05
 """Tilt of a coin for each unit that was kept too many: the count is then right to a few units."""
 
 
+@inlined
+def unit_entry(unit: int, row: int, indptr: IntArray, starts: IntArray) -> int:
+    """Where the unit of a draw stands in a CSR matrix: a row's units are the last of its entries.
+
+    The units of a symmetric network are its entries above the diagonal, those of a directed one
+    all entries; starts[i] is the first of row i.
+    """
+    return indptr[row + 1] - starts[row + 1] + unit
+
+
 @sequential
 def self_balancing_walk(
-    post: IntArray,
-    pre: IntArray,
+    indptr: IntArray,
+    indices: IntArray,
     weights: FloatArray,
+    starts: IntArray,
+    rows: IntArray,
     probability: FloatArray,
     order: IntArray,
     uniform: FloatArray,
     target: int,
-    n: int,
     symmetric: bool,
 ) -> npt.NDArray[np.bool_]:
     """(m,) kept: `target` units, each by a coin that is tilted by the errors of its neurons.
@@ -210,57 +221,63 @@ def self_balancing_walk(
     D is the running error of a neuron's total |input| and |output|, one and the same where
     `symmetric`, apart for excitatory and inhibitory synapses; D_count that of the count. Units come
     in `order`, `uniform` one U(0, 1) for each in that order. A last round, backwards, makes the
-    count exact: by units whose change lowers the errors first, then by any.
+    count exact: by units whose change lowers the errors first, then by any. W is in CSR form;
+    `starts` as in `unit_entry`, `rows` (m,) the row of every unit.
     """
-    coin = (probability > 0.0) & (probability < 1.0)
+    n = indptr.size - 1
     # Two rows: inputs and outputs, or twice the same; 2 n neurons: excitatory, inhibitory.
     errors, squares, shares = np.zeros((2, 2 * n)), np.zeros((2, 2 * n)), np.zeros((2, 2 * n))
     outputs = 0 if symmetric else 1
-    for e in range(post.size):
-        if coin[e]:
+    for u in range(rows.size):
+        p = probability[u]
+        if 0.0 < p < 1.0:
+            e = unit_entry(u, rows[u], indptr, starts)
             side = n if weights[e] < 0.0 else 0
-            share = probability[e] * (1.0 - probability[e])
-            square = share * (weights[e] / probability[e]) ** 2
-            for row, neuron in ((0, post[e] + side), (outputs, pre[e] + side)):
+            share = p * (1.0 - p)
+            square = share * (weights[e] / p) ** 2
+            for row, neuron in ((0, rows[u] + side), (outputs, indices[e] + side)):
                 squares[row, neuron] += square
                 shares[row, neuron] += share
     kept = probability >= 1.0
     count, surplus = 0.0, np.count_nonzero(kept) - target
     for k in range(order.size):
-        e = order[k]
+        u = order[k]
+        e = unit_entry(u, rows[u], indptr, starts)
         side = n if weights[e] < 0.0 else 0
-        i, j, p, size = post[e] + side, pre[e] + side, probability[e], abs(weights[e])
-        if coin[e]:
+        i, j, p, size = rows[u] + side, indices[e] + side, probability[u], abs(weights[e])
+        if 0.0 < p < 1.0:
             strength = size / p
             typical = squares[0, i] / shares[0, i] + squares[outputs, j] / shares[outputs, j]
             error = 2.0 * strength * (errors[0, i] + errors[outputs, j])
             error = error / (strength**2 + 0.5 * typical) + COUNT_SHARE * count
             tilt = min(max((1.0 - p) * error, -1.0), 1.0)  # one end alone would bias the count
-            kept[e] = uniform[k] < p * (1.0 - tilt)
-            change = strength - size if kept[e] else -size
+            kept[u] = uniform[k] < p * (1.0 - tilt)
+            change = strength - size if kept[u] else -size
             errors[0, i] += change
             errors[outputs, j] += change
-            count += 1.0 - p if kept[e] else -p
-            surplus += kept[e]
+            count += 1.0 - p if kept[u] else -p
+            surplus += kept[u]
         elif p <= 0.0:
             errors[0, i] -= size
             errors[outputs, j] -= size
     for choosy in (True, False):
         for k in range(order.size - 1, -1, -1):
-            e = order[k]
+            u = order[k]
+            p = probability[u]
             if surplus == 0:
                 break
-            if not coin[e] or kept[e] != (surplus > 0):
+            if not 0.0 < p < 1.0 or kept[u] != (surplus > 0):
                 continue
+            e = unit_entry(u, rows[u], indptr, starts)
             side = n if weights[e] < 0.0 else 0
-            i, j, strength = post[e] + side, pre[e] + side, abs(weights[e]) / probability[e]
-            change = -strength if kept[e] else strength
+            i, j, strength = rows[u] + side, indices[e] + side, abs(weights[e]) / p
+            change = -strength if kept[u] else strength
             if choosy and change * (errors[0, i] + errors[outputs, j]) > -(strength**2):
                 continue
-            kept[e] = not kept[e]
+            kept[u] = not kept[u]
             errors[0, i] += change
             errors[outputs, j] += change
-            surplus += 1 if kept[e] else -1
+            surplus += 1 if kept[u] else -1
     return kept
 
 

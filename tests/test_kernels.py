@@ -99,22 +99,21 @@ def test_systematic_draws_agree_with_their_twin():
 @pytest.mark.parametrize("seed", [3, 5, 7])
 def test_the_self_balancing_walk_is_its_twin(symmetric, surplus, seed):
     rng = np.random.default_rng(seed)
-    n, m = 9, 40
+    n = 9
+    weights = naive.signed_weights(n, rng, symmetric=symmetric, density=0.8)
+    csr = sparse.csr_array(weights)
+    post, pre = np.nonzero(np.triu(weights) if symmetric else weights)
+    starts = np.searchsorted(post, np.arange(n + 1))
+    m = post.size
     probability = np.minimum(1.0, 1.2 * rng.random(m))
     probability[[4, 11]] = 0.0
-    arguments = (
-        rng.integers(0, n, m),
-        rng.integers(0, n, m),
-        rng.lognormal(size=m) * rng.choice([-1.0, 1.0], m),
-        probability,
-        rng.permutation(m),
-        rng.random(m),
-        target := int(probability.sum()) + surplus,
-        n,
-        symmetric,
+    drawn = probability, rng.permutation(m), rng.random(m), int(probability.sum()) + surplus
+    target = drawn[-1]
+    kept = kernels.self_balancing_walk(
+        csr.indptr, csr.indices, csr.data, starts, post, *drawn, symmetric
     )
-    kept = kernels.self_balancing_walk(*arguments)
-    assert kept.tolist() == naive.self_balancing_walk(*arguments)
+    twin = naive.self_balancing_walk(post, pre, weights[post, pre], *drawn, n, symmetric)
+    assert kept.tolist() == twin
     assert np.count_nonzero(kept) == target
     assert kept[probability == 1].all()
     assert not kept[probability == 0].any()

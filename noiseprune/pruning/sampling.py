@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from noiseprune import kernels
 from noiseprune.network import RateNetwork
-from noiseprune.weights import FloatArray, IntArray, row_index
+from noiseprune.weights import FloatArray, IntArray
 
 SAMPLINGS = ("independent", "systematic", "balanced")
 BoolArray = npt.NDArray[np.bool_]
@@ -44,26 +44,26 @@ def systematic(
     return kernels.systematic(probability, row_starts, uniform, rng.random())
 
 
-def balanced(net: RateNetwork, probability: FloatArray, rng: np.random.Generator) -> BoolArray:
+def balanced(
+    net: RateNetwork, probability: FloatArray, row_starts: IntArray, rng: np.random.Generator
+) -> BoolArray:
     """(m,) kept by the self-balancing walk over the units of `net`: floor or ceil of sum(p).
 
     A unit is a synapse of a directed network, an entry above the diagonal of a symmetric one.
     """
-    post, pre, weights = row_index(net.csr), net.csr.indices, net.synapse_weights
-    if net.is_symmetric:
-        above = post < pre
-        post, pre, weights = post[above], pre[above], weights[above]
+    size = np.int32 if probability.size < 2**31 else np.int64
     # Whole to rounding is whole; otherwise the fraction is the chance of one more.
     target = int(np.floor(np.sum(probability) + np.clip(rng.random(), 1e-6, 1 - 1e-6)))
     return kernels.self_balancing_walk(
-        post,
-        pre,
-        weights,
+        net.csr.indptr,
+        net.csr.indices,
+        net.synapse_weights,
+        row_starts,
+        np.repeat(np.arange(net.n_neurons, dtype=net.csr.indices.dtype), np.diff(row_starts)),
         probability,
-        rng.permutation(weights.size),
-        rng.random(weights.size),
+        rng.permutation(np.arange(probability.size, dtype=size)),
+        rng.random(probability.size),
         target,
-        net.n_neurons,
         net.is_symmetric,
     )
 
@@ -77,7 +77,7 @@ def drawn(
 ) -> BoolArray:
     """(m,) kept, by the sampling of that name."""
     if sampling == "balanced":
-        return balanced(net, probability, rng)
+        return balanced(net, probability, row_starts, rng)
     if sampling == "systematic":
         return systematic(probability, row_starts, rng)
     return independent(probability, rng)
