@@ -194,7 +194,7 @@ def unit_entry(unit: int, row: int, indptr: IntArray, starts: IntArray) -> int:
     The units of a symmetric network are its entries above the diagonal, those of a directed one
     all entries; starts[i] is the first of row i.
     """
-    return indptr[row + 1] - starts[row + 1] + unit
+    return indptr[row + 1] - starts[row + 1] + unit  # type: ignore[no-any-return]
 
 
 @sequential
