@@ -20,12 +20,13 @@ MINUTES = {
     "resistance": 1,
     "inverse": 1,
     "simulation": 2,
-    "lyapunov": 40,
+    "lyapunov": 13,
     "scale": 10,
     "clustered": 5,
     "connectomes": 5,
     "choices": 20,
     "best": 20,
+    "rectified": 4,
 }
 """The scripts in the order in which they run, and about how long each takes on two cores."""
 LIBRARIES = ("OPENBLAS", "MKL", "OMP", "NUMBA")
