@@ -27,6 +27,10 @@ MINUTES = {
     "choices": 20,
     "best": 20,
     "rectified": 4,
+    "probing": 5,
+    "million": 5,
+    "large_connectomes": 2,
+    "cluster": 3,
 }
 """The scripts in the order in which they run, and about how long each takes on two cores."""
 LIBRARIES = ("OPENBLAS", "MKL", "OMP", "NUMBA")

@@ -4,8 +4,8 @@
     with workers("tcp://10.0.0.1:8786") as worker: ...
     with workers("slurm", config="cluster.toml") as worker: ...
 
-What the pieces share is sent to every worker once. A lost worker costs its piece only: what it
-held is sent again and the piece made elsewhere. The results do not depend on the number of workers.
+What the pieces share is sent to every worker once. A lost worker costs its piece only, which is
+made elsewhere. The results do not depend on the number of workers.
 `resumed` remembers what any of them has made, so that an interrupted run goes on.
 """
 
@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -182,7 +183,7 @@ class _DaskWorker:
         attempts = [0] * len(items)
         waiting = list(range(len(items)))
         while waiting:
-            everywhere = self._client.scatter(shared, broadcast=True, hash=False)
+            everywhere, copies = self._sent(shared)
             futures = {
                 self._client.submit(
                     function, everywhere, items[index], pure=False, retries=1
@@ -205,6 +206,32 @@ class _DaskWorker:
                     continue
                 future.release()
                 yield index, result
+            del copies
+
+    def _sent(self, shared: Any) -> tuple[Any, list[Any]]:
+        """The future of what the pieces share, and those of a copy on every worker.
+
+        Not scattered: what is scattered is gone with its last worker, and the call waits for ever
+        for one that dies meanwhile. The argument of a task the scheduler keeps, and sends again.
+        """
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            everywhere = self._client.submit(_given, shared, pure=False)
+        copies = [
+            self._client.submit(
+                _held, everywhere, workers=[address], allow_other_workers=True, pure=False
+            )
+            for address in self._client.scheduler_info(n_workers=-1)["workers"]
+        ]
+        return everywhere, copies
+
+
+def _given(shared: Any) -> Any:
+    return shared
+
+
+def _held(shared: Any) -> None:
+    """Nothing; but its worker then has a copy."""
 
 
 def resumed(worker: Worker, folder: Path) -> Worker:

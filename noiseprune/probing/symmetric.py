@@ -14,8 +14,8 @@ D = diag(leak), is known without sampling:
     a = b^T D^-1 b = 1 / d_i + 1 / d_j = Cov(b^T y, b^T z),   u = Var(b^T z) = a + 2 |w| / (d_i d_j)
 
 so (b^T z)^2 - u, of mean 0, is taken off beta times, beta = a^2 (1 - l^2) / (u^2 - w^2 a^4) being
-the ratio of their covariance to its variance. In large clusters most of the error goes. For l stands
-a lower bound, which beta may have from the network but not from the probes. The result is held
+the ratio of their covariance to its variance. In large clusters most of the error goes. For l
+stands a lower bound, which may come from the network but not from the probes. The result is held
 between two bounds that need no sampling either: the variance within the pair alone, and leverage 1.
 
     low = (d_i + d_j - 2 |w|) / (d_i d_j - w^2)  <=  v  <=  1 / |w|
