@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.kernels import Reals, inlined, kernel, philox
+from noiseprune.kernels import Reals, inlined, kernel, philox, sequential
 from noiseprune.weights import FloatArray, IntArray
 
 BLOCK = 32
@@ -199,3 +199,35 @@ def differences(
                     total -= difference * difference
                 total += known[i] + known[j]
             sums[e] += total
+
+
+@sequential
+def has_tight_part(
+    indptr: IntArray, indices: IntArray, weights: FloatArray, leaks: npt.NDArray[np.bool_]
+) -> bool:
+    """True if a connected part without leak is balanced: signs x with x_i x_j = sgn(w_ij) exist.
+
+    Signs are spread breadth first from a neuron of every part. W is symmetric.
+    """
+    n = indptr.size - 1
+    sign, queue = np.zeros(n, dtype=np.int8), np.empty(n, dtype=np.int64)
+    for first in range(n):
+        if sign[first] != 0:
+            continue
+        sign[first], queue[0] = 1, first
+        done, known, tight = 0, 1, True
+        while done < known:
+            i = queue[done]
+            done += 1
+            tight = tight and not leaks[i]
+            for e in range(indptr[i], indptr[i + 1]):
+                j = indices[e]
+                expected = sign[i] if weights[e] > 0.0 else -sign[i]
+                if sign[j] == 0:
+                    sign[j], queue[known] = expected, j
+                    known += 1
+                elif sign[j] != expected:
+                    tight = False
+        if tight:
+            return True
+    return False

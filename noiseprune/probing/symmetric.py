@@ -136,16 +136,8 @@ def is_singular(csr: sparse.csr_array, leaks: npt.NDArray[np.bool_]) -> bool:
     """True if M = sum |w_ij| b_ij b_ij^T + diag(delta) has a null vector; `leaks` says delta > 0.
 
     It has one on every connected part that does not leak and whose signs can be flipped away
-    neuron by neuron: the double cover of the part then falls in two.
+    neuron by neuron (Harary's balance).
     """
     if np.all(leaks):
         return False
-    n = csr.shape[0]
-    n_parts, part = sparse.csgraph.connected_components(csr, directed=False)
-    tight = np.setdiff1d(np.arange(n_parts), part[leaks])
-    if tight.size == 0:
-        return False
-    excitatory, inhibitory = csr.maximum(0.0), (-csr).maximum(0.0)
-    cover = sparse.block_array([[excitatory, inhibitory], [inhibitory, excitatory]])
-    _, sheet = sparse.csgraph.connected_components(cover, directed=False)
-    return bool(np.any((sheet[:n] != sheet[n:]) & np.isin(part, tight)))
+    return bool(kernels.has_tight_part(csr.indptr, csr.indices, csr.data, leaks))
