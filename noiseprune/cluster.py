@@ -20,12 +20,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from noiseprune.errors import ClusterError, FileError, MissingExtraError, OptionError
 from noiseprune.files.atomic import write_atomically
-from noiseprune.work import Result, Shared, Worker, serial
+from noiseprune.work import Result, Shared, Worker, digest, serial
 
 ATTEMPTS = 5
 """How often one piece may lose its worker."""
@@ -246,7 +247,7 @@ def resumed(worker: Worker, folder: Path) -> Worker:
     def run(
         function: Callable[[Any, Any], Result], shared: Shared, items: Sequence[Any], /
     ) -> Iterator[tuple[int, Result]]:
-        _claim(folder, {"work": function.__qualname__, "digest": shared.digest()})
+        _claim(folder, {"work": function.__qualname__, "digest": digest(shared.digest(), *items)})
         paths = [folder / f"piece-{index:06d}.npz" for index in range(len(items))]
         missing = []
         for index, path in enumerate(paths):
@@ -287,7 +288,7 @@ def _read(path: Path) -> Result:
     try:
         with np.load(path) as stored:
             return tuple(stored[name] for name in stored.files)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise FileError(f"{path} is damaged ({error}): remove it, and it is made again") from error
 
 

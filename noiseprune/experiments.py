@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg
+from threadpoolctl import threadpool_limits
 
 from noiseprune import lyapunov, simulation, spectrum
 from noiseprune.choices import Seed, count, seed_sequence, substream
@@ -184,11 +185,14 @@ def _draw(shared: _Draws, item: tuple[int, int]) -> _Draw:
         noise=shared.noise,
         seed=np.random.default_rng(stream),
     )
-    change = shared.original.epsilon(pruning.network)
+    # On one thread, so that it is rounded alike everywhere.
+    with threadpool_limits(1, user_api="blas"):
+        change = shared.original.epsilon(pruning.network)
+        original = shared.eigenvalues
+        values = None if original is None else _eigenvalues(pruning.network)
     error = np.nan
-    if shared.eigenvalues is not None:
-        values = _eigenvalues(pruning.network)
-        error = float(np.median(np.abs(values / shared.eigenvalues - 1.0)))
+    if original is not None and values is not None:
+        error = float(np.median(np.abs(values / original - 1.0)))
     stable = is_stable(pruning.network, change)
     return _Draw(pruning.n_kept, change.epsilon, error, stable, change.norm)
 

@@ -44,8 +44,8 @@ DENSE_FACTOR = 12_000
 """Up to this many neurons the Lanczos solver is a dense factor (1.2 GB), above sparse CG."""
 _MIN_RCOND = 100 * float(np.finfo(np.float64).eps)
 """Below this reciprocal condition a matrix is singular: two digits are left, as in `lyapunov`."""
-_INNER = 1e-6
-"""Error of the inner iterations, in the norm of H."""
+_INNER = 1e-5
+"""Error per mode of the inner iterations."""
 _FAILURE = 0.01
 _WIDTH, _LARGE_WIDTH = 0.005, 0.02
 """The interval is wider than the spectrum by at most twice this share of it: with a dense factor,

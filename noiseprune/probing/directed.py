@@ -12,7 +12,7 @@ geometric series, and goes into the weight of the last node. With w_k the weight
 
 without a time step. Every node has signs of its own, which makes the estimate better than as many
 probes of a symmetric network. What leaks alone would do, l = (i w_k + D)^-1 xi, is known exactly
-and taken off where that lowers the variance.
+and taken off.
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ ACCURACY = 1e-3
 """Bias of the quadrature aimed at, relative."""
 MIN_STRIP = 0.25
 """Half the width of the strip assumed of networks that are not diagonally dominant."""
-PER_NODE = 64
-"""Plain probes that one column at every node is worth, or nearly, in the error it leaves."""
 
 
 class Block(NamedTuple):
@@ -69,7 +67,8 @@ class Resolvent:
                 raise unstable(net, abscissa)
             slowest = -abscissa
         nodes, weights = quadrature(slowest, float(np.max(leak + strength)), strip)
-        columns = -(-probes // PER_NODE)
+        # One column at every node is worth pi^2 / step plain probes, for a mode of one frequency.
+        columns = int(np.ceil(probes * np.log(nodes[1] / nodes[0]) / np.pi**2))
         return cls(net, key, np.tile(nodes, columns), np.tile(weights, columns) / columns, reduced)
 
     def digest(self) -> str:
@@ -114,7 +113,7 @@ def resolvent_block(shared: Resolvent, block: int) -> Block:
     local, known = load[:0], np.empty(0)
     if shared.reduced:
         size = net.leak[:, None] ** 2 + frequencies**2
-        known = (1.0 / size) @ shared.weights[part]
+        known = np.einsum("ic,c->i", 1.0 / size, shared.weights[part])
         xi *= root / (net.leak[:, None] + 1j * frequencies)
         local = load
     sums = np.zeros(net.n_synapses)

@@ -25,7 +25,7 @@ def _product(
     n, k = x.shape
     chunks = (n + ROWS - 1) // ROWS
     sums = np.zeros((chunks, k))
-    one = x[0, 0] * 0 + 1  # of the type of the block
+    one = x.dtype.type(1)  # of the type of the block
     for chunk in numba.prange(chunks):
         row = np.empty(k, x.dtype)
         for i in range(chunk * ROWS, min(n, (chunk + 1) * ROWS)):
@@ -59,7 +59,7 @@ def _product_of_one(
     n = x.size
     chunks = (n + ROWS - 1) // ROWS
     sums = np.zeros((chunks, 1))
-    one = x[0] * 0 + 1
+    one = x.dtype.type(1)
     for chunk in numba.prange(chunks):
         for i in range(chunk * ROWS, min(n, (chunk + 1) * ROWS)):
             e, end = indptr[i], indptr[i + 1]
@@ -131,7 +131,7 @@ advance = _interpreted_advance if numba.config.DISABLE_JIT else _advance
 def _turn(beta: Reals, inverse: FloatArray, r: Reals, p: Reals) -> None:
     """p <- r / diagonal + beta p"""
     n, k = p.shape
-    one = p[0, 0] * 0 + 1
+    one = p.dtype.type(1)
     for i in numba.prange(n):
         own = one * inverse[i]
         for c in range(k):
