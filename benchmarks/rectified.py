@@ -11,31 +11,32 @@ network; relative trajectory error under the same noise, with the paper's b, sig
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import machine
 import numpy as np
 
 import noiseprune as npr
+from noiseprune.figures.protocol import NOISE, PAPER, WEIGHT, prunings
+from noiseprune.progress import silent
 from noiseprune.similarity import dynamics_error
 
-CHOICES: dict[str, dict[str, Any]] = {
-    "default": {},
-    "paper's rule": {"sampling": "independent", "balance": "leak"},
-    "weight-based": {"rule": "weight", "sampling": "independent", "balance": "leak"},
-}
+RIVALS = {"default": NOISE, "paper's rule": PAPER, "weight-based": WEIGHT}
 TIMES = (2.0, 10.0, 20.0, 40.0)
 
 
 def main(runs: int) -> None:
     net = npr.clustered_network(seed=3)
-    variance = npr.synapse_variance(net)
     rows = []
-    for name, choice in CHOICES.items():
-        pruned = npr.prune(net, 0.1, variance=variance, seed=5, **choice).network
+    for name, (_, pruning, _) in zip(RIVALS, prunings(net, 0.1, tuple(RIVALS.values()), 5, silent)):
         for activation in ("linear", "rectified"):
             found = dynamics_error(
-                net, pruned, duration=40.0, dt=0.005, replicas=runs, activation=activation, seed=7
+                net,
+                pruning.network,
+                duration=40.0,
+                dt=0.005,
+                replicas=runs,
+                activation=activation,
+                seed=7,
             )
             errors = np.interp(TIMES, found.times, found.mean)
             rows.append((name, activation, *(f"{error:.4f}" for error in errors)))

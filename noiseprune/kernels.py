@@ -189,13 +189,17 @@ COUNT_SHARE = 0.05
 
 
 @inlined
-def unit_entry(unit: int, row: int, indptr: IntArray, starts: IntArray) -> int:
-    """Where the unit of a draw stands in a CSR matrix: a row's units are the last of its entries.
+def unit_neurons(
+    unit: int, row: int, indptr: IntArray, indices: IntArray, weights: FloatArray, starts: IntArray
+) -> tuple[int, int, float]:
+    """(post, pre, |w|) of the unit of a draw in `row` of a CSR matrix; inhibitory: both from N on.
 
     The units of a symmetric network are its entries above the diagonal, those of a directed one
-    all entries; starts[i] is the first of row i.
+    all entries: in each row the last ones. starts[i] is the first unit of row i.
     """
-    return indptr[row + 1] - starts[row + 1] + unit  # type: ignore[no-any-return]
+    e = indptr[row + 1] - starts[row + 1] + unit
+    side = indptr.size - 1 if weights[e] < 0.0 else 0
+    return row + side, indices[e] + side, abs(weights[e])
 
 
 @sequential
@@ -223,7 +227,7 @@ def self_balancing_walk(
     `symmetric`, apart for excitatory and inhibitory synapses; D_count that of the count. Units come
     in `order`, `uniform` one U(0, 1) for each in that order. A last round, backwards, makes the
     count exact: by units whose change lowers the errors first, then by any. W is in CSR form;
-    `starts` as in `unit_entry`, `rows` (m,) the row of every unit.
+    `starts` as in `unit_neurons`, `rows` (m,) the row of every unit.
     """
     n = indptr.size - 1
     # Two rows: inputs and outputs, or twice the same; 2 n neurons: excitatory, inhibitory.
@@ -232,20 +236,18 @@ def self_balancing_walk(
     for u in range(rows.size):
         p = probability[u]
         if 0.0 < p < 1.0:
-            e = unit_entry(u, rows[u], indptr, starts)
-            side = n if weights[e] < 0.0 else 0
+            i, j, size = unit_neurons(u, rows[u], indptr, indices, weights, starts)
             share = p * (1.0 - p)
-            square = share * (weights[e] / p) ** 2
-            for row, neuron in ((0, rows[u] + side), (outputs, indices[e] + side)):
+            square = share * (size / p) ** 2
+            for row, neuron in ((0, i), (outputs, j)):
                 squares[row, neuron] += square
                 shares[row, neuron] += share
     kept = probability >= 1.0
     count, surplus = 0.0, np.count_nonzero(kept) - target
     for k in range(order.size):
         u = order[k]
-        e = unit_entry(u, rows[u], indptr, starts)
-        side = n if weights[e] < 0.0 else 0
-        i, j, p, size = rows[u] + side, indices[e] + side, probability[u], abs(weights[e])
+        p = probability[u]
+        i, j, size = unit_neurons(u, rows[u], indptr, indices, weights, starts)
         if 0.0 < p < 1.0:
             strength = size / p
             typical = squares[0, i] / shares[0, i] + squares[outputs, j] / shares[outputs, j]
@@ -269,9 +271,8 @@ def self_balancing_walk(
                 break
             if not 0.0 < p < 1.0 or kept[u] != (surplus > 0):
                 continue
-            e = unit_entry(u, rows[u], indptr, starts)
-            side = n if weights[e] < 0.0 else 0
-            i, j, strength = rows[u] + side, indices[e] + side, abs(weights[e]) / p
+            i, j, size = unit_neurons(u, rows[u], indptr, indices, weights, starts)
+            strength = size / p
             change = -strength if kept[u] else strength
             if choosy and change * (errors[0, i] + errors[outputs, j]) > -(strength**2):
                 continue

@@ -47,8 +47,8 @@ def prune(
     balance : "leak", "none" or "homeostatic"; by default homeostatic, with `epsilon` leak
     refit : fit the kept weights to the certificate (see `noiseprune.pruning.refit`), with some
         emphasis on collective modes: a smaller epsilon and better trajectories, for some minutes
-        at 3,000 neurons; dense, up to 6,000 neurons. Its result
-        depends on rounding, and so on the number of threads, beyond the third digit of epsilon
+        at 3,000 neurons; dense, up to 6,000 neurons. Its result depends on rounding, and so on the
+        number of threads, beyond the third digit of epsilon
     variance : (n_synapses,) synapse variances or a `SynapseVariance`, from any source; solved
         here by `method` (see `synapse_variance`) if it is left out and the rule needs it
     noise : sigma of the noise that the variances were, or are to be, measured under
