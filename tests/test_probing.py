@@ -1,12 +1,14 @@
 """Noise probes: of known precision, and the same whoever makes them."""
 
 import naive
+import numba
 import numpy as np
 import pytest
 from scipy import sparse
 
 from noiseprune import OptionError, RateNetwork, UnstableError, covariance
 from noiseprune.choices import seed_sequence, substream
+from noiseprune.kernels import pair_starts
 from noiseprune.probing import directed, kernels, probed_variance, probes_for, symmetric
 
 
@@ -55,6 +57,23 @@ def test_a_drive_of_one_pair_is_a_sign_on_both_neurons():
         np.testing.assert_array_equal(np.abs(drives), 2.0)
         np.testing.assert_array_equal(drives[1], -np.sign(weight) * drives[0])
         assert 40 < np.sum(drives[0] > 0) < 88
+
+
+@pytest.mark.skipif(not numba.config.DISABLE_JIT, reason="compiled, the twins take no arrays")
+def test_loops_agree_with_their_interpreted_twins():
+    net = dominant_network(9)
+    csr, leak, rng = net.csr, net.leak, np.random.default_rng(41)
+    excess, starts = np.maximum(net.dominance_excess, 0.0), pair_starts(csr.indptr, csr.indices)
+    where = csr.indptr, csr.indices, csr.data
+    first, second = np.empty((9, 21)), np.empty((9, 21))
+    kernels._drive(*where, excess, key(7), 6, first)
+    kernels._interpreted_drive(*where, excess, key(7), 6, second)
+    np.testing.assert_allclose(first, second, rtol=1e-14, atol=1e-14)
+    y, z = rng.standard_normal((2, 9, 21))
+    for local in (z, z[:0]):
+        first = kernels._squares(*where, leak, starts, y, local)
+        second = kernels._interpreted_squares(*where, leak, starts, y, local)
+        np.testing.assert_allclose(first, second, rtol=1e-12)
 
 
 def test_estimates_are_what_the_drives_give():

@@ -6,6 +6,8 @@ synapse draw the same one without it being stored, in any order and on any worke
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +39,7 @@ def random_word(
 
 
 @kernel
-def drive(
+def _drive(
     indptr: IntArray,
     indices: IntArray,
     weights: FloatArray,
@@ -71,6 +73,33 @@ def drive(
                 load[i, c] += size * sign
 
 
+def _interpreted_drive(
+    indptr: IntArray,
+    indices: IntArray,
+    weights: FloatArray,
+    excess: FloatArray,
+    key: npt.NDArray[np.uint64],
+    block: int,
+    load: Reals,
+) -> None:
+    n, k = load.shape
+    rows, columns = np.arange(n), np.arange(k, dtype=np.uint64)
+    post = np.repeat(rows, np.diff(indptr))
+
+    def drawn(*pair: IntArray) -> FloatArray:
+        first, second = (neuron.astype(np.uint64) for neuron in pair)
+        bits: Any = random_word(first, second, np.uint64(block), *key)  # type: ignore[arg-type]
+        return np.where((bits[:, None] >> columns) & np.uint64(1), 1.0, -1.0)
+
+    load[:] = np.sqrt(excess)[:, None] * drawn(rows, rows)
+    size = np.where((indices < post) & (weights > 0.0), -1.0, 1.0) * np.sqrt(np.abs(weights))
+    signs = drawn(np.minimum(post, indices), np.maximum(post, indices))
+    np.add.at(load, post, size[:, None] * signs)
+
+
+drive = _interpreted_drive if numba.config.DISABLE_JIT else _drive
+
+
 @inlined
 def local_part(weight: float, left: float, right: float) -> tuple[float, float, float, float]:
     """(a, u, low, beta) of a pair with the leaks `left` and `right`; see the module `symmetric`."""
@@ -85,7 +114,7 @@ def local_part(weight: float, left: float, right: float) -> tuple[float, float, 
 
 
 @kernel
-def squares(
+def _squares(
     indptr: IntArray,
     indices: IntArray,
     weights: FloatArray,
@@ -120,6 +149,31 @@ def squares(
                 total -= beta * (known - k * u)
             sums[pair] = total
     return sums
+
+
+def _interpreted_squares(
+    indptr: IntArray,
+    indices: IntArray,
+    weights: FloatArray,
+    leak: FloatArray,
+    starts: IntArray,
+    y: Reals,
+    z: Reals,
+) -> Reals:
+    post = np.repeat(np.arange(leak.size), np.diff(indptr))
+    above = indices > post
+    i, j, w = post[above], indices[above], weights[above]
+    s = np.sign(w)[:, None]
+    sums = np.sum((y[i] - s * y[j]) ** 2, axis=1)
+    if z.size > 0:
+        known = np.sum((z[i] - s * z[j]) ** 2, axis=1)
+        local = [local_part(*pair) for pair in zip(w, leak[i], leak[j])]
+        _, u, _, beta = np.reshape(local, (-1, 4)).T
+        sums -= beta * (known - y.shape[1] * u)
+    return sums  # type: ignore[no-any-return]
+
+
+squares = _interpreted_squares if numba.config.DISABLE_JIT else _squares
 
 
 @kernel
@@ -171,7 +225,7 @@ def signs(key: npt.NDArray[np.uint64], block: int, load: Reals) -> None:
 
 
 @kernel
-def differences(
+def _differences(
     indptr: IntArray,
     indices: IntArray,
     weights: FloatArray,
@@ -199,6 +253,25 @@ def differences(
                     total -= difference * difference
                 total += known[i] + known[j]
             sums[e] += total
+
+
+def _interpreted_differences(
+    indptr: IntArray,
+    indices: IntArray,
+    weights: FloatArray,
+    z: Reals,
+    local: Reals,
+    known: FloatArray,
+    sums: FloatArray,
+) -> None:
+    post, s = np.repeat(np.arange(indptr.size - 1), np.diff(indptr)), np.sign(weights)[:, None]
+    sums += np.sum((z[post] - s * z[indices]) ** 2, axis=1)
+    if local.size > 0:
+        sums -= np.sum((local[post] - s * local[indices]) ** 2, axis=1)
+        sums += known[post] + known[indices]
+
+
+differences = _interpreted_differences if numba.config.DISABLE_JIT else _differences
 
 
 @sequential
