@@ -85,15 +85,25 @@ def synapse_variance(
     one_of("method", method, METHODS)
     if method == "auto":
         method = "exact" if net.n_neurons <= EXACT else "probe"
+    if method != "probe" and (probe_error is not None or solver != "auto"):
+        option = "a solver" if probe_error is None else "a probe error"
+        raise OptionError(
+            f"{option} goes with method 'probe' (--method probe), but the method is {method!r}"
+        )
     if method == "exact":
         values, residual = _exact(net, noise)
         progress(1, 1)
         return SynapseVariance(values, noise, method, residual, 0.0)
     if method == "probe":
-        if probe_error is not None:
-            n_probes = probing.probes_for(net, probe_error, seed, solver=solver)
         found = probing.probed_variance(
-            net, noise, n_probes, seed, progress, solver=solver, worker=worker
+            net,
+            noise,
+            n_probes,
+            seed,
+            progress,
+            error=probe_error,
+            solver=solver,
+            worker=worker,
         )
         return SynapseVariance(
             found.variance,
@@ -101,7 +111,7 @@ def synapse_variance(
             method,
             None,
             found.relative_error,
-            n_probes,
+            found.n_probes,
             seed,
             found.solver,
             found.steps,

@@ -14,13 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import Seed, count, noise_strength, positive, seed_sequence, substream
+from noiseprune.choices import (
+    Seed,
+    count,
+    noise_strength,
+    one_of,
+    positive,
+    seed_sequence,
+    substream,
+)
+from noiseprune.errors import OptionError
 from noiseprune.kernels import onto_pairs
 from noiseprune.network import RateNetwork
 from noiseprune.probing.directed import Resolvent, resolvent_block
 from noiseprune.probing.kernels import BLOCK
 from noiseprune.probing.symmetric import Probes, probe_block
 from noiseprune.progress import Progress, silent
+from noiseprune.solvers import SOLVERS
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, in_order, serial
 
@@ -29,8 +39,8 @@ from noiseprune.work import Worker, in_order, serial
 class Probed:
     """Estimated synapse variances with their evidence.
 
-    variance : (n_synapses,); relative_error : root mean square over the synapses, estimated for
-        symmetric networks, an upper bound for directed ones
+    variance : (n_synapses,); relative_error : root mean square over the synapses, estimated; for
+        directed networks with a bound of the quadrature's bias
     n_probes : made; solver, steps : preconditioner of the systems, and their largest step count
     """
 
@@ -48,6 +58,7 @@ def probed_variance(
     seed: Seed = None,
     progress: Progress = silent,
     *,
+    error: float | None = None,
     solver: str = "auto",
     variance_reduction: bool = True,
     worker: Worker = serial,
@@ -56,7 +67,11 @@ def probed_variance(
 
     Parameters
     ----------
-    solver : preconditioner, "diagonal", "approximate-cholesky" or "multigrid"; "auto" tries
+    error : relative error wanted (rms), instead of `n_probes`: a block of probes shows what one of
+        them leaves, and it falls as 1 / sqrt(n_probes). The keep probabilities, being
+        proportional to v_ij below 1, have the same
+    solver : preconditioner for symmetric, diagonally dominant networks, "diagonal",
+        "approximate-cholesky" or "multigrid"; "auto" tries. Others have only the diagonal
     variance_reduction : take off what the synapse's own two neurons explain, which is known. The
         error is then smaller than the sqrt(2 / n_probes) of plain probes, often by far
     worker : makes the blocks of probes (see `noiseprune.work`); the result does not depend on it
@@ -67,50 +82,48 @@ def probed_variance(
         If the drift has no stationary state.
     ConvergenceError
         If the systems do not converge.
+    OptionError
+        If an option is out of range, or the solver not for this network.
     """
     noise, n_probes = noise_strength(noise), count("n_probes", n_probes)
+    first = n_probes if error is None else BLOCK
     stream = substream(seed_sequence(seed), 0)
     key = stream.generate_state(2, np.uint32).astype(np.uint64)
+    shared: Probes | Resolvent
     if net.is_symmetric and net.is_diagonally_dominant:
-        probes = Probes.of(net, key, n_probes, solver=solver, reduced=variance_reduction)
-        total, steps = _total(worker, probe_block, probes, probes.blocks, progress)
-        total, error = probes.finished(total)
-        total *= 0.5 * noise**2
-        variance = onto_pairs(net.csr.indptr, net.csr.indices, total)
-        return Probed(variance, error, n_probes, probes.system.name, steps)
-    resolvent = Resolvent.of(net, key, n_probes, reduced=variance_reduction)
-    variance, steps = _total(worker, resolvent_block, resolvent, resolvent.blocks, progress)
-    variance = resolvent.finished(variance)
-    variance *= noise**2
-    return Probed(variance, (2.0 / n_probes) ** 0.5, n_probes, "diagonal", steps)
-
-
-def probes_for(net: RateNetwork, error: float, seed: Seed = None, *, solver: str = "auto") -> int:
-    """How many probes bring the relative error of the variances (rms) to `error` or below.
-
-    By the error that one block of them leaves, for it falls as 1 / sqrt(n_probes).
-    """
-    error, one = positive("probe error", error), BLOCK
-    if net.is_symmetric and net.is_diagonally_dominant:
-        first = probed_variance(net, 1.0, one, seed, solver=solver).relative_error
+        shared = Probes.of(net, key, first, solver=solver, reduced=variance_reduction)
     else:
-        first = (2.0 / one) ** 0.5
-    return max(1, int(np.ceil(one * (first / error) ** 2)))
+        if one_of("solver", solver, SOLVERS) not in ("auto", "diagonal"):
+            raise OptionError(
+                f"solver is {solver!r}, but this network is not symmetric and diagonally dominant: "
+                "its systems have the solver 'diagonal' only; leave it out"
+            )
+        shared = Resolvent.of(net, key, first, reduced=variance_reduction)
+    if error is not None:
+        error = positive("probe error", error)
+        _, relative, _ = _estimates(shared, serial, silent)
+        shared = shared.repeated(max(relative**2 - shared.bias**2, 0.0) / error**2)
+    variance, relative, steps = _estimates(shared, worker, progress)
+    if isinstance(shared, Probes):
+        variance *= 0.5
+        variance = onto_pairs(net.csr.indptr, net.csr.indices, variance)
+    variance *= noise**2
+    return Probed(variance, relative, shared.probes, shared.name, steps)
 
 
-def _total(
-    worker: Worker,
-    block: Callable[[Any, int], tuple[Any, int]],
-    shared: Any,
-    blocks: range,
-    progress: Progress,
-) -> tuple[FloatArray, int]:
-    """Sums of all blocks, added in their order, and the largest step count."""
+def _estimates(
+    shared: Probes | Resolvent, worker: Worker, progress: Progress
+) -> tuple[FloatArray, float, int]:
+    """Of unit noise, with their relative error and the largest step count of a block.
+
+    Blocks are added in their order.
+    """
+    block: Callable[..., Any] = probe_block if isinstance(shared, Probes) else resolvent_block
     total, most = np.zeros(0), 0
-    for done, (sums, steps) in enumerate(in_order(worker(block, shared, blocks))):
+    for done, (sums, steps) in enumerate(in_order(worker(block, shared, shared.blocks))):
         if done == 0:
             total = np.zeros(sums.shape)
         total += sums
         most = max(most, int(steps))
-        progress(done + 1, len(blocks))
-    return total, most
+        progress(done + 1, len(shared.blocks))
+    return *shared.finished(total), most

@@ -17,74 +17,149 @@ and taken off.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse import linalg
 
+from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.probing import kernels
 from noiseprune.solvers.shifted import solve_shifted
-from noiseprune.weights import FloatArray
+from noiseprune.weights import FloatArray, absolute_sums
 from noiseprune.work import digest
 
 COLUMNS = kernels.BLOCK // 2
 """Complex columns of a block."""
 ACCURACY = 1e-3
 """Bias of the quadrature aimed at, relative."""
-MIN_STRIP = 0.25
-"""Half the width of the strip assumed of networks that are not diagonally dominant."""
+MIN_STRIP = 0.05
+"""Half the width of the narrowest strip that the nodes are made for, lest there be too many."""
 
 
 class Block(NamedTuple):
+    """Sums over the columns of one block, and of their variances: (2, n_synapses); steps taken."""
+
     sums: FloatArray
     steps: int
 
 
 @dataclass(frozen=True)
 class Resolvent:
-    """What the blocks share: the network, and frequency and weight of every column, (columns,)."""
+    """What the blocks share.
+
+    nodes, node_weights : (K,) the quadrature; columns : at every node
+    probes : plain probes that the columns are worth at least; key : of the random signs
+    reduced : whether the local part is taken off
+    bias : bound of the relative error of the quadrature
+    """
 
     net: RateNetwork
     key: npt.NDArray[np.uint64]
-    frequencies: FloatArray
-    weights: FloatArray
+    nodes: FloatArray
+    node_weights: FloatArray
+    columns: int
+    probes: int
     reduced: bool
+    bias: float
+
+    name = "diagonal"
 
     @classmethod
     def of(
         cls, net: RateNetwork, key: npt.NDArray[np.uint64], probes: int, *, reduced: bool = True
     ) -> Resolvent:
         """Raises UnstableError if the drift is not stable."""
-        leak, strength = net.leak, np.maximum(net.input_strength, net.output_strength)
-        slowest, strip = float(np.min(net.dominance_excess)), MIN_STRIP
-        if net.is_diagonally_dominant and slowest > 0:
-            strip = max(strip, float(np.min(np.arccos(np.minimum(strength / leak, 1.0)))))
-        else:
-            abscissa = net.spectral_abscissa()
-            if not abscissa < 0:
-                raise unstable(net, abscissa)
-            slowest = -abscissa
-        nodes, weights = quadrature(slowest, float(np.max(leak + strength)), strip)
+        slowest, strip = slowest_and_strip(net)
+        fastest = np.max(net.leak + np.maximum(net.input_strength, net.output_strength))
+        nodes, weights = quadrature(slowest, float(fastest), max(strip, MIN_STRIP))
+        step = float(np.log(nodes[1] / nodes[0]))
+        bias = min(1.0, 2.0 * float(np.exp(-2.0 * np.pi * strip / step)))
         # One column at every node is worth pi^2 / step plain probes, for a mode of one frequency.
-        columns = int(np.ceil(probes * np.log(nodes[1] / nodes[0]) / np.pi**2))
-        return cls(net, key, np.tile(nodes, columns), np.tile(weights, columns) / columns, reduced)
+        columns = int(np.ceil(probes * step / np.pi**2))
+        return cls(net, key, nodes, weights, columns, probes, reduced, bias)
+
+    def repeated(self, factor: float) -> Resolvent:
+        """With that many times the columns."""
+        columns = max(1, int(np.ceil(self.columns * factor)))
+        worth = np.pi**2 / np.log(self.nodes[1] / self.nodes[0])
+        return replace(self, columns=columns, probes=int(columns * worth))
 
     def digest(self) -> str:
         """Of everything that the sums depend on."""
-        net = self.net
-        return digest(net.csr, net.leak, self.key, self.frequencies, self.weights, self.reduced)
+        net, quadrature = self.net, (self.nodes, self.node_weights, self.columns)
+        return digest(net.csr, net.leak, self.key, *quadrature, self.reduced)
 
     @property
     def blocks(self) -> range:
-        return range(-(-self.frequencies.size // COLUMNS))
+        return range(-(-self.columns * self.nodes.size // COLUMNS))
 
-    def finished(self, total: FloatArray) -> FloatArray:
-        """Estimates from the sums of all blocks, above a twentieth of what leaks alone make."""
+    def part(self, block: int) -> tuple[FloatArray, FloatArray]:
+        """Frequency and weight of every column of a block: the nodes in turn."""
+        end = min((block + 1) * COLUMNS, self.columns * self.nodes.size)
+        node = np.arange(block * COLUMNS, end) % self.nodes.size
+        return self.nodes[node], self.node_weights[node] / self.columns
+
+    def finished(self, total: FloatArray) -> tuple[FloatArray, float]:
+        """Estimates from the sums of all blocks, and their relative error (rms).
+
+        They are kept above a twentieth of what leaks alone make.
+        """
+        variance, spread = total
         post, pre = self.net.synapses
         alone = 0.025 / self.net.leak
-        return np.maximum(total, alone[post] + alone[pre])
+        np.maximum(variance, alone[post] + alone[pre], out=variance)
+        noise = max(float(np.mean(spread / variance**2)), 0.0)
+        return variance, float(np.hypot(np.sqrt(noise), self.bias))
+
+
+def slowest_and_strip(net: RateNetwork) -> tuple[float, float]:
+    """Lower bounds of Re lambda and of pi / 2 - |arg lambda| over all eigenvalues lambda of M.
+
+    From all eigenvalues where they are cheap, or by Gershgorin's discs, or the antisymmetric part
+    of W, whose norm bounds |Im lambda| (Bendixson).
+
+    Raises
+    ------
+    UnstableError
+        If the drift is not stable.
+    """
+    slowest, strip = float(np.min(net.dominance_excess)), 0.0
+    if net.is_diagonally_dominant and slowest > 0:
+        strength = np.maximum(net.input_strength, net.output_strength)
+        strip = float(np.min(np.arccos(np.minimum(strength / net.leak, 1.0))))
+    elif net.n_neurons <= DENSE_EIGENVALUES:
+        modes = -np.linalg.eigvals(net.dense_drift())
+        slowest = float(np.min(modes.real))
+        strip = np.pi / 2 - float(np.max(np.abs(np.angle(modes))))
+    else:
+        slowest = -net.spectral_abscissa()
+    if not slowest > 0:
+        raise unstable(net, -slowest)
+    if strip < MIN_STRIP:
+        skew = antisymmetric_norm(net.csr)
+        strip = max(strip, float(np.arctan2(slowest, skew)))
+    return slowest, strip
+
+
+def antisymmetric_norm(weights: sparse.csr_array) -> float:
+    """|| (W - W^T) / 2 ||_2, from above, to a few per cent."""
+    skew = 0.5 * (weights - weights.T)
+    if skew.count_nonzero() == 0:
+        return 0.0
+    start = np.random.default_rng(0).standard_normal(skew.shape[0])
+    rough = float(np.max(absolute_sums(sparse.csr_array(skew))[0]))
+    if skew.shape[0] < 50:
+        return rough
+    square = linalg.LinearOperator(skew.shape, lambda x: -(skew @ (skew @ x)), dtype=np.float64)
+    try:
+        top = linalg.eigsh(square, k=1, v0=start, tol=0.02, return_eigenvectors=False)
+    except linalg.ArpackNoConvergence:
+        return rough
+    return min(rough, 1.02 * float(np.sqrt(top[0])))
 
 
 def quadrature(slowest: float, fastest: float, strip: float) -> tuple[FloatArray, FloatArray]:
@@ -102,20 +177,19 @@ def quadrature(slowest: float, fastest: float, strip: float) -> tuple[FloatArray
 def resolvent_block(shared: Resolvent, block: int) -> Block:
     """Sums over the columns of block number `block`, (n_synapses,), and its systems' steps."""
     net, csr = shared.net, shared.net.csr
-    part = slice(block * COLUMNS, (block + 1) * COLUMNS)
-    frequencies, root = shared.frequencies[part], np.sqrt(shared.weights[part])
+    frequencies, weights = shared.part(block)
+    root = np.sqrt(weights)
     load = np.empty((net.n_neurons, 2 * frequencies.size))
     kernels.signs(shared.key, block, load)
     load *= np.sqrt(0.5)
     xi = load.view(np.complex128)
     z, steps = solve_shifted(csr, net.leak, frequencies, xi)
     z *= root
-    local, known = load[:0], np.empty(0)
+    local, known = xi[:0], load[:0]
     if shared.reduced:
-        size = net.leak[:, None] ** 2 + frequencies**2
-        known = np.einsum("ic,c->i", 1.0 / size, shared.weights[part])
+        known = weights / (net.leak[:, None] ** 2 + frequencies**2)
         xi *= root / (net.leak[:, None] + 1j * frequencies)
-        local = load
-    sums = np.zeros(net.n_synapses)
-    kernels.differences(csr.indptr, csr.indices, csr.data, z.view(np.float64), local, known, sums)
+        local = xi
+    sums = np.zeros((2, net.n_synapses))
+    kernels.differences(csr.indptr, csr.indices, csr.data, z, local, known, *sums)
     return Block(sums, steps)

@@ -229,46 +229,54 @@ def _differences(
     indptr: IntArray,
     indices: IntArray,
     weights: FloatArray,
-    z: Reals,
-    local: Reals,
+    z: npt.NDArray[np.complexfloating],
+    local: npt.NDArray[np.complexfloating],
     known: FloatArray,
     sums: FloatArray,
+    spread: FloatArray,
 ) -> None:
-    """sums (nnz,) += |z_i - s z_j|^2 - (|l_i - s l_j|^2 - known_i - known_j), s = sgn(w_ij).
+    """sums (nnz,) += A - (B - b) over columns, and spread (nnz,) += its estimated variance.
 
-    z and l are (N, k) over columns, l empty for the first term alone.
+    A = |z_i - s z_j|^2, B = |l_i - s l_j|^2 with the mean b = known_i + known_j, s = sgn(w_ij); z,
+    l and known are (N, k), l empty for the first term alone. The variance of normal A and B is
+    E A^2 / 2 + b^2 - 2 E A (B - b); random signs make it no larger.
     """
-    k = z.shape[1]
     for i in numba.prange(indptr.size - 1):
         for e in range(indptr[i], indptr[i + 1]):
             j = indices[e]
             s = 1.0 if weights[e] > 0.0 else -1.0
-            total = 0.0
-            for c in range(k):
-                difference = z[i, c] - s * z[j, c]
-                total += difference * difference
-            if local.size > 0:
-                for c in range(k):
-                    difference = local[i, c] - s * local[j, c]
-                    total -= difference * difference
-                total += known[i] + known[j]
-            sums[e] += total
+            for c in range(z.shape[1]):
+                a = z[i, c] - s * z[j, c]
+                square = a.real * a.real + a.imag * a.imag
+                sums[e] += square
+                spread[e] += 0.5 * square * square
+                if local.size > 0:
+                    b = local[i, c] - s * local[j, c]
+                    mean = known[i, c] + known[j, c]
+                    surplus = b.real * b.real + b.imag * b.imag - mean
+                    sums[e] -= surplus
+                    spread[e] += mean * mean - 2.0 * square * surplus
 
 
 def _interpreted_differences(
     indptr: IntArray,
     indices: IntArray,
     weights: FloatArray,
-    z: Reals,
-    local: Reals,
+    z: npt.NDArray[np.complexfloating],
+    local: npt.NDArray[np.complexfloating],
     known: FloatArray,
     sums: FloatArray,
+    spread: FloatArray,
 ) -> None:
     post, s = np.repeat(np.arange(indptr.size - 1), np.diff(indptr)), np.sign(weights)[:, None]
-    sums += np.sum((z[post] - s * z[indices]) ** 2, axis=1)
+    square = np.abs(z[post] - s * z[indices]) ** 2
+    sums += np.sum(square, axis=1)
+    spread += np.sum(0.5 * square**2, axis=1)
     if local.size > 0:
-        sums -= np.sum((local[post] - s * local[indices]) ** 2, axis=1)
-        sums += known[post] + known[indices]
+        mean = known[post] + known[indices]
+        surplus = np.abs(local[post] - s * local[indices]) ** 2 - mean
+        sums -= np.sum(surplus, axis=1)
+        spread += np.sum(mean**2 - 2.0 * square * surplus, axis=1)
 
 
 differences = _interpreted_differences if numba.config.DISABLE_JIT else _differences

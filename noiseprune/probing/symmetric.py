@@ -26,7 +26,7 @@ this package's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +83,17 @@ class Probes:
             raise unstable(net)
         starts = pair_starts(net.csr.indptr, net.csr.indices)
         return cls(system.with_preconditioner(solver), excess, starts, key, probes, reduced)
+
+    bias = 0.0
+
+    @property
+    def name(self) -> str:
+        """Of the preconditioner."""
+        return self.system.name
+
+    def repeated(self, factor: float) -> Probes:
+        """With that many times the probes."""
+        return replace(self, probes=max(1, int(np.ceil(self.probes * factor))))
 
     def digest(self) -> str:
         """Of everything that the sums depend on."""

@@ -37,6 +37,8 @@ _TRIAL_ERROR = 1e-2
 _LEAST_MU = 1e-10
 """Below this mu the bound would be of rounding errors."""
 
+SOLVERS = ("auto", "diagonal", *preconditioners.PACKAGES)
+
 Preconditioner = Callable[[Reals], Reals]
 
 
@@ -95,7 +97,7 @@ class Dominant:
 
     def with_preconditioner(self, name: str) -> Dominant:
         """The same system with the preconditioner of that name, or by trials if it is "auto"."""
-        one_of("solver", name, ("auto", "diagonal", *preconditioners.PACKAGES))
+        one_of("solver", name, SOLVERS)
         if name == "diagonal":
             return self
         if name != "auto":
@@ -104,11 +106,14 @@ class Dominant:
         plain = replace(self, steps=self._trial())
         if plain.steps <= TRIAL_STEPS:
             return plain
-        rivals = [plain]
+        best, least = plain, plain.steps
         for other in preconditioners.available():
             rival = self.with_preconditioner(other)
-            rivals.append(replace(rival, steps=rival._trial()))
-        return min(rivals, key=lambda system: system.steps * preconditioners.COST[system.name])
+            rival = replace(rival, steps=rival._trial())
+            cost = rival.steps * preconditioners.COST[other]
+            if cost < least:
+                best, least = rival, cost
+        return best
 
     def _trial(self) -> float:
         """Steps to two digits for one right-hand side, extrapolated from the first ones."""

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 import numpy as np
 from scipy import sparse
 
-from noiseprune.errors import MissingExtraError
+from noiseprune.errors import MissingExtraError, OptionError
 from noiseprune.kernels import Reals
 from noiseprune.weights import FloatArray
 
@@ -69,6 +69,11 @@ def _cholesky(matrix: sparse.csr_array) -> Callable[[FloatArray], FloatArray]:
     from approx_chol import Config, factorize
 
     n = matrix.shape[0]
+    if matrix.nnz >= 2**32:
+        raise OptionError(
+            f"approximate-cholesky counts entries in 32 bits, but the system has {matrix.nnz}: "
+            "choose another solver (--solver diagonal)"
+        )
     unsigned = sparse.csr_array(
         (matrix.data, matrix.indices.astype(np.uint32), matrix.indptr.astype(np.uint32)),
         shape=matrix.shape,
