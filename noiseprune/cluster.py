@@ -14,23 +14,38 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
+from noiseprune import __version__
 from noiseprune.errors import ClusterError, FileError, MissingExtraError, OptionError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.work import Result, Shared, Worker, digest, serial
 
 ATTEMPTS = 5
 """How often one piece may lose its worker."""
-SLURM_KEYS = {"queue", "account", "cores", "memory", "walltime", "jobs", "extra"}
+WAIT = 60
+"""Seconds to wait for the first worker of a scheduler."""
+SLURM_KEYS = {
+    "queue": str,
+    "account": str,
+    "cores": int,
+    "memory": str,
+    "walltime": str,
+    "jobs": int,
+    "extra": list,
+}
+_CALLED = {str: "a text", int: "a whole number of at least 1", list: "a list of texts"}
+_ONE_PIECE = threading.Lock()
 
 
 @contextmanager
@@ -67,7 +82,20 @@ def workers(
                 "use --cluster local:2"
             ) from error
         with client:
+            if address == where:
+                _wait_for_one(client, where)
             yield _DaskWorker(client)
+
+
+def _wait_for_one(client: Any, where: str) -> None:
+    """A queue may let its jobs wait for hours; a scheduler of one's own should have workers."""
+    try:
+        client.wait_for_workers(1, timeout=WAIT)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"the scheduler at {where} has had no worker for {WAIT} s: start some with "
+            f"`dask worker {where}`"
+        ) from error
 
 
 @contextmanager
@@ -82,7 +110,8 @@ def _cluster(
             raise OptionError(f"cluster is {where!r}: give the number of workers, as in local:2")
         each = threads or max(1, (os.cpu_count() or 1) // number)
         names = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-        with _imported("distributed").LocalCluster(
+        make = partial(
+            _imported("distributed").LocalCluster,
             n_workers=number,
             threads_per_worker=1,
             processes=True,
@@ -90,7 +119,8 @@ def _cluster(
             memory_limit=0,
             env=dict.fromkeys(names, str(each)),
             silence_logs=logging.CRITICAL,
-        ) as cluster:
+        )
+        with _started(make, where) as cluster:
             yield cluster
     elif kind in ("tcp", "tls"):
         yield where
@@ -101,12 +131,24 @@ def _cluster(
         raise OptionError(f"unknown cluster {where!r}: give local:N, tcp://HOST:PORT or slurm")
 
 
+def _started(make: Callable[[], Any], where: str) -> Any:
+    """The cluster, or why there is none."""
+    try:
+        return make()
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        raise ClusterError(
+            f"the cluster {where!r} cannot be started ({error}): see what it says, or use "
+            "--cluster local:2"
+        ) from error
+
+
 @contextmanager
 def slurm_cluster(config: str | os.PathLike[str] | None) -> Iterator[Any]:
     """Jobs of a SLURM queue, each one worker; closed in the end."""
     options = slurm_options(config)
     jobs = options.pop("jobs")
-    with _imported("dask_jobqueue").SLURMCluster(**options) as cluster:
+    make = partial(_imported("dask_jobqueue").SLURMCluster, **options)
+    with _started(make, "slurm") as cluster:
         if jobs:
             cluster.scale(jobs=jobs)
         yield cluster
@@ -115,8 +157,9 @@ def slurm_cluster(config: str | os.PathLike[str] | None) -> Iterator[Any]:
 def job_script(config: str | os.PathLike[str] | None) -> str:
     """The script that every SLURM job would run, without submitting any."""
     options = slurm_options(config)
-    options.pop("jobs")
-    with _imported("dask_jobqueue").SLURMCluster(**options) as cluster:
+    del options["jobs"]
+    make = partial(_imported("dask_jobqueue").SLURMCluster, **options)
+    with _started(make, "slurm") as cluster:
         return str(cluster.job_script())
 
 
@@ -141,20 +184,27 @@ def slurm_options(config: str | os.PathLike[str] | None) -> dict[str, Any]:
         raise FileError(
             f"{path} cannot be read as TOML ({error}): write a [slurm] table"
         ) from error
-    unknown, missing = (
-        set(found) - SLURM_KEYS,
-        {"queue", "cores", "memory", "walltime"} - set(found),
-    )
-    if unknown or missing:
-        wrong = f"an unknown key {min(unknown)!r}" if unknown else f"no key {min(missing)!r}"
+    if not isinstance(found, dict):
+        raise FileError(f"{path} has slurm = {found!r}: write a [slurm] table")
+    for name, value in found.items():
+        if name not in SLURM_KEYS:
+            raise FileError(
+                f"{path} has an unknown key {name!r} in its [slurm] table: known are "
+                + ", ".join(SLURM_KEYS)
+            )
+        kind = SLURM_KEYS[name]
+        right = type(value) is kind
+        right = right and not (kind is int and value < 1)
+        right = right and not (kind is list and any(type(line) is not str for line in value))
+        if not right:
+            raise FileError(f"{path} has {name} = {value!r}: give {_CALLED[kind]}")
+    for name in sorted({"queue", "cores", "memory", "walltime"} - set(found)):
         raise FileError(
-            f"{path} has {wrong} in its [slurm] table: give queue, cores, memory and walltime, and "
-            "perhaps jobs, account and extra"
+            f"{path} has no key {name!r} in its [slurm] table: give queue, cores, memory and "
+            "walltime"
         )
-    cores, jobs = found["cores"], found.get("jobs", 1)
-    for name, value in (("cores", cores), ("jobs", jobs)):
-        if not isinstance(value, int) or value < 1:
-            raise FileError(f"{path} has {name} = {value!r}: give a whole number of at least 1")
+    cores = found["cores"]
+    _check_memory(path, found["memory"])
     return {
         "queue": found["queue"],
         "account": found.get("account"),
@@ -165,8 +215,17 @@ def slurm_options(config: str | os.PathLike[str] | None) -> dict[str, Any]:
         "job_extra_directives": list(found.get("extra", [])),
         "worker_extra_args": ["--nthreads", "1"],
         "job_script_prologue": [f"export NUMBA_NUM_THREADS={cores} OPENBLAS_NUM_THREADS={cores}"],
-        "jobs": jobs,
+        "jobs": found.get("jobs", 1),
     }
+
+
+def _check_memory(path: Path, memory: str) -> None:
+    try:
+        size = _imported("dask.utils").parse_bytes(memory)
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise FileError(f"{path} has memory = {memory!r}: give it with its unit, such as '64 GB'")
 
 
 class _DaskWorker:
@@ -179,16 +238,14 @@ class _DaskWorker:
         self, function: Callable[[Any, Any], Result], shared: Any, items: Sequence[Any], /
     ) -> Iterator[tuple[int, Result]]:
         distributed = _imported("distributed")
-        # With pure=False two runs in one session never meet in the scheduler's memory.
         losses = (distributed.KilledWorker, distributed.CancelledError, OSError, TimeoutError)
         attempts = [0] * len(items)
         waiting = list(range(len(items)))
         while waiting:
+            # With pure=False two runs in one session never meet in the scheduler's memory.
             everywhere, copies = self._sent(shared)
             futures = {
-                self._client.submit(
-                    function, everywhere, items[index], pure=False, retries=1
-                ): index
+                self._client.submit(_piece, function, everywhere, items[index], pure=False): index
                 for index in waiting
             }
             waiting = []
@@ -198,6 +255,7 @@ class _DaskWorker:
                     result = future.result()
                 except losses as error:
                     attempts[index] += 1
+                    self._check(error)
                     if attempts[index] >= ATTEMPTS:
                         raise ClusterError(
                             f"piece {index} of the work lost its worker {ATTEMPTS} times "
@@ -215,16 +273,34 @@ class _DaskWorker:
         Not scattered: what is scattered is gone with its last worker, and the call waits for ever
         for one that dies meanwhile. The argument of a task the scheduler keeps, and sends again.
         """
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sending large graph")
-            everywhere = self._client.submit(_given, shared, pure=False)
-        copies = [
-            self._client.submit(
-                _held, everywhere, workers=[address], allow_other_workers=True, pure=False
-            )
-            for address in self._client.scheduler_info(n_workers=-1)["workers"]
-        ]
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Sending large graph")
+                everywhere = self._client.submit(_given, shared, pure=False)
+            copies = [
+                self._client.submit(
+                    _held, everywhere, workers=[address], allow_other_workers=True, pure=False
+                )
+                for address in self._client.scheduler_info(n_workers=-1)["workers"]
+            ]
+        except (OSError, RuntimeError, TimeoutError) as error:
+            self._check(error)
+            raise
         return everywhere, copies
+
+    def _check(self, error: BaseException) -> None:
+        """Raise ClusterError if it is the scheduler that is lost, not one of its workers."""
+        if self._client.status != "running":
+            raise ClusterError(
+                f"the connection to the scheduler is lost ({error}): repeat the command with "
+                "--resume DIR, which keeps what was made, once it is up again"
+            ) from error
+
+
+def _piece(function: Callable[[Any, Any], Result], shared: Any, item: Any) -> Result:
+    """One at a time, for a worker of many threads must not start compiled loops from all."""
+    with _ONE_PIECE:
+        return function(shared, item)
 
 
 def _given(shared: Any) -> Any:
@@ -247,25 +323,27 @@ def resumed(worker: Worker, folder: Path) -> Worker:
     def run(
         function: Callable[[Any, Any], Result], shared: Shared, items: Sequence[Any], /
     ) -> Iterator[tuple[int, Result]]:
-        _claim(folder, {"work": function.__qualname__, "digest": digest(shared.digest(), *items)})
-        paths = [folder / f"piece-{index:06d}.npz" for index in range(len(items))]
-        missing = []
-        for index, path in enumerate(paths):
-            if path.exists():
-                yield index, _read(path)
-            else:
-                missing.append(index)
+        own = folder / function.__name__.strip("_")
+        _claim(own, {"version": __version__, "digest": digest(shared.digest(), *items)})
+        paths = [own / f"piece-{index:06d}.npz" for index in range(len(items))]
+        missing = [index for index, path in enumerate(paths) if not path.exists()]
+        made, following = set(range(len(items))) - set(missing), 0
         for place, result in worker(function, shared, [items[index] for index in missing]):
-            index = missing[place]
-            with write_atomically(paths[index]) as temporary:
+            with write_atomically(paths[missing[place]]) as temporary:
                 np.savez(temporary, *result)
-            yield index, result
+            made.add(missing[place])
+            del result  # read again in its turn: pieces may be many, and large
+            while following in made:
+                yield following, _read(paths[following])
+                following += 1
+        for index in range(following, len(items)):
+            yield index, _read(paths[index])
 
     return run
 
 
 def _claim(folder: Path, manifest: dict[str, str]) -> None:
-    """Make the folder this work's own, or find that it is."""
+    """Make the folder this work's own, or find that it is: pieces of other versions may differ."""
     path = folder / "work.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -279,8 +357,8 @@ def _claim(folder: Path, manifest: dict[str, str]) -> None:
         ) from error
     if found != manifest:
         raise FileError(
-            f"{folder} holds another run, of another network, seed or options: name an empty "
-            "folder, or repeat that run's command"
+            f"{folder} holds another run, of another network, seed, options or version: name an "
+            "empty folder, or repeat that run's command"
         )
 
 

@@ -51,6 +51,10 @@ def hopeless(shared, item):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def counted(shared, item):
+    return (item,)
+
+
 def failing(shared, item):
     raise OptionError("no such piece")
 
@@ -155,7 +159,7 @@ def test_probes_are_resumed(tmp_path):
     options = {"method": "probe", "n_probes": 100, "seed": 5}
     with pytest.raises(KeyboardInterrupt):
         synapse_variance(net, worker=resumed(interrupted, tmp_path), **options)
-    assert len(list(tmp_path.glob("piece-*.npz"))) == 2
+    assert len(list(tmp_path.glob("probe_block/piece-*.npz"))) == 2
     found = synapse_variance(net, worker=resumed(serial, tmp_path), **options).variance
     np.testing.assert_array_equal(found, whole)
     with pytest.raises(FileError, match="holds another run"):
@@ -166,15 +170,33 @@ def test_probes_are_resumed(tmp_path):
 
 def test_damaged_and_impossible_folders_are_named(tmp_path):
     list(resumed(serial, tmp_path)(times, Numbers(1), range(2)))
-    (tmp_path / "piece-000001.npz").write_bytes(b"PK")
+    (tmp_path / "times" / "piece-000001.npz").write_bytes(b"PK")
     with pytest.raises(FileError, match=r"piece-000001\.npz is damaged.*remove it"):
         list(resumed(serial, tmp_path)(times, Numbers(1), range(2)))
-    (tmp_path / "work.json").write_text("{")
+    (tmp_path / "times" / "work.json").write_text("{")
     with pytest.raises(FileError, match="name another"):
         list(resumed(serial, tmp_path)(times, Numbers(1), range(2)))
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match="name another"):
         list(resumed(serial, tmp_path / "file")(times, Numbers(1), range(2)))
+
+
+def test_work_of_two_kinds_shares_a_folder(tmp_path):
+    worker = resumed(serial, tmp_path)
+    for _ in range(2):
+        assert len(list(worker(times, Numbers(1), range(3)))) == 3
+        assert len(list(worker(counted, Numbers(1), range(2)))) == 2
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_kept_pieces_come_in_order_and_one_at_a_time(tmp_path):
+    """Whatever the order in which they are made, none waits in memory for another."""
+
+    def backwards(function, shared, items):
+        yield from reversed(list(serial(function, shared, items)))
+
+    found = list(resumed(backwards, tmp_path)(times, Numbers(1), range(5)))
+    assert [index for index, _ in found] == list(range(5))
 
 
 # ------------------------------------------------------------------------------- clusters
@@ -205,6 +227,61 @@ def test_a_scheduler_that_does_not_answer(monkeypatch):
         workers("tcp://127.0.0.1:9"),
     ):
         pass
+
+
+def test_a_scheduler_without_workers(pair, monkeypatch):
+    import distributed
+
+    def wait(client, number, timeout):
+        raise TimeoutError
+
+    monkeypatch.setattr(distributed.Client, "wait_for_workers", wait)
+    address = pair._client.scheduler.address
+    with pytest.raises(ClusterError, match=r"no worker for 60 s.*dask worker"), workers(address):
+        pass
+
+
+def test_a_lost_scheduler_is_told_from_a_lost_worker():
+    from distributed import LocalCluster
+
+    cluster = LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    )
+    with workers(cluster.scheduler_address) as worker:
+        pieces = worker(times, Numbers(1), range(2))
+        next(pieces)
+        cluster.close()
+        with pytest.raises(ClusterError, match=r"connection.*--resume"):
+            list(worker(times, Numbers(1), range(2)))
+
+
+def test_a_cluster_that_cannot_start(monkeypatch):
+    import distributed
+
+    def refuse(**options):
+        raise RuntimeError("no ports")
+
+    monkeypatch.setattr(distributed, "LocalCluster", refuse)
+    with pytest.raises(ClusterError, match="cannot be started"), workers("local:1"):
+        pass
+
+
+def test_a_worker_of_many_threads_makes_one_piece_at_a_time():
+    """Compiled loops must not be started from several threads."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    running, most = [], []
+
+    def piece(shared, item):
+        running.append(item)
+        most.append(len(running))
+        time.sleep(0.02)
+        running.remove(item)
+        return (item,)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda item: clusters._piece(piece, None, item), range(8)))
+    assert max(most) == 1
 
 
 def test_without_dask_the_extra_is_named(monkeypatch):
@@ -245,6 +322,11 @@ def test_the_job_script_has_what_the_file_says(tmp_path):
         (SLURM.replace('queue = "compute"', ""), "no key 'queue'"),
         ("[slurm", "cannot be read as TOML"),
         (SLURM.replace("16", '"many"'), "cores"),
+        (SLURM.replace("16", "true"), "cores = True: give a whole number"),
+        (SLURM.replace("64 GB", "much"), "with its unit"),
+        (SLURM.replace('"64 GB"', "64"), "memory = 64: give a text"),
+        (SLURM.replace('["--exclusive"]', '"--exclusive"'), "give a list of texts"),
+        ("slurm = 3", r"write a \[slurm\] table"),
     ],
 )
 def test_wrong_files_are_refused(tmp_path, text, why):
