@@ -17,9 +17,9 @@ from noiseprune import kernels
 from noiseprune.simulation import (
     engine,
     largest_stable_step,
+    parts,
     simulate,
     stability,
-    streaming,
     streaming_covariance,
     streaming_synapse_variance,
 )
@@ -245,7 +245,7 @@ def test_seeds_and_the_length_of_a_run():
 def test_blocks_join(monkeypatch):
     net = network(12)
     monkeypatch.setattr(engine, "_BLOCK", 12 * 2 * 7)  # 7 steps, so no multiple of 10
-    monkeypatch.setattr(streaming, "_BATCH", 12 * 2 * 3)
+    monkeypatch.setattr(parts, "_BATCH", 12 * 3)
     options = {"duration": 1.0, "drive": 0.0, "x0": "zero", "replicas": 2, "seed": 5}
     every = simulate(net, record_every=1, **options)
     assert np.max(np.abs(increments(net, every))) < 6
