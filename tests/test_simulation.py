@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 
 import naive_simulation as naive
 import numba
@@ -252,7 +253,7 @@ def test_any_cut_of_the_replicas_gives_the_same_rates(density, activation, dtype
     options = {**LONELY, "activation": activation, "dtype": dtype, "replicas": 31}
     whole = simulate(net, **options).rates
     for cuts in ((0, 1, 2, 15, 31), (0, 13, 30, 31)):
-        pieces = [trajectory.rates_of_replicas(request, piece)[0] for piece in zip(cuts, cuts[1:])]
+        pieces = [trajectory.rates_of_replicas(request, piece)[0] for piece in pairwise(cuts)]
         assert np.array_equal(np.concatenate(pieces, axis=1), whole)
     # a part of a part, and the pieces that a worker is given
     nested = request.part(5, 25).part(7, 9)
