@@ -483,7 +483,7 @@ def test_compare_at_several_counts(net):
 
 
 @pytest.mark.parametrize(
-    "command", ["simulate net.npz --duration 1", "compare net.npz --keep 0.3,0.6 --draws 2"]
+    "command", ["simulate net.npz --duration 1", "compare net.npz --keep 0.3,0.6 --draws 1"]
 )
 def test_pieces_are_kept_and_taken_up(command, net):
     once, again = (asked(*command.split(), "--seed", 5, "--resume", "pieces") for _ in range(2))
