@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from noiseprune import lyapunov, simulation, spectrum
 from noiseprune.choices import Seed, count, seed_sequence, substream
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
+from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import DEFAULT_SAMPLING, prune_with_variance, resolve_choices, rules
@@ -45,7 +47,7 @@ for the discrete scheme takes a Schur form where the network is directed."""
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One rule with its sampling and balance, over all draws.
+    """One rule with its sampling and balance at one `keep`, over all draws.
 
     kept_fraction : mean; epsilon, epsilon_max : mean and largest; eigenvalue_error : mean over
     draws of the median |lambda' / lambda - 1| (None for directed or large networks); stable : in
@@ -55,6 +57,7 @@ class ComparisonRow:
     rule: str
     sampling: str
     balance: str
+    keep: float
     kept_fraction: float
     epsilon: float
     epsilon_max: float
@@ -66,11 +69,11 @@ class ComparisonRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows of `compare`, with what they share."""
+    """Rows of `compare`, with what they share; `keep` is a tuple if several were compared."""
 
     rows: tuple[ComparisonRow, ...]
     epsilon_norm: str
-    keep: float
+    keep: float | tuple[float, ...]
     seed: Seed
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,7 +82,7 @@ class Comparison:
 
 def compare(
     net: RateNetwork,
-    keep: float = 0.1,
+    keep: float | Sequence[float] = 0.1,
     *,
     draws: int = 5,
     noise: float = 1.0,
@@ -91,26 +94,31 @@ def compare(
 ) -> Comparison:
     """Prune `net` to the same count by noise and by every baseline, `draws` times each.
 
-    `choices` are (rule, sampling, balance); None takes the rule's own. All rows see the same
-    seeds, and the synapse variances are computed once. `worker` makes the draws (see
-    `noiseprune.cluster`); the result does not depend on it.
+    `choices` are (rule, sampling, balance); None takes the rule's own. `keep` may be a sequence:
+    the rows of the first come first, and are those of a comparison at that alone. All rows see the
+    same seeds, and the synapse variances are computed once. `worker` makes the probes or replicas
+    of these, and the draws (see `noiseprune.cluster`); the result does not depend on it.
 
     Raises
     ------
     As `noiseprune.prune`.
     """
     draws = count("draws", draws)
-    rules.budget(keep, net.n_synapses)
+    keeps = _several(keep)
+    for one in keeps:
+        rules.budget(one, net.n_synapses)
     root = seed_sequence(seed)
-    variance = synapse_variance(net, noise, method, seed=root).variance
-    shared = _Draws(net, variance, keep, noise, root, tuple(choices))
-    items = [(choice, draw) for choice in range(len(choices)) for draw in range(draws)]
+    variance = synapse_variance(net, noise, method, seed=root, worker=worker).variance
+    shared = _Draws(net, variance, keeps, noise, root, tuple(choices))
+    settings = list(product(range(len(keeps)), range(len(choices))))
+    items = [(*setting, draw) for setting in settings for draw in range(draws)]
     found = []
     for result in in_order(worker(_draw, shared, items)):
         found.append(_Draw(*result))
         progress(len(found), len(items))
     rows = []
-    for k, (rule, sampling, balance) in enumerate(choices):
+    for k, (level, choice) in enumerate(settings):
+        rule, sampling, balance = choices[choice]
         sampling, balance = resolve_choices(rule, sampling, balance)
         own = found[k * draws : (k + 1) * draws]
         n_stable = sum(bool(draw.stable) for draw in own)
@@ -120,6 +128,7 @@ def compare(
                 rule=rule,
                 sampling=sampling,
                 balance=balance,
+                keep=keeps[level],
                 kept_fraction=float(np.mean([draw.n_kept for draw in own])) / net.n_synapses,
                 epsilon=float(np.mean([draw.epsilon for draw in own])),
                 epsilon_max=float(np.max([draw.epsilon for draw in own])),
@@ -129,7 +138,19 @@ def compare(
                 draws=draws,
             )
         )
-    return Comparison(tuple(rows), str(found[-1].norm), keep, seed)
+    several = len(keeps) > 1
+    return Comparison(tuple(rows), str(found[-1].norm), keeps if several else keeps[0], seed)
+
+
+def _several(keep: float | Sequence[float]) -> tuple[float, ...]:
+    """One number or a sequence of them, as a tuple; whether they will do is checked elsewhere."""
+    if isinstance(keep, np.ndarray) and keep.ndim == 1:
+        keep = keep.tolist()
+    if isinstance(keep, str) or not isinstance(keep, Sequence):
+        return (keep,)
+    if len(keep) == 0:
+        raise OptionError("keep is an empty sequence: give at least one fraction or number")
+    return tuple(keep)
 
 
 class _Draw(NamedTuple):
@@ -148,7 +169,7 @@ class _Draws:
 
     net: RateNetwork
     variance: FloatArray
-    keep: float
+    keeps: tuple[float, ...]
     noise: float
     root: np.random.SeedSequence
     choices: tuple[tuple[str, str | None, str | None], ...]
@@ -166,19 +187,21 @@ class _Draws:
         """Of everything that the prunings depend on."""
         stream = self.root.entropy, self.root.spawn_key
         net = self.net
-        return digest(net.csr, net.leak, self.variance, self.keep, self.noise, stream, self.choices)
+        return digest(
+            net.csr, net.leak, self.variance, self.keeps, self.noise, stream, self.choices
+        )
 
 
-def _draw(shared: _Draws, item: tuple[int, int]) -> _Draw:
-    """One pruning: (index of the choice, number of the draw)."""
-    choice, draw = item
+def _draw(shared: _Draws, item: tuple[int, int, int]) -> _Draw:
+    """One pruning: (index of the keep, index of the choice, number of the draw)."""
+    level, choice, draw = item
     rule, sampling, balance = shared.choices[choice]
     # The probes take the keys (0,), (1,), ... of the seed; the draws keep away from them.
     stream = substream(shared.root, 0, 1, draw)
     pruning = prune_with_variance(
         shared.net,
         shared.variance,
-        keep=shared.keep,
+        keep=shared.keeps[level],
         rule=rule,
         sampling=sampling,
         balance=balance,
@@ -250,6 +273,7 @@ def simulate_with_statistics(
     store: bool = False,
     seed: Seed = None,
     progress: Progress = silent,
+    worker: Worker = serial,
 ) -> SimulationRun:
     """Simulate, and hold the covariance of the fluctuations against the exact discrete law.
 
@@ -257,7 +281,8 @@ def simulate_with_statistics(
     (`simulation.streaming_covariance`), which needs no stored trajectory. Others, and all if
     `store`, as rates from x(0) ~ U(0, 1) (`simulation.simulate`). An error is given only if the
     first half of the run, which is left out, lasts at least three relaxation times. `dt` (s) is
-    by default the paper's 0.005, or half of a stable step if that is less.
+    by default the paper's 0.005, or half of a stable step if that is less. `worker` makes the
+    replicas (see `noiseprune.cluster`); the result does not depend on it.
 
     Raises
     ------
@@ -276,6 +301,7 @@ def simulate_with_statistics(
         "activation": activation,
         "seed": seed,
         "progress": progress,
+        "worker": worker,
     }
     burn_in = duration / 2
     relaxation, note = _relaxation(net, activation)

@@ -68,7 +68,8 @@ def synapse_variance(
     `noiseprune.probing`). "simulation": from `n_probes` simulated replicas. "auto": exact up to
     12,000 neurons, above that probe.
 
-    worker : makes the probes (see `noiseprune.cluster`); the result does not depend on it
+    worker : makes the probes or replicas (see `noiseprune.cluster`); the result does not depend on
+        it
     solver : preconditioner of their systems: "auto" (by trial), "diagonal", "approximate-cholesky"
         or "multigrid"
     probe_error : relative error wanted of the variances (root mean square), instead of `n_probes`
@@ -116,7 +117,7 @@ def synapse_variance(
             found.solver,
             found.steps,
         )
-    return _simulated(net, noise, n_probes, seed, progress)
+    return _simulated(net, noise, n_probes, seed, progress, worker)
 
 
 def _exact(net: RateNetwork, noise: float) -> tuple[FloatArray, float]:
@@ -135,7 +136,7 @@ def _exact(net: RateNetwork, noise: float) -> tuple[FloatArray, float]:
 
 
 def _simulated(
-    net: RateNetwork, noise: float, n_probes: int, seed: Seed, progress: Progress
+    net: RateNetwork, noise: float, n_probes: int, seed: Seed, progress: Progress, worker: Worker
 ) -> SynapseVariance:
     """From replicas that run for six relaxation times, the first three of them left out."""
     abscissa = net.spectral_abscissa()
@@ -160,6 +161,7 @@ def _simulated(
         record_every=every,
         seed=seed,
         progress=progress,
+        worker=worker,
     )
     error = (2.0 / n_probes) ** 0.5
     if run.sampling_error is not None:

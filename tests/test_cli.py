@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,8 +29,8 @@ SIMULATE_KEYS = {
     "n_neurons", "n_steps", "replicas", "dt", "covariance_error", "seconds", "steps_per_second",
 }  # fmt: skip
 ROW_KEYS = {
-    "rule", "sampling", "balance", "kept_fraction", "epsilon", "epsilon_max", "eigenvalue_error",
-    "stable",
+    "rule", "sampling", "balance", "keep", "kept_fraction", "epsilon", "epsilon_max",
+    "eigenvalue_error", "stable",
 }  # fmt: skip
 
 
@@ -466,6 +467,34 @@ def test_compare_puts_all_rules_at_one_count(net):
         assert strict(written.read()) == found
     count = net.n_synapses // 2
     assert asked("compare", "net.npz", "--keep", count, "--draws", 1)["keep"] == count
+
+
+def test_compare_at_several_counts(net):
+    found = asked("compare", "net.npz", "--keep", "0.3,0.6,20", "--draws", 1, "--seed", 5)
+    assert found["keep"] == [0.3, 0.6, 20]
+    alone = asked("compare", "net.npz", "--keep", 0.6, "--draws", 1, "--seed", 5)
+    assert [row for row in found["rows"] if row["keep"] == 0.6] == alone["rows"]
+    options = ("compare", "net.npz", "--draws", 1, "--keep")
+    assert re.search(r"keep +rule.*\n.*\n +0\.3 +noise", run(*options, "0.3,20").stdout)
+    assert not re.search(r"keep +rule", run(*options, "0.3").stdout)
+    refused = CliRunner().invoke(cli.app, [*options, "0.3,,0.5"])
+    assert refused.exit_code == 1
+    assert "keep is ''" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["simulate net.npz --duration 1", "compare net.npz --keep 0.3,0.6 --draws 1"]
+)
+def test_pieces_are_kept_and_taken_up(command, net):
+    once, again = (asked(*command.split(), "--seed", 5, "--resume", "pieces") for _ in range(2))
+    found = asked(*command.split(), "--seed", 5)
+    for one in (once, again, found):
+        for timed in ("seconds", "stages", "steps_per_second"):
+            one.pop(timed, None)
+    assert once == again == found
+    assert len(list(Path("pieces").rglob("piece-*.npz"))) > 1
+    options = [*command.split(), "--seed", "6", "--resume", "pieces"]
+    assert "holds another run" in CliRunner().invoke(cli.app, options).stderr
 
 
 def test_directed_networks_have_no_eigenvalue_error(directed):

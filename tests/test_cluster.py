@@ -1,22 +1,29 @@
 """Pieces of work made elsewhere, lost, kept and taken up again: always the same result."""
 
+import json
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from noiseprune import (
     ClusterError,
     FileError,
     MissingExtraError,
     OptionError,
+    cli,
     clustered_network,
+    save,
+    simulate,
     synapse_variance,
 )
 from noiseprune import cluster as clusters
 from noiseprune.cluster import job_script, resumed, slurm_options, workers
+from noiseprune.simulation import streaming_covariance
 from noiseprune.work import digest, in_order, serial
 
 
@@ -103,6 +110,26 @@ def test_probes_do_not_depend_on_the_workers(pair):
         assert here.solver_steps == there.solver_steps
 
 
+def asked(*arguments):
+    """What a command prints, without its times."""
+    done = CliRunner().invoke(cli.app, [*map(str, arguments), "--json", "--seed", "5"])
+    assert done.exit_code == 0, done.stderr
+    timed = ("seconds", "stages", "steps_per_second", "output")
+    return {key: value for key, value in json.loads(done.stdout).items() if key not in timed}
+
+
+def test_commands_print_and_write_the_same_on_workers(pair, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(network(), "net.npz")
+    command = ("simulate", "net.npz", "--duration", 0.5, "--replicas", 30)
+    there = ("--cluster", "local:2", "--threads", 1)
+    assert asked(*command, "-o", "here.npz") == asked(*command, *there, "-o", "there.npz")
+    assert Path("here.npz").read_bytes() == Path("there.npz").read_bytes()
+    address = pair._client.scheduler.address
+    command = ("compare", "net.npz", "--keep", "0.3,0.6", "--draws", 2, "--method", "probe")
+    assert asked(*command) == asked(*command, "--cluster", address)
+
+
 def test_an_error_in_a_piece_is_the_users_error(pair):
     with pytest.raises(OptionError, match="no such piece"):
         list(pair(failing, Numbers(1), range(3)))
@@ -166,6 +193,36 @@ def test_probes_are_resumed(tmp_path):
         synapse_variance(
             net, method="probe", n_probes=100, seed=6, worker=resumed(serial, tmp_path)
         )
+
+
+def rates(worker, seed=5):
+    return simulate(network(), duration=0.1, replicas=40, seed=seed, worker=worker).rates
+
+
+def covariance(worker, seed=5):
+    options = {"duration": 0.1, "burn_in": 0.05, "replicas": 150, "record_every": 2}
+    return streaming_covariance(network(), seed=seed, worker=worker, **options).covariance
+
+
+@pytest.mark.parametrize("simulated", [rates, covariance])
+def test_replicas_are_resumed(tmp_path, simulated):
+    made = []
+
+    def interrupted(function, shared, items):
+        """Stops before the second piece."""
+        for index, item in enumerate(items):
+            if index == 1:
+                raise KeyboardInterrupt
+            made.append(item)
+            yield index, function(shared, item)
+
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            simulated(resumed(interrupted, tmp_path))
+    np.testing.assert_array_equal(simulated(resumed(interrupted, tmp_path)), simulated(serial))
+    assert len(made) == len(set(made)) == 4
+    with pytest.raises(FileError, match="holds another run"):
+        simulated(resumed(serial, tmp_path), seed=6)
 
 
 def test_damaged_and_impossible_folders_are_named(tmp_path):

@@ -81,6 +81,44 @@ def test_draws_and_probes_share_no_stream(monkeypatch):
     assert len(set(keys)) == len(keys)
 
 
+def backwards(function, shared, items):
+    """A worker that makes the last piece first."""
+    for index in reversed(range(len(items))):
+        yield index, function(shared, items[index])
+
+
+def test_several_keeps_are_comparisons_one_after_the_other():
+    choices = [("noise", None, None), ("magnitude", None, None), ("uniform", None, "none")]
+    keeps = [0.3, 0.6, 20]
+    options = {"draws": 2, "choices": choices, "seed": 5}
+    calls = []
+    sweep = compare(SYMMETRIC, keeps, progress=lambda *x: calls.append(x), **options)
+    alone = [compare(SYMMETRIC, keep, **options) for keep in keeps]
+    assert sweep.rows == sum((found.rows for found in alone), ())
+    assert [row.keep for row in sweep.rows] == [0.3] * 3 + [0.6] * 3 + [20] * 3
+    assert (sweep.keep, alone[2].keep) == ((0.3, 0.6, 20), 20)
+    assert calls[-1] == (18, 18)
+    fractions = np.array([0.3, 0.6])
+    assert compare(SYMMETRIC, fractions, **options).rows == sweep.rows[:6]
+    assert compare(SYMMETRIC, (0.3,), **options) == alone[0]
+
+
+@pytest.mark.parametrize("method", ["probe", "simulation"])
+def test_variances_and_draws_do_not_depend_on_the_worker(method):
+    made = set()
+
+    def watched(function, shared, items):
+        made.add(function.__name__)
+        yield from backwards(function, shared, items)
+
+    net = network() if method == "simulation" else SYMMETRIC
+    options = {"draws": 2, "method": method, "choices": CHOICES[:2], "seed": 5}
+    assert compare(net, [0.4, 0.8], worker=watched, **options) == compare(
+        net, [0.4, 0.8], **options
+    )
+    assert len(made) == 2
+
+
 def test_noise_changes_no_row():
     """The variances scale with sigma^2, and K with its inverse."""
     one, other = (compare(SYMMETRIC, 0.5, draws=1, noise=x, seed=5).rows for x in (1.0, 0.01))
@@ -93,7 +131,7 @@ def test_a_comparison_is_json():
     read = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert len(read["rows"]) == len(CHOICES)
     assert read["rows"][0].keys() >= {
-        "rule", "sampling", "balance", "kept_fraction", "epsilon", "epsilon_max",
+        "rule", "sampling", "balance", "keep", "kept_fraction", "epsilon", "epsilon_max",
         "eigenvalue_error", "stable",
     }  # fmt: skip
 
@@ -109,6 +147,11 @@ def test_what_compare_refuses():
     for options, words in (
         ({"draws": 0}, "draws is 0"),
         ({"keep": 0.0}, "keep is 0"),
+        ({"keep": [0.5, 2.0]}, "keep is 2"),
+        ({"keep": []}, "empty sequence"),
+        ({"keep": [[0.5]]}, r"keep is \[0.5\]"),
+        ({"keep": "0.5"}, "keep is '0.5'"),
+        ({"keep": np.array(0.5)}, "keep is array"),
         ({"noise": -1.0}, "noise is -1"),
         ({"method": "exac"}, "did you mean 'exact'"),
         ({"seed": -1}, "seed is -1"),
@@ -197,6 +240,15 @@ def test_a_stored_run_is_that_of_simulate():
     np.testing.assert_array_equal(run.trajectory.rates, npr.simulate(SYMMETRIC, **options).rates)
     # The statistics are the same with and without it.
     assert run.mean_variance == simulate_with_statistics(SYMMETRIC, **options).mean_variance
+
+
+@pytest.mark.parametrize("activation", ["linear", "rectified"])
+def test_statistics_do_not_depend_on_the_worker(activation):
+    options = {**STATIONARY, "duration": 20.0, "activation": activation, "store": True, "seed": 5}
+    here = simulate_with_statistics(network(), **options)
+    there = simulate_with_statistics(network(), worker=backwards, **options)
+    assert here.to_dict() == there.to_dict()
+    np.testing.assert_array_equal(here.trajectory.rates, there.trajectory.rates)
 
 
 def test_every_kind_of_seed():

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 
 import naive_simulation as naive
 import numba
@@ -17,13 +18,15 @@ from noiseprune import kernels
 from noiseprune.simulation import (
     engine,
     largest_stable_step,
+    parts,
     simulate,
     stability,
-    streaming,
     streaming_covariance,
     streaming_synapse_variance,
+    trajectory,
 )
 from noiseprune.simulation import kernels as simulation_kernels
+from noiseprune.work import serial
 
 NOISELESS = 1e-300
 """Above zero, as noise must be, and lost beside any rate."""
@@ -227,6 +230,129 @@ def test_a_replica_does_not_depend_on_how_many_there_are(density):
     assert np.allclose(single, many, rtol=0, atol=1e-6 * np.max(np.abs(many)))
 
 
+# ------------------------------------------------------------------------- parts of replicas
+
+
+def backwards(function, shared, items):
+    """A worker that makes the last piece first."""
+    for index in reversed(range(len(items))):
+        yield index, function(shared, items[index])
+
+
+LONELY = {"duration": 0.5, "dt": 0.05, "noise": 0.3, "drive": 2.0, "record_every": 1, "seed": 23}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("activation", engine.ACTIVATIONS)
+@pytest.mark.parametrize("density", [0.05, 0.7])
+def test_any_cut_of_the_replicas_gives_the_same_rates(density, activation, dtype):
+    net = network(41, directed=True, density=density)
+    request = engine.checked(
+        net, 0.5, 0.05, 0.3, 2.0, "uniform", 31, 1, activation, dtype, np.random.SeedSequence(23)
+    )
+    options = {**LONELY, "activation": activation, "dtype": dtype, "replicas": 31}
+    whole = simulate(net, **options).rates
+    for cuts in ((0, 1, 2, 15, 31), (0, 13, 30, 31)):
+        pieces = [trajectory.rates_of_replicas(request, piece)[0] for piece in pairwise(cuts)]
+        assert np.array_equal(np.concatenate(pieces, axis=1), whole)
+    # a part of a part, and the pieces that a worker is given
+    nested = request.part(5, 25).part(7, 9)
+    assert np.array_equal(trajectory.rates_of_replicas(nested, (0, 2))[0], whole[:, 12:14])
+    calls = []
+    given = simulate(net, worker=backwards, progress=lambda *call: calls.append(call), **options)
+    assert np.array_equal(given.rates, whole)
+    assert calls == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(("replicas", "cut"), [(1, 1), (5, 2), (65, 2), (100, 3)])
+@pytest.mark.parametrize("activation", engine.ACTIVATIONS)
+def test_streams_do_not_depend_on_the_worker(activation, replicas, cut, monkeypatch):
+    monkeypatch.setattr(parts, "_BATCH", 900)  # some batches, the last cut short
+    monkeypatch.setattr(parts, "_ROWS", 7)
+    net = network(30)
+    options = {**LONELY, "activation": activation, "replicas": replicas, "burn_in": 0.1}
+    calls = []
+    here = streaming_covariance(net, **options)
+    there = streaming_covariance(
+        net, worker=backwards, progress=lambda *call: calls.append(call), **options
+    )
+    assert calls == [(k + 1, cut) for k in range(cut)]
+    for name in ("covariance", "mean", "sampling_error", "n_samples"):
+        assert np.array_equal(getattr(here, name), getattr(there, name))
+    del options["burn_in"]
+    run = simulate(net, **options)
+    options["burn_in"] = 0.1
+    if activation == "rectified":
+        samples = run.rates[run.times > 0.1 + 1e-9].reshape(-1, 30)
+        assert np.allclose(here.mean, samples.mean(axis=0), rtol=1e-12)
+        assert np.allclose(here.covariance, np.cov(samples.T, bias=True), rtol=0, atol=1e-13)
+        assert np.array_equal(here.covariance, here.covariance.T)
+        return
+    for name in ("activation", "drive"):
+        del options[name]
+    one = streaming_synapse_variance(net, **options)
+    two = streaming_synapse_variance(net, worker=backwards, **options)
+    assert np.array_equal(one.variance, two.variance)
+    assert one.sampling_error == two.sampling_error
+    post, pre = net.synapses
+    diagonal, signs = np.diag(here.covariance), np.sign(net.synapse_weights)
+    expected = diagonal[post] + diagonal[pre] - 2 * signs * here.covariance[post, pre]
+    assert np.allclose(one.variance, expected, rtol=1e-11)
+
+
+def test_the_error_of_many_parts_is_that_of_two_groups_of_replicas():
+    net = network(25)
+    options = {"duration": 0.5, "dt": 0.05, "replicas": 150, "record_every": 1, "seed": 13}
+    run = simulate(net, drive=0.0, x0="zero", **options)
+    states = run.rates[run.times > 0.2 + 1e-9]
+    first, second = (s.reshape(-1, 25) for s in (states[:, :96], states[:, 96:]))
+    gap = np.linalg.norm(first.T @ first / len(first) - second.T @ second / len(second))
+    streamed = streaming_covariance(net, burn_in=0.2, **options)
+    assert parts.parts_of(150) == [(0, 48), (48, 96), (96, 144), (144, 150)]
+    assert streamed.sampling_error == pytest.approx(np.sqrt(0.64 * 0.36) * gap)
+    calls = []
+    streaming_covariance(net, burn_in=0.2, progress=lambda *call: calls.append(call), **options)
+    assert [done for done, _ in calls] == sorted({done for done, _ in calls})
+    assert calls[-1] == (40, 40)
+
+
+def test_a_diverging_piece_is_named_as_the_whole_run_is():
+    net = npr.RateNetwork(np.abs(network(20).dense_weights()), leak=0.1)
+    options = {"duration": 1000.0, "dt": 0.05, "activation": "rectified", "seed": 1, "replicas": 13}
+    x0 = np.zeros((13, 20))
+    x0[0] = 1e3  # what counts as divergence depends on all replicas
+    said = []
+    for worker in (serial, backwards):
+        with pytest.raises(npr.UnstableError, match=r"at t = \d+\.\d+ s") as raised:
+            simulate(net, x0=x0, worker=worker, **options)
+        said.append(str(raised.value).split(" at t")[0])
+    assert said[0] == said[1]
+
+
+def test_digests_of_runs_differ_where_their_rates_do():
+    net = network(6)
+    plain = {
+        "net": net, "duration": 1.0, "dt": 0.01, "noise": 0.1, "drive": 0.0, "x0": "uniform",
+        "replicas": 2, "record_every": 1, "activation": "linear", "dtype": "float64", "seed": 1,
+    }  # fmt: skip
+    others = [
+        {"net": network(6, seed=43)}, {"net": npr.RateNetwork(net.weights, leak_margin=0.2)},
+        {"duration": 2.0}, {"dt": 0.02, "duration": 2.0}, {"noise": 0.2}, {"drive": 1.0},
+        {"x0": "zero"}, {"replicas": 3}, {"record_every": 2}, {"activation": "rectified"},
+        {"dtype": "float32"}, {"seed": 2}, {"x0": np.zeros(6), "dtype": "float32"},
+    ]  # fmt: skip
+    runs = [engine.checked(**{**plain, **other}) for other in ({}, *others)]
+    texts = [run.digest() for run in (*runs, runs[0].part(1, 2), runs[0].part(0, 1))]
+    assert len(set(texts)) == len(texts)
+    assert engine.checked(**plain).digest() == texts[0]
+    shared = [
+        parts.streaming(runs[0], kind, burn_in).digest()
+        for kind in (parts.Products, parts.Squares)
+        for burn_in in (0.1, 0.2)
+    ]
+    assert len(set(shared)) == 4
+
+
 def test_seeds_and_the_length_of_a_run():
     net = network(15)
     run = simulate(net, duration=2.0, seed=7)
@@ -245,7 +371,7 @@ def test_seeds_and_the_length_of_a_run():
 def test_blocks_join(monkeypatch):
     net = network(12)
     monkeypatch.setattr(engine, "_BLOCK", 12 * 2 * 7)  # 7 steps, so no multiple of 10
-    monkeypatch.setattr(streaming, "_BATCH", 12 * 2 * 3)
+    monkeypatch.setattr(parts, "_BATCH", 12 * 3)
     options = {"duration": 1.0, "drive": 0.0, "x0": "zero", "replicas": 2, "seed": 5}
     every = simulate(net, record_every=1, **options)
     assert np.max(np.abs(increments(net, every))) < 6

@@ -7,7 +7,7 @@ import typer
 from noiseprune.cli.options import (
     Cluster,
     ClusterConfig,
-    Keep,
+    Keeps,
     Method,
     Network,
     Resume,
@@ -20,7 +20,7 @@ from noiseprune.cli.shared import Common
 def compare(
     common: Common,
     network: Network = None,
-    keep: Keep = None,
+    keep: Keeps = None,
     draws: Annotated[int, typer.Option(help="Draws of every rule.")] = 5,
     method: Method = "auto",
     cluster: Cluster = None,
@@ -31,7 +31,8 @@ def compare(
     import noiseprune as npr
     from noiseprune.cli.tables import NORMS, grid, number, size_of
 
-    kept = 0.1 if keep is None else parsed_keep(keep)
+    keeps = [0.1] if keep is None else [parsed_keep(one) for one in keep.split(",")]
+    kept = keeps[0] if len(keeps) == 1 else keeps
     net = common.network(network)
     with (
         common.stage("compare", bar=True) as progress,
@@ -57,8 +58,9 @@ def compare(
         "seed": common.seed,
     }
     common.write_json(result)
+    header = ["rule", "sampling", "balance", "kept", "epsilon", "largest", "eigenvalues", "stable"]
     rows = [
-        (
+        [
             row.rule,
             row.sampling,
             row.balance,
@@ -67,10 +69,13 @@ def compare(
             number(row.epsilon_max),
             number(row.eigenvalue_error),
             f"{row.n_stable}/{row.draws}",
-        )
+        ]
         for row in comparison.rows
     ]
-    header = ("rule", "sampling", "balance", "kept", "epsilon", "largest", "eigenvalues", "stable")
+    if len(keeps) > 1:
+        header.insert(0, "keep")
+        for row, cells in zip(comparison.rows, rows):
+            cells.insert(0, f"{row.keep:,}")
     title = f"{size_of(net)}, {draws} draws"
     common.emit(
         result,

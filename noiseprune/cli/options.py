@@ -21,6 +21,10 @@ Network = Annotated[
 Keep = Annotated[
     str | None, typer.Option(help="Fraction in (0, 1], or number of synapses (default 0.1).")
 ]
+Keeps = Annotated[
+    str | None,
+    typer.Option("--keep", help="Fractions or numbers, with commas if several (default 0.1)."),
+]
 Method = Annotated[
     str, typer.Option(help="Synapse variances by: auto, exact, probe or simulation.")
 ]

@@ -4,7 +4,14 @@ from typing import Annotated
 
 import typer
 
-from noiseprune.cli.options import Network, clustered
+from noiseprune.cli.options import (
+    Cluster,
+    ClusterConfig,
+    Network,
+    Resume,
+    clustered,
+    working,
+)
 from noiseprune.cli.shared import Common
 from noiseprune.errors import OptionError
 
@@ -24,6 +31,9 @@ def simulate(
     replicas: Annotated[int, typer.Option(help="Independent runs.")] = 20,
     record_every: Annotated[int, typer.Option(help="Steps between recorded states.")] = 10,
     activation: Annotated[str, typer.Option(help="linear or rectified.")] = "linear",
+    cluster: Cluster = None,
+    cluster_config: ClusterConfig = None,
+    resume: Resume = None,
 ) -> None:
     """Simulate a network driven by noise, with statistics of its covariance."""
     if network is not None and n is not None:
@@ -38,7 +48,10 @@ def simulate(
     else:
         with common.stage("generate"):
             net = clustered(common, n, None, 0.6, None, directed)
-    with common.stage("simulate", bar=True) as progress:
+    with (
+        common.stage("simulate", bar=True) as progress,
+        working(common, cluster, cluster_config, resume) as worker,
+    ):
         run = experiments.simulate_with_statistics(
             net,
             duration=duration,
@@ -51,6 +64,7 @@ def simulate(
             store=common.output is not None,
             seed=common.seed,
             progress=progress,
+            worker=worker,
         )
     if common.output is not None and run.trajectory is not None:
         with common.stage("save"):

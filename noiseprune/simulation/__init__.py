@@ -13,8 +13,9 @@ P = I + h A; it differs from that of the network at first order in h. It is stab
 spectral radius of P is below 1.
 
 Noise is counter-based: xi is a function of the seed, the step, the neuron and the replica, and of
-nothing else. A seed gives the same result on any number of threads, networks simulated with one
-seed and `dt` see the same noise, and more replicas or a longer run only add to what there was.
+nothing else. A seed gives the same result on any number of threads or workers, networks simulated
+with one seed and `dt` see the same noise, and more replicas or a longer run only add to what there
+was.
 """
 
 from noiseprune.simulation.stability import default_step, largest_stable_step, safe_step

@@ -30,6 +30,7 @@ from noiseprune.progress import Progress
 from noiseprune.simulation.kernels import TILE, VECTOR, VECTORS, rate_steps
 from noiseprune.simulation.stability import largest_stable_step, too_large, unstable_drift
 from noiseprune.weights import FloatArray
+from noiseprune.work import digest
 
 ACTIVATIONS = ("linear", "rectified")
 
@@ -58,9 +59,11 @@ class Run:
     noise: float
     drive: FloatArray  # (N,)
     initial: Reals  # (N, R); its type is that of the whole run
+    largest: float  # of |initial|, over all replicas
     every: int
     activation: str
     root: np.random.SeedSequence
+    first: int = 0  # number of the first of the R replicas
 
     @property
     def replicas(self) -> int:
@@ -73,7 +76,20 @@ class Run:
 
     def fluctuations(self) -> Run:
         """The run of the deviations of a linear network from their mean."""
-        return replace(self, drive=np.zeros_like(self.drive), initial=np.zeros_like(self.initial))
+        rest = np.zeros_like(self.initial)
+        return replace(self, drive=np.zeros_like(self.drive), initial=rest, largest=0.0)
+
+    def part(self, start: int, stop: int) -> Run:
+        """The run of the replicas start .. stop - 1, each as it is in the whole run, bit by bit."""
+        return replace(self, initial=self.initial[:, start:stop], first=self.first + start)
+
+    def digest(self) -> str:
+        """Of everything that the rates depend on."""
+        net, root, initial = self.net, self.root, self.initial
+        stream = root.entropy, root.spawn_key, root.pool_size
+        options = self.n_steps, self.dt, self.noise, self.every, self.activation, self.first
+        kind = initial.dtype.name, initial.shape
+        return digest(net.csr, net.leak, self.drive, initial, kind, options, stream)
 
     def check_step(self, *, stationary: bool) -> None:
         """Refuse a step that is not stable and, if asked, a network that is not stationary."""
@@ -126,13 +142,15 @@ def checked(
         precision = str(dtype)
     precision = one_of("dtype", precision, ("float64", "float32"))
     n, replicas = net.n_neurons, count("replicas", replicas)
+    initial = _initial(x0, n, replicas, root).astype(precision, order="C")
     return Run(
         net=net,
         n_steps=n_steps,
         dt=dt,
         noise=positive("noise", noise),
         drive=np.array(np.broadcast_to(numbers_of("drive", drive, ((), (n,))), (n,))),
-        initial=_initial(x0, n, replicas, root).astype(precision, order="C"),
+        initial=initial,
+        largest=float(np.max(np.abs(initial))),
         every=int(record_every),
         activation=one_of("activation", activation, ACTIVATIONS),
         root=root,
@@ -299,6 +317,7 @@ def _stepper(
             run.noise * np.sqrt(h),
             key,
             start,
+            run.first,
             lanes.panel,
             state,
             block,
@@ -322,7 +341,7 @@ def _divergence_limit(run: Run) -> float:
     """A size that no stable run comes near: 10^6 times what drive and noise add up to."""
     duration = run.n_steps * run.dt
     added = np.max(np.abs(run.drive)) * duration + run.noise * np.sqrt(duration)
-    return 1e6 * float(np.max(np.abs(run.initial)) + added)
+    return 1e6 * (run.largest + float(added))
 
 
 def _diverged(run: Run, start: int, block: Reals, limit: float) -> str:

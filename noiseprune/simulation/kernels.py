@@ -231,6 +231,7 @@ def step_of_piece(
     noise: float,
     key: npt.NDArray[np.uint64],
     step: np.uint64,
+    first_replica: int,
     panel: int,
     before: Reals,
     after: Reals,
@@ -251,7 +252,8 @@ def step_of_piece(
                 _product_of_rows(indices, weights, start, end, old, new, line)
             else:
                 _product_of_tiles(indices, weights, start, end, old, new, line * height)
-        finish_rows(top, bottom, decay, rectified, noise, key, step, np.uint64(left), old, new)
+        lane = np.uint64(first_replica + left)
+        finish_rows(top, bottom, decay, rectified, noise, key, step, lane, old, new)
 
 
 @kernel
@@ -266,6 +268,7 @@ def _rate_steps(
     noise: float,
     key: npt.NDArray[np.uint64],
     first_step: int,
+    first_replica: int,
     panel: int,
     state: Reals,
     block: Reals,
@@ -274,7 +277,8 @@ def _rate_steps(
 
     W (h W) in tiles: starts (rows / G + 1,), indices (tiles,), weights (tiles, G). `decay` and
     `drive` are (rows,), `state` (rows * lanes,), `block` (steps, rows * lanes), panels of
-    `panel` lanes. `bounds` cuts the rows, at multiples of TILE, into pieces of equal work.
+    `panel` lanes, the first being replica number `first_replica`. `bounds` cuts the rows, at
+    multiples of TILE, into pieces of equal work.
     """
     for step in range(block.shape[0]):
         before = state if step == 0 else block[step - 1]
@@ -292,6 +296,7 @@ def _rate_steps(
                 noise,
                 key,
                 now,
+                first_replica,
                 panel,
                 before,
                 block[step],
@@ -309,6 +314,7 @@ def _interpreted_steps(
     noise: float,
     key: npt.NDArray[np.uint64],
     first_step: int,
+    first_replica: int,
     panel: int,
     state: Reals,
     block: Reals,
@@ -319,7 +325,7 @@ def _interpreted_steps(
     matrix = sparse.bsr_array((tiles, indices, starts), shape=(rows, rows)).tocsr()
     step = np.arange(first_step, first_step + steps, dtype=np.uint64)[:, None, None]
     counters: Any = np.broadcast_arrays(
-        np.arange(lanes, dtype=np.uint64),
+        np.arange(first_replica, first_replica + lanes, dtype=np.uint64),
         np.arange(rows // 2, dtype=np.uint64)[:, None],
         step & _LOW,
         step >> _32,

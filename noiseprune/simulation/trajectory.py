@@ -12,8 +12,12 @@ from noiseprune.choices import Seed
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
-from noiseprune.simulation.engine import checked, integrate
+from noiseprune.simulation.engine import Run, checked, integrate
 from noiseprune.weights import FloatArray
+from noiseprune.work import Worker, serial
+
+_PIECE = 12
+"""Replicas in one piece of work: a panel of the kernel for tiles, in double precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +90,7 @@ def simulate(
     dtype: npt.DTypeLike = "float64",
     seed: Seed = None,
     progress: Progress = silent,
+    worker: Worker = serial,
 ) -> Trajectory:
     """Simulate the rates of a network driven by noise, and store every `record_every`-th state.
 
@@ -105,7 +110,10 @@ def simulate(
     activation : "linear" or "rectified"
     dtype : "float64" or "float32"
     progress : callable
-        Called with (steps made, steps in all).
+        Called with (steps made, steps in all), or with pieces if there is a worker.
+    worker : callable
+        Makes the replicas, 12 at a time (see `noiseprune.cluster`); by default they run here, all
+        together. The rates do not depend on it.
 
     Raises
     ------
@@ -121,13 +129,7 @@ def simulate(
         net, duration, dt, noise, drive, x0, replicas, record_every, activation, dtype, seed
     )
     run.check_step(stationary=False)
-    rates = np.empty((run.n_steps // run.every + 1, run.replicas, net.n_neurons), run.initial.dtype)
-    rates[0] = run.initial.T
-
-    def store(first: int, states: Reals) -> None:
-        rates[first : first + len(states)] = states.transpose(0, 2, 1)
-
-    integrate(run, store, progress)
+    rates = _rates(run, progress) if worker is serial else _gathered(run, worker, progress)
     return Trajectory(
         times=np.arange(len(rates), dtype=np.float64) * (run.every * run.dt),
         rates=rates,
@@ -139,3 +141,32 @@ def simulate(
         seed=run.seed,
         labels=net.labels or tuple(str(i) for i in range(net.n_neurons)),
     )
+
+
+def _rates(run: Run, progress: Progress) -> Reals:
+    """(T, R, N), the initial state first."""
+    n, replicas = run.initial.shape
+    rates: Reals = np.empty((run.n_steps // run.every + 1, replicas, n), run.initial.dtype)
+    rates[0] = run.initial.T
+
+    def store(first: int, states: Reals) -> None:
+        rates[first : first + len(states)] = states.transpose(0, 2, 1)
+
+    integrate(run, store, progress)
+    return rates
+
+
+def _gathered(run: Run, worker: Worker, progress: Progress) -> Reals:
+    """`_rates`, in pieces that the worker makes."""
+    n, replicas = run.initial.shape
+    rates: Reals = np.empty((run.n_steps // run.every + 1, replicas, n), run.initial.dtype)
+    pieces = [(a, min(a + _PIECE, replicas)) for a in range(0, replicas, _PIECE)]
+    for done, (index, (found,)) in enumerate(worker(rates_of_replicas, run, pieces)):
+        rates[:, slice(*pieces[index])] = found
+        progress(done + 1, len(pieces))
+    return rates
+
+
+def rates_of_replicas(run: Run, piece: tuple[int, int]) -> tuple[Reals]:
+    """Rates (T, stop - start, N) of the replicas start .. stop - 1."""
+    return (_rates(run.part(*piece), silent),)
