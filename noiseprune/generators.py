@@ -156,7 +156,7 @@ def _jumps(rng: np.random.Generator, size: int, density: float, *, directed: boo
     place = -1
     while place < ends[-1]:
         gaps = rng.geometric(density, _BLOCK_ENTRIES if size > _BLOCK_ENTRIES else 4 * size)
-        places = place + np.cumsum(gaps)
+        places = place + np.cumsum(np.minimum(gaps, ends[-1] + 1))  # lest the sum overflow
         place = int(places[-1])
         places = places[places < ends[-1]]
         rows = np.searchsorted(ends, places, side="right")

@@ -308,3 +308,8 @@ def test_paper_long_range_always_fits(n, directed):
     cluster = np.repeat(np.arange(4), paper_sizes(n))
     between = cluster[:, None] != cluster
     assert np.count_nonzero(net.dense_weights()[between]) == entries <= between.sum() / 4
+
+
+def test_hardly_any_synapses_are_no_overflow():
+    net = clustered_network([300, 300], density=1e-17, long_range=6, leak=1.0, seed=3)
+    assert net.n_synapses == 6

@@ -49,12 +49,13 @@ def test_solutions_have_the_error_asked_for(name, excitatory, error):
 
 
 @pytest.mark.parametrize("margin", [1e-3, 1e-6])
-def test_slow_modes_of_clusters_are_not_missed(margin):
+@pytest.mark.parametrize("link", [1e-3, -1e-3])
+def test_slow_modes_of_clusters_are_not_missed(margin, link):
     """A cluster's common mode holds 1 / N of the energy, and most of the variance."""
     rng = np.random.default_rng(1)
     blocks = [np.triu(rng.random((100, 100)) < 0.3, 1) for _ in range(4)]
     weights = sparse.block_diag(blocks).astype(float).tolil()
-    weights[0, 150] = weights[120, 250] = weights[230, 350] = 1e-3
+    weights[0, 150] = weights[120, 250] = weights[230, 350] = link
     net = RateNetwork(sparse.csr_array(weights + weights.T), leak_margin=margin)
     matrix = -net.dense_drift()
     load = np.linalg.cholesky(matrix) @ rng.standard_normal((400, 8))
