@@ -46,10 +46,10 @@ def optic_lobe() -> tuple[str, ...]:
 
 
 def from_edges(path: str) -> npr.RateNetwork:
-    pre, post, count = np.loadtxt(path, dtype=int).T
+    pre, post, count = np.loadtxt(path).T
     neurons, indices = np.unique([pre, post], return_inverse=True)
     pre, post = indices.reshape(2, -1)
-    weights = sparse.coo_array((count.astype(float), (post, pre)), shape=(neurons.size,) * 2)
+    weights = sparse.coo_array((count, (post, pre)), shape=(neurons.size,) * 2)
     return npr.RateNetwork(weights, drop_self=True)
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -83,7 +84,7 @@ class Dominant:
             weights = sparse.csr_array(0.5 * (net.csr + net.csr.T))
         return cls(weights, net.leak)
 
-    @property
+    @cached_property
     def excess(self) -> FloatArray:
         """(N,) leak_i - sum_j |w_ij|, at least 0."""
         return np.maximum(self.leak - absolute_sums(self.weights)[0], 0.0)
