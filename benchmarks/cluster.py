@@ -16,7 +16,7 @@ import noiseprune as npr
 from noiseprune.cluster import workers
 
 REPEATS = 3
-PROBES = 128
+PROBES = 256
 
 
 def main(n: int) -> None:

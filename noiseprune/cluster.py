@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+import numba
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from noiseprune import __version__
 from noiseprune.errors import ClusterError, FileError, MissingExtraError, OptionError
@@ -84,7 +86,9 @@ def workers(
         with client:
             if address == where:
                 _wait_for_one(client, where)
-            yield _DaskWorker(client)
+            local = where.startswith("local:")
+            each = threads or _fair_share(int(where.partition(":")[2])) if local else None
+            yield _DaskWorker(client, each)
 
 
 def _wait_for_one(client: Any, where: str) -> None:
@@ -98,6 +102,11 @@ def _wait_for_one(client: Any, where: str) -> None:
         ) from error
 
 
+def _fair_share(workers: int) -> int:
+    """Threads of each of so many workers on this machine."""
+    return max(1, (os.cpu_count() or 1) // workers)
+
+
 @contextmanager
 def _cluster(
     where: str, config: str | os.PathLike[str] | None, threads: int | None
@@ -108,7 +117,7 @@ def _cluster(
         number = int(rest) if rest.isdigit() else 0
         if number < 1:
             raise OptionError(f"cluster is {where!r}: give the number of workers, as in local:2")
-        each = threads or max(1, (os.cpu_count() or 1) // number)
+        each = threads or _fair_share(number)
         names = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
         make = partial(
             _imported("distributed").LocalCluster,
@@ -229,10 +238,13 @@ def _check_memory(path: Path, memory: str) -> None:
 
 
 class _DaskWorker:
-    """A `Worker` that hands the pieces to the workers of a Dask client."""
+    """A `Worker` that hands the pieces to the workers of a Dask client.
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    threads : of each worker; None for what its environment says
+    """
+
+    def __init__(self, client: Any, threads: int | None) -> None:
+        self._client, self._threads = client, threads
 
     def __call__(
         self, function: Callable[[Any, Any], Result], shared: Any, items: Sequence[Any], /
@@ -245,7 +257,9 @@ class _DaskWorker:
             # With pure=False two runs in one session never meet in the scheduler's memory.
             everywhere, copies = self._sent(shared)
             futures = {
-                self._client.submit(_piece, function, everywhere, items[index], pure=False): index
+                self._client.submit(
+                    _piece, self._threads, function, everywhere, items[index], pure=False
+                ): index
                 for index in waiting
             }
             waiting = []
@@ -297,9 +311,17 @@ class _DaskWorker:
             ) from error
 
 
-def _piece(function: Callable[[Any, Any], Result], shared: Any, item: Any) -> Result:
-    """One at a time, for a worker of many threads must not start compiled loops from all."""
-    with _ONE_PIECE:
+def _piece(
+    threads: int | None, function: Callable[[Any, Any], Result], shared: Any, item: Any
+) -> Result:
+    """One at a time, for a worker of many threads must not start compiled loops from all.
+
+    The number of threads is set here, too: a script that its workers import may have loaded Numba
+    before their environment was there.
+    """
+    with _ONE_PIECE, threadpool_limits(threads):
+        if threads is not None:
+            numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
         return function(shared, item)
 
 

@@ -130,6 +130,17 @@ def test_commands_print_and_write_the_same_on_workers(pair, tmp_path, monkeypatc
     assert asked(*command) == asked(*command, "--cluster", address)
 
 
+def threads(shared, item):
+    import numba
+
+    return (numba.get_num_threads(),)
+
+
+def test_workers_keep_to_their_threads(pair):
+    """Though this module has loaded Numba in them before."""
+    assert list(in_order(pair(threads, Numbers(1), range(2)))) == [(1,), (1,)]
+
+
 def test_an_error_in_a_piece_is_the_users_error(pair):
     with pytest.raises(OptionError, match="no such piece"):
         list(pair(failing, Numbers(1), range(3)))
@@ -337,7 +348,7 @@ def test_a_worker_of_many_threads_makes_one_piece_at_a_time():
         return (item,)
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda item: clusters._piece(piece, None, item), range(8)))
+        list(pool.map(lambda item: clusters._piece(1, piece, None, item), range(8)))
     assert max(most) == 1
 
 

@@ -36,7 +36,7 @@ from scipy import sparse
 from noiseprune.kernels import Reals, pair_starts
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.probing import kernels
-from noiseprune.solvers import Dominant
+from noiseprune.solvers import TRIAL_STEPS, Dominant
 from noiseprune.weights import FloatArray, IntArray
 from noiseprune.work import digest
 
@@ -91,6 +91,12 @@ class Probes:
         """Of the preconditioner."""
         return self.system.name
 
+    @property
+    def precision(self) -> type[np.floating]:
+        """Of the blocks: single where the systems are well conditioned; half the memory to read."""
+        easy = self.system.steps <= TRIAL_STEPS and self.name == "diagonal"
+        return np.float32 if easy else np.float64
+
     def repeated(self, factor: float) -> Probes:
         """With that many times the probes."""
         return replace(self, probes=max(1, int(np.ceil(self.probes * factor))))
@@ -104,6 +110,7 @@ class Probes:
             self.probes,
             self.reduced,
             self.system.name,
+            self.precision.__name__,
         )
 
     @property
@@ -131,9 +138,9 @@ def probe_block(probes: Probes, block: int) -> Block:
     system = probes.system
     csr = system.weights
     width = min(kernels.BLOCK, probes.probes - block * kernels.BLOCK)
-    load: Reals = np.empty((system.leak.size, width))
+    load: Reals = np.empty((system.leak.size, width), probes.precision)
     kernels.drive(csr.indptr, csr.indices, csr.data, probes.excess, probes.key, block, load)
-    local = load / system.leak[:, None] if probes.reduced else load[:0]
+    local = load / system.leak.astype(load.dtype)[:, None] if probes.reduced else load[:0]
     found = system.solve(load, ERROR)
     sums = kernels.squares(
         csr.indptr, csr.indices, csr.data, system.leak, probes.starts, found.x, local
