@@ -90,7 +90,7 @@ def binned(
             bin_size=width * pq.s,
             n_bins=n,
             t_start=start * pq.s,
-            tolerance=1e-8,
+            tolerance=None,
         )
     return np.asarray(found.to_array(), dtype=np.float64).T / width
 

@@ -13,7 +13,8 @@ which is local to neurons and synapses. It is as good as the network and its lea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,20 @@ class RecordedVariance(SynapseVariance):
     source: str = ""
     spikes: str | None = None
     notes: tuple[str, ...] = ()
+
+    def evidence(self) -> dict[str, Any]:
+        """All but the arrays, as JSON holds it."""
+        return {
+            found.name: getattr(self, found.name)
+            for found in fields(self)
+            if found.name not in _NOT_EVIDENCE
+        }
+
+
+_NOT_EVIDENCE = (
+    *("variance", "standard_error"),
+    *("method", "residual", "n_probes", "seed", "solver", "solver_steps"),
+)
 
 
 def synapse_variance(
