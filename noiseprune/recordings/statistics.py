@@ -278,6 +278,7 @@ def covariance(
     if amount:
         level = float(np.trace(found)) / n
         found *= 1.0 - amount
+        error *= (1.0 - amount) ** 2
         found[np.diag_indices(n)] += amount * level
     return RecordedCovariance(
         covariance=0.5 * (found + found.T),

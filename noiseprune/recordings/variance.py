@@ -37,7 +37,7 @@ class RecordedVariance(SynapseVariance):
 
     noise : sigma in the recording's units, from the trace of the Lyapunov equation or as given;
         1 where that trace is not positive (then `noise_known` is False)
-    standard_error : (n_synapses,) by block bootstrap
+    standard_error : (n_synapses,) by block bootstrap; the bias of the shrinkage is not in it
     n_raised : variances that were below their standard error, and were set to it, so that no
         synapse is lost for lack of data alone
     Others : as in `RecordedCovariance`.
@@ -138,6 +138,7 @@ def synapse_variance(
     level = trace / net.n_neurons
     known, strength = _noise(net, own.mean, variance, noise)
     variance = (1.0 - amount) * variance + 2.0 * amount * level
+    error *= 1.0 - amount
     low = variance < error
     variance[low] = error[low]
     size = float(np.linalg.norm(variance))
