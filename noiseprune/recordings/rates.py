@@ -67,7 +67,7 @@ def spike_filter(width: float, *, smooth: bool) -> SpikeFilter:
     # Two times of the kernel, each with the uniform time within its bin of half the width.
     spread = float(np.sqrt(2 / np.pi * (2 * width**2 + (width / 2) ** 2 / 6)))
     lag = round(2 * _LAG)
-    return SpikeFilter("smoothed", width, spread, 1.0 / (2 * np.sqrt(np.pi) * width), lag)
+    return SpikeFilter("smoothed", width, spread, float(0.5 / (np.sqrt(np.pi) * width)), lag)
 
 
 def binned(
