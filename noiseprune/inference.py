@@ -42,6 +42,7 @@ from noiseprune.recordings.record import refuse_silent
 from noiseprune.weights import FloatArray, stored
 
 METHODS = ("lagged", "precision")
+_SINGULAR = 1e12
 SLOWEST = 2.0
 """A mode that comes out unstable is made to decay this many times within the recording."""
 
@@ -270,13 +271,12 @@ class _Fit:
             return self._precision(parts.zero(shares, self.shrunk), late), 0, 0
         early = _shrunk(parts.early, shares, self.shrunk)
         late = _shrunk(parts.late, shares, self.shrunk)
-        try:
-            propagator = np.linalg.solve(early.T, late.T).T
-        except np.linalg.LinAlgError as error:
+        if not np.linalg.cond(early) < _SINGULAR:
             raise RecordingError(
                 "the covariance of the recording is singular, so that no drift can be told: leave "
                 "out channels that repeat others, or shrink it (shrink='ledoit-wolf')"
-            ) from error
+            )
+        propagator = np.linalg.solve(early.T, late.T).T
         return self._logarithm(propagator)
 
     def _logarithm(self, propagator: npt.NDArray[Any]) -> tuple[FloatArray, int, int]:
@@ -286,7 +286,7 @@ class _Fit:
         size = np.abs(values)
         unstable = size >= 1.0
         fastest = np.finfo(np.float64).eps ** 0.25
-        unresolved = (np.abs(values.imag) < 1e-12 * size) & (values.real <= fastest)
+        unresolved = (np.abs(values.imag) <= 1e-12 * size) & (values.real <= fastest)
         safe = values.astype(np.complex128)
         safe[unstable] *= slowest / size[unstable]
         safe[unresolved] = fastest
@@ -298,7 +298,7 @@ class _Fit:
 
     def _precision(self, zero: FloatArray, late: FloatArray) -> FloatArray:
         values, vectors = np.linalg.eigh(zero)
-        if not values[0] > 1e-12 * values[-1]:
+        if not values[0] > values[-1] / _SINGULAR:
             raise RecordingError(
                 f"the covariance of the recording has the eigenvalue {values[0]:.3g} beside "
                 f"{values[-1]:.3g}, so that it has no inverse: record longer, leave out channels "

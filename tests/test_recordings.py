@@ -428,6 +428,6 @@ def test_other_bad_arguments_are_refused():
     with pytest.raises(RecordingError, match=r"channel '0' is silent"):
         recordings.synapse_variance(net, quiet)
     flat = replace(record, spikes=rates.spike_filter(0.1, smooth=False), units="Hz")
+    steady = replace(flat, pieces=(record.pieces[0] + 100,))
     with pytest.raises(RecordingError, match="nothing is left"):
-        steady = replace(flat, pieces=(record.pieces[0] + 100,))
         recordings.synapse_variance(net, steady)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from noiseprune.errors import MissingExtraError, RecordingError
+from noiseprune.recordings.units import quantity
 
 
 def read_segment(path: Path) -> Any:
@@ -81,8 +82,8 @@ def _signal(series: Any) -> Any:
     values = np.asarray(data, dtype=np.float64) * float(series.conversion or 1.0)
     values = values + float(series.offset or 0.0)
     try:
-        unit = pq.Quantity(1.0, _UNITS.get(str(series.unit), str(series.unit)))
-    except LookupError:
+        unit = quantity(_UNITS.get(str(series.unit), str(series.unit)))
+    except RecordingError:
         unit = pq.Quantity(1.0, "dimensionless")  # such as "n.a.", "a.u." or "fluorescence"
     return neo.AnalogSignal(
         values.reshape(len(values), -1),

@@ -19,6 +19,7 @@ import numpy as np
 from noiseprune.choices import positive
 from noiseprune.errors import RecordingError
 from noiseprune.recordings.record import FEWEST, Reading, Recording, SpikeFilter, from_arrays
+from noiseprune.recordings.units import seconds
 from noiseprune.weights import FloatArray
 
 _CUTOFF = 5.0
@@ -28,6 +29,8 @@ _LAG = 6.0
 
 def from_trains(segments: Sequence[Sequence[Any]], how: Reading, source: str) -> Recording:
     """The rates of spike trains, a segment a piece; a unit without spikes has rate 0."""
+    import quantities as pq
+
     names = _names(segments[0])
     pieces, cut = [], 0.0
     for k, trains in enumerate(segments):
@@ -45,6 +48,9 @@ def from_trains(segments: Sequence[Sequence[Any]], how: Reading, source: str) ->
                     f"{source}: unit {name!r} has a spike at {times[~np.isfinite(times)][0]} s: "
                     "cut it out"
                 )
+        trains = (
+            [train.time_slice(start * pq.s, end * pq.s) for train in trains] if lost else trains
+        )
         make = binned if how.smoothing is None else smoothed
         pieces.append(make(trains, start, end, how.smoothing or how.bin, source))
     notes = [f"spike trains of unequal length: up to {cut:.4g} s not shared were left out"]
@@ -126,8 +132,8 @@ def smoothed(
 
 def _window(trains: Sequence[Any], source: str) -> tuple[float, float, float]:
     """(start, end) of the time that all trains cover, s, and the most that one has beyond it."""
-    starts = np.array([float(train.t_start.rescale("s").magnitude) for train in trains])
-    ends = np.array([float(train.t_stop.rescale("s").magnitude) for train in trains])
+    starts = np.array([seconds(train.t_start) for train in trains])
+    ends = np.array([seconds(train.t_stop) for train in trains])
     start, end = float(starts.max()), float(ends.min())
     if not end > start:
         raise RecordingError(

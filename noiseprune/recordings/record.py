@@ -99,6 +99,12 @@ class Recording:
         return self.n_samples * self.period
 
     @property
+    def mean(self) -> FloatArray:
+        """(N,)"""
+        total: FloatArray = np.sum([piece.sum(axis=0) for piece in self.pieces], axis=0)
+        return total / self.n_samples
+
+    @property
     def silent(self) -> IntArray:
         """Channels whose value never changes."""
         low = np.min([piece.min(axis=0) for piece in self.pieces], axis=0)
@@ -108,6 +114,8 @@ class Recording:
     def chosen(self, channels: npt.ArrayLike) -> Recording:
         """The recording of some channels, in this order."""
         index = np.asarray(channels, dtype=np.intp)
+        if np.array_equal(index, np.arange(self.n_channels)):
+            return self
         return replace(
             self,
             pieces=tuple(np.ascontiguousarray(piece[:, index]) for piece in self.pieces),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from noiseprune.choices import one_of, positive
 from noiseprune.errors import RecordingError
 from noiseprune.recordings import rates
 from noiseprune.recordings.record import Reading, Recording, from_arrays
+from noiseprune.recordings.units import quantity, seconds
 from noiseprune.weights import FloatArray
 
 KINDS = ("auto", "signals", "spikes")
@@ -79,7 +81,9 @@ def _segments(data: Any) -> tuple[list[Any], list[Any]]:
 
     items = list(data) if isinstance(data, (list, tuple)) else [data]
     kinds: dict[str, list[Any]] = {"Block": [], "Segment": []}
-    loose = neo.Segment()
+    loose = SimpleNamespace(
+        analogsignals=[], spiketrains=[], irregularlysampledsignals=[], events=[]
+    )
     for item in items:
         match item:
             case neo.Block():
@@ -96,7 +100,7 @@ def _segments(data: Any) -> tuple[list[Any], list[Any]]:
                     "or a list of AnalogSignals or SpikeTrains"
                 )
     segments = [s for block in kinds["Block"] for s in block.segments] + kinds["Segment"]
-    if len(loose.analogsignals) or len(loose.spiketrains):
+    if loose.analogsignals or loose.spiketrains:
         segments.append(loose)
     return kinds["Block"], segments
 
@@ -124,7 +128,7 @@ def _together(signals: Sequence[Any], units: str | None, source: str) -> _Part:
     """Signals of one segment as one array, over the time that they share."""
     first = signals[0]
     period = seconds(first.sampling_period)
-    target = first.units if units is None else _quantity(units)
+    target = first.units if units is None else quantity(units)
     arrays: list[FloatArray] = []
     names: list[str] = []
     starts = np.array([seconds(signal.t_start) for signal in signals])
@@ -194,19 +198,6 @@ def _joined(parts: Sequence[_Part], source: str, step: float | None) -> Recordin
         step=step,
         notes=notes,
     )
-
-
-def seconds(time: Any) -> float:
-    return float(time.rescale("s").magnitude)
-
-
-def _quantity(units: str) -> Any:
-    import quantities as pq
-
-    try:
-        return pq.Quantity(1.0, units)
-    except LookupError:
-        raise RecordingError(f"the unit {units!r} is unknown: give one such as Hz or mV") from None
 
 
 def _name(signal: Any) -> str:

@@ -174,7 +174,7 @@ class Memory:
 def memory(recording: Recording) -> Memory:
     """1 + 2 sum rho_k and 1 + 2 sum rho_k^2 of the slowest channel, each sum up to the first lag
     that is five times what it has come to (Sokal's window)."""
-    mean = np.concatenate(recording.pieces).mean(axis=0)
+    mean = recording.mean
     longest = max(len(piece) for piece in recording.pieces)
     size = fft.next_fast_len(2 * longest, real=True)
     lags = np.arange(longest)
@@ -232,7 +232,7 @@ def blocks(
             f"fewer than two blocks of {length}, and so no error bar: give a longer recording or "
             "shorter bins"
         )
-    mean = np.concatenate(pieces).mean(axis=0)
+    mean = np.sum([piece.sum(axis=0) for piece in pieces], axis=0) / sum(map(len, pieces))
     sizes = np.array([stop - start for _, start, stop in cuts], dtype=np.float64)
     centred = tuple(piece - mean for piece in pieces)
     return Blocks(centred, mean, tuple(cuts), sizes / sizes.sum(), how), tuple(notes)
@@ -343,12 +343,15 @@ def shrinkage(
 
 def transient(recording: Recording) -> tuple[str, ...]:
     """A note if the beginning differs from the rest as a transient would."""
-    early, late = zip(*(np.split(piece, [len(piece) // 10]) for piece in recording.pieces))
-    if sum(map(len, early)) == 0:
+    tenths = [len(piece) // 10 for piece in recording.pieces]
+    if sum(tenths) == 0:
         return ()
-    rest = np.concatenate(late)
-    level, spread = rest.mean(axis=0), float(np.sum(rest.var(axis=0)))
-    first = float(np.mean(np.sum((np.concatenate(early) - level) ** 2, axis=1)))
+    late = [piece[tenth:] for piece, tenth in zip(recording.pieces, tenths)]
+    n_late = sum(map(len, late))
+    level = np.sum([piece.sum(axis=0) for piece in late], axis=0) / n_late
+    spread = sum(float(np.sum((piece - level) ** 2)) for piece in late) / n_late
+    early = (piece[:tenth] for piece, tenth in zip(recording.pieces, tenths))
+    first = sum(float(np.sum((piece - level) ** 2)) for piece in early) / sum(tenths)
     if spread > 0 and first > _TRANSIENT * spread:
         return (
             f"the first tenth deviates by {first / spread:.2g} times the variance of the rest, as "
