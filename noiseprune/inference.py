@@ -16,6 +16,11 @@ A = (e^(h L) - 1) / h with L the logarithm above ("precision" solves C = P C P^T
 Where samples are few both covariances of "lagged" are shrunk to multiples of the unit matrix, and
 so the drift to neurons that decay alone; "precision" shrinks C(0).
 
+The rule of pruning wants equal noise for all neurons. Recorded channels have none, in any unit:
+with `equal_noise` every channel is divided by the strength of its own noise, s_i = Q_ii^1/2 with
+Q = -(A C + C A^T), and the network is that of x_i / s_i: A_ij s_j / s_i. Its eigenvalues are those
+of A, and its noise has unit strength.
+
 Error bars: bootstrap over blocks several autocorrelation times long. The error falls as T^-1/2.
 An estimate of too short a recording may be unstable, or have a mode faster than the lag can
 resolve; both are repaired, counted and said.
@@ -34,7 +39,7 @@ import numpy.typing as npt
 from scipy import optimize, sparse
 
 from noiseprune.choices import Seed, count, generator, one_of, positive
-from noiseprune.errors import RecordingError
+from noiseprune.errors import OptionError, RecordingError
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.recordings import Recording, from_neo, from_trajectory, read, statistics
@@ -61,6 +66,7 @@ class InferredNetwork:
     n_unstable, n_unresolved : modes made stable, and modes faster than the lag resolves
     shrinkage, n_samples, n_effective, n_blocks, length : as in `RecordedCovariance`
     n_bootstrap, seed : of the standard errors
+    scale : (N,) s_i, by which `equal_noise` divided the channels; 1 without it
     dropped : silent channels left out
     notes : what to know before it is believed
     """
@@ -83,6 +89,7 @@ class InferredNetwork:
     length: float
     n_bootstrap: int
     seed: Seed
+    scale: FloatArray
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
@@ -101,6 +108,7 @@ def infer_network(
     shrink: str = "auto",
     zero_lag: str = "poisson",
     silent_channels: str = "refuse",
+    equal_noise: bool = False,
     step: float | None = None,
     n_bootstrap: int = 50,
     block: float | None = None,
@@ -119,6 +127,7 @@ def infer_network(
     shrink, zero_lag, block : as for `recordings.covariance`; `zero_lag` matters to "lagged" only
         for the noise, as with spikes it does without lag 0
     silent_channels : "refuse" or "drop"
+    equal_noise : divide every channel by the strength of its own noise (see the module)
     step : step of the Euler scheme that made the recording, s; taken from the recording if it
         knows. None: a process continuous in time
     n_bootstrap : resamples, at least 10
@@ -133,6 +142,11 @@ def infer_network(
     one_of("inference method", method, METHODS)
     one_of("treatment of silent channels", silent_channels, ("refuse", "drop"))
     one_of("shrinkage", shrink, statistics.SHRINKAGES)
+    if equal_noise and method == "precision":
+        raise OptionError(
+            "method 'precision' takes the noise of all channels to be equal as they are: leave "
+            "equal noise out, or use method 'lagged'"
+        )
     n_bootstrap = count("n_bootstrap", n_bootstrap, at_least=10)
     rng = generator(seed)
     record = _as_recording(recording)
@@ -162,6 +176,12 @@ def infer_network(
     spread = _bootstrap(fit, parts, n_bootstrap, rng, progress)
     zero = parts.zero(cut.shares, shrunk)
     forcing = _forcing(drift, zero, step)
+    scale = np.ones(len(drift))
+    if equal_noise:
+        scale = _strengths(forcing, record.channels)
+        drift = drift * scale / scale[:, None]
+        spread = spread * scale / scale[:, None]
+        forcing = forcing / np.outer(scale, scale)
     square = float(np.trace(forcing)) / len(drift)
     weights = drift.copy()
     np.fill_diagonal(weights, 0.0)
@@ -206,9 +226,22 @@ def infer_network(
         length=record.length,
         n_bootstrap=n_bootstrap,
         seed=seed,
+        scale=scale,
         dropped=dropped,
         notes=tuple(noticed),
     )
+
+
+def _strengths(forcing: FloatArray, channels: tuple[str, ...]) -> FloatArray:
+    """(N,) Q_ii^1/2"""
+    squares = np.diag(forcing)
+    bad = np.flatnonzero(~(squares > 0))
+    if bad.size:
+        raise RecordingError(
+            f"the noise of channel {channels[bad[0]]!r} comes to {squares[bad[0]]:.3g} squared, so "
+            "that it cannot be made equal to the others': record longer, or leave equal noise out"
+        )
+    return np.sqrt(squares)
 
 
 def _as_recording(given: Any) -> Recording:

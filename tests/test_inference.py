@@ -69,10 +69,11 @@ def test_the_error_of_a_directed_drift_falls_as_the_root_of_the_length():
 @pytest.mark.parametrize("method", ["lagged", "precision"])
 def test_errors_are_as_stated(method):
     net = DIRECTED if method == "lagged" else SYMMETRIC
-    found = npr.infer_network(simulated(net, 2000.0), method)
-    z = z_scores(found, net)
-    assert 0.75 < np.std(z) < 1.3
+    every = [npr.infer_network(simulated(net, 2000.0, s), method) for s in (3, 5, 7)]
+    z = np.concatenate([z_scores(found, net) for found in every])
+    assert 0.8 < np.std(z) < 1.25
     assert np.abs(z).max() < 4.5
+    found = every[0]
     assert found.noise == pytest.approx(1.0, rel=0.03)
     assert found.n_unstable == found.n_unresolved == 0
     assert found.network.labels == tuple(str(k) for k in range(8))
@@ -127,6 +128,28 @@ def test_the_noise_covariance_is_found():
     common = sampled(npr.RateNetwork(np.zeros((1, 1)), leak=1.0), 40000, 0.1, seed=3).pieces[0]
     mixed = recordings.from_arrays(values + common @ rng.uniform(1, 2, (1, 8)), 0.1)
     assert npr.infer_network(mixed).anisotropy > 0.5
+
+
+def test_equal_noise_undoes_unequal_units():
+    """Channels in other units: the drift changes by a similarity, and back again."""
+    record = sampled(DIRECTED, 20000, 0.1)
+    scale = np.geomspace(0.1, 20, 8)
+    mixed = recordings.from_arrays(record.pieces[0] * scale, 0.1)
+    plain, equal = (npr.infer_network(mixed, equal_noise=e) for e in (False, True))
+    np.testing.assert_allclose(plain.scale, 1)
+    np.testing.assert_allclose(equal.scale, scale, rtol=0.05)
+    assert error(equal, DIRECTED) < 0.1 < 1 < error(plain, DIRECTED)
+    assert np.std(z_scores(equal, DIRECTED)) < 1.3
+    np.testing.assert_allclose(
+        np.sort_complex(linalg.eigvals(plain.drift)), np.sort_complex(linalg.eigvals(equal.drift))
+    )
+    assert equal.noise == pytest.approx(1, rel=1e-9)
+    assert equal.anisotropy < 0.1 < plain.anisotropy
+    found = recordings.synapse_variance(equal.network, mixed, scale=equal.scale, shrink="none")
+    alike = recordings.from_arrays(record.pieces[0] * scale / equal.scale, 0.1)
+    expected = recordings.synapse_variance(equal.network, alike, shrink="none")
+    np.testing.assert_allclose(found.variance, expected.variance, rtol=1e-9)
+    assert found.noise == pytest.approx(expected.noise)
 
 
 def test_spikes_alone_give_the_drift():
@@ -199,6 +222,8 @@ def test_bad_arguments_are_refused():
         npr.infer_network(record, n_bootstrap=3)
     with pytest.raises(RecordingError, match=r"lag is 0.01 s, but samples are 0.1 s apart"):
         npr.infer_network(record, lag=0.01)
+    with pytest.raises(OptionError, match="leave equal noise out"):
+        npr.infer_network(record, "precision", equal_noise=True)
     twins = recordings.from_arrays(record.pieces[0][:, [0, 0]], 0.1)
     for method in ("lagged", "precision"):
         with pytest.raises(RecordingError, match="leave out channels that repeat others"):

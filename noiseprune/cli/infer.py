@@ -40,6 +40,10 @@ def infer(
     drop_silent: Annotated[
         bool, typer.Option("--drop-silent", help="Leave out channels that never change.")
     ] = False,
+    equal_noise: Annotated[
+        bool,
+        typer.Option("--equal-noise", help="Divide each channel by the strength of its noise."),
+    ] = False,
     keep: Annotated[
         str | None,
         typer.Option(help="Also prune it: fraction in (0, 1], or number of synapses, to keep."),
@@ -81,6 +85,7 @@ def infer(
             noise=common.noise,
             zero_lag=zero_lag,
             silent_channels="drop" if drop_silent else "refuse",
+            equal_noise=equal_noise,
             seed=common.seed,
             progress=progress,
         )
@@ -89,7 +94,8 @@ def infer(
         with common.stage("save"):
             files.save(net, common.output)
     abscissa = net.spectral_abscissa()
-    own = evidence(inferred) | {"source": found.source, "units": found.units}
+    own = evidence(inferred) | {"scale": inferred.scale.tolist() if equal_noise else None}
+    own |= {"source": found.source, "units": found.units}
     result: dict[str, Any] = {
         "n_neurons": net.n_neurons,
         "n_synapses": net.n_synapses,
@@ -102,7 +108,8 @@ def infer(
     }
     tables = [facts("Inferred network", rows_of(inferred, found.source, common.output))]
     if kept is not None:
-        variance = recorded(common, net, found, "name", zero_lag)
+        scale = inferred.scale if equal_noise else None
+        variance = recorded(common, net, found, "name", zero_lag, scale=scale)
         with common.stage("prune"):
             pruning = npr.prune(net, kept, variance=variance, seed=common.seed)
         if pruned is not None:

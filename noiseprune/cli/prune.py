@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from noiseprune.pruning import Pruning
     from noiseprune.recordings import Recording
     from noiseprune.variance import SynapseVariance
+    from noiseprune.weights import FloatArray
 
 
 def prune(
@@ -187,6 +188,7 @@ def recorded(
     match: str,
     zero_lag: str,
     shrink: str = "auto",
+    scale: "FloatArray | None" = None,
 ) -> "SynapseVariance":
     """Synapse variances from a recording."""
     import noiseprune as npr
@@ -199,6 +201,7 @@ def recorded(
             zero_lag=zero_lag,
             shrink=shrink,
             noise=common.noise,
+            scale=scale,
             progress=progress,
         )
 

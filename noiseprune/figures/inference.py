@@ -114,7 +114,7 @@ def draw(numbers: Numbers) -> Figure:
         linestyle=":",
         linewidth=1,
     )
-    handles.append(Look("falls as T^-1/2", INK, "", ":").handle())
+    handles.append(Look("falls as $T^{-1/2}$", INK, "", ":").handle())
     panel.set_xscale("log")
     panel.set_yscale("log")
     panel.set_xlabel("length of the recording T (s)")

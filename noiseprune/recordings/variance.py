@@ -80,6 +80,7 @@ def synapse_variance(
     zero_lag: str = "poisson",
     block: float | None = None,
     noise: float | None = None,
+    scale: FloatArray | None = None,
     progress: Progress = silent,
 ) -> RecordedVariance:
     """v_ij of every synapse of `net`, (n_synapses,), from a recording of its neurons.
@@ -87,6 +88,7 @@ def synapse_variance(
     match : "auto", "name" or "order" (see `recordings.matching`)
     shrink, zero_lag, block : as for `recordings.covariance`
     noise : sigma in the recording's units, if it is known
+    scale : (N,) by which every neuron's activity is divided, such as `InferredNetwork.scale`
 
     Raises
     ------
@@ -104,7 +106,8 @@ def synapse_variance(
     indptr, pre, signs = net.csr.indptr, net.csr.indices, np.sign(net.synapse_weights)
     variance, error = np.empty(pre.size), np.empty(pre.size)
     own = statistics.BlockSums(cut, net.n_neurons)
-    diagonals = [cut.diagonal(b) for b in range(len(cut.cuts))]
+    unit = np.ones(net.n_neurons) if scale is None else np.asarray(scale, dtype=np.float64)
+    diagonals = [cut.diagonal(b) / unit**2 for b in range(len(cut.cuts))]
     for b, diagonal in enumerate(diagonals):
         own.add(b, diagonal)
     norm = total_error = 0.0
@@ -115,7 +118,7 @@ def synapse_variance(
         rows = statistics.BlockSums(cut, (last - first, net.n_neurons))
         synapses = statistics.BlockSums(cut, pre[chosen].size)
         for b, diagonal in enumerate(diagonals):
-            covariances = cut.rows(b, first, last)
+            covariances = cut.rows(b, first, last) / np.outer(unit[first:last], unit)
             rows.add(b, covariances)
             shared = covariances[post - first, pre[chosen]]
             sums = diagonal[post] + diagonal[pre[chosen]]
@@ -156,7 +159,7 @@ def synapse_variance(
         n_effective=recording.n_samples / slow.squared,
         n_blocks=len(cut.cuts),
         length=recording.length,
-        units=recording.units,
+        units=recording.units if scale is None else f"{recording.units} / scale",
         source=recording.source,
         spikes=recording.spikes.method if recording.spikes else None,
         notes=(*recording.notes, *notes, *statistics.transient(recording)),

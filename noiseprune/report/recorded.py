@@ -59,6 +59,7 @@ def _inferred(found: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("modes made stable", number(found["n_unstable"])),
         ("modes too fast for the lag", number(found["n_unresolved"])),
         ("shrinkage", number(found["shrinkage"])),
+        ("channels divided by their noise", "yes" if found.get("scale") else "no"),
     ]
 
 
