@@ -191,7 +191,7 @@ def draw(numbers: Numbers) -> Figure:
             )
     left.axhline(1.0, color=INK, linewidth=1)
     left.set_ylim(-0.15, 1.05)
-    left.set_ylabel("correlation with the exact synapse variances")
+    left.set_ylabel("correlation with exact variances")
     right.axhline(numbers["exact"]["epsilon"], color=INK, linewidth=1)
     weight = LOOKS["weight"]
     right.axhline(numbers["weight"]["epsilon"], color=weight.colour, linestyle=weight.line)

@@ -177,9 +177,6 @@ def memory(recording: Recording) -> Memory:
     mean = recording.mean
     longest = max(len(piece) for piece in recording.pieces)
     size = fft.next_fast_len(2 * longest, real=True)
-    lags = np.arange(longest)
-    sizes = np.array([len(piece) for piece in recording.pieces])
-    pairs = np.maximum(sizes[:, None] - lags, 0).sum(axis=0)
     linear = squared = 1.0
     for k in range(recording.n_channels):
         total = np.zeros(longest)
@@ -188,7 +185,7 @@ def memory(recording: Recording) -> Memory:
             total += fft.irfft(spectrum, size)[:longest]
         if not total[0] > 0:
             continue
-        rho = total / total[0] * (pairs[0] / pairs) * (pairs >= longest / 10)
+        rho = total[: max(longest // 2, 1)] / total[0]
         linear = max(linear, _windowed(rho))
         squared = max(squared, _windowed(rho**2))
     return Memory(linear, squared)
