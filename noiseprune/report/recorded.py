@@ -19,7 +19,14 @@ def recorded(numbers: Mapping[str, Any]) -> str:
         *(paragraph(f"Note: {escape(note)}.") for note in found["notes"]),
     ]
     if inferred:
-        parts.append(table("The network inferred from it", (), _inferred(inferred), "facts"))
+        parts.append(
+            table(
+                "The network inferred from it",
+                (),
+                _inferred(inferred, numbers["n_synapses"]),
+                "facts",
+            )
+        )
         parts += [
             paragraph(f"Note: {escape(note)}.")
             for note in inferred["notes"]
@@ -33,7 +40,7 @@ def recorded(numbers: Mapping[str, Any]) -> str:
 def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("source", escape(str(found["source"]))),
-        ("length", f"{number(found['length'])} s, {number(found['n_samples'])} samples"),
+        ("length", f"{number(found['length'], 6)} s, {number(found['n_samples'])} samples"),
         ("worth", f"{number(round(found['n_effective']))} samples, for the slowest channel"),
         ("units", escape(found["units"])),
         ("relative error of the synapse variances", number(found["relative_error"])),
@@ -50,10 +57,13 @@ def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _inferred(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _inferred(found: Mapping[str, Any], n_synapses: int) -> list[tuple[str, str]]:
     return [
         ("method", f"{found['method']}, lag {number(found['lag'])} s"),
-        ("weights beyond two standard errors", number(found["n_significant"])),
+        (
+            "beyond two standard errors",
+            f"{number(found['n_significant'])} of {number(n_synapses)} weights",
+        ),
         ("relative error of the drift", number(found["relative_error"])),
         ("anisotropy of the noise", number(found["anisotropy"])),
         ("modes made stable", number(found["n_unstable"])),
