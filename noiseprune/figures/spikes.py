@@ -159,11 +159,16 @@ class _Judge:
         found: Numbers = {"length": length, "epsilon": rounded(np.mean(changes))}
         found["epsilons"] = listed(changes)
         if variance is not None:
-            found["correlation"] = rounded(np.corrcoef(variance, self.exact)[0, 1])
-            found["log_correlation"] = rounded(
-                np.corrcoef(np.log(variance), np.log(self.exact))[0, 1]
-            )
+            found["correlation"] = _correlation(variance, self.exact)
+            found["log_correlation"] = _correlation(np.log(variance), np.log(self.exact))
         return found
+
+
+def _correlation(found: FloatArray, exact: FloatArray) -> float:
+    """0 where all variances were shrunk to one number."""
+    if np.ptp(found) <= 1e-9 * np.abs(found).max():
+        return 0.0
+    return rounded(np.corrcoef(found, exact)[0, 1])
 
 
 def _evidence(found: recordings.RecordedVariance) -> Numbers:
