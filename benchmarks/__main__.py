@@ -31,6 +31,7 @@ MINUTES = {
     "million": 5,
     "large_connectomes": 2,
     "cluster": 3,
+    "recordings": 20,
 }
 """The scripts in the order in which they run, and about how long each takes on two cores."""
 LIBRARIES = ("OPENBLAS", "MKL", "OMP", "NUMBA")

@@ -21,6 +21,10 @@ class FileError(NoisePruneError, ValueError):
     """A file cannot be read as what it claims to be, or cannot be written."""
 
 
+class RecordingError(NoisePruneError, ValueError):
+    """A recording does not hold what was asked of it, or does not fit the network."""
+
+
 class ConvergenceError(NoisePruneError, RuntimeError):
     """An iteration ended before it reached its tolerance."""
 

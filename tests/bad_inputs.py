@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import neo
 import numpy as np
+import quantities as pq
+from neo.io import NixIO
 from scipy import io, sparse
 from typer.testing import CliRunner, Result
 
@@ -100,6 +103,50 @@ def two_sizes() -> None:
         npr.save(npr.RateNetwork(all_to_all(n)), f"{n}.npz")
 
 
+def recorded(
+    *parts: tuple[np.ndarray, str], labels: list[str] | None = None, cut: int = 0
+) -> Callable[[], None]:
+    """net.npz of neurons "n0" to "n5", and rec.nix of (values, units), `cut` bytes short."""
+
+    def make() -> None:
+        names = [f"n{k}" for k in range(6)]
+        npr.save(npr.RateNetwork(all_to_all(), labels=names), "net.npz")
+        segment = neo.Segment()
+        for k, (values, units) in enumerate(parts):
+            signal = neo.AnalogSignal(
+                values,
+                units=units,
+                sampling_period=0.1 * pq.s,
+                name=f"signal {k}",
+                array_annotations={"labels": np.array((labels or names)[: values.shape[1]])},
+            )
+            segment.analogsignals.append(signal)
+        block = neo.Block()
+        block.segments.append(segment)
+        with NixIO("rec.nix", "ow") as file:
+            file.write_block(block)
+        if cut:
+            path = Path("rec.nix")
+            path.write_bytes(path.read_bytes()[:-cut])
+
+    return make
+
+
+def activity(n: int = 6, n_samples: int = 60) -> np.ndarray:
+    return np.random.default_rng(7).standard_normal((n_samples, n))
+
+
+def with_nan() -> np.ndarray:
+    values = activity()
+    values[7, 2] = np.nan
+    return values
+
+
+def silent_unit() -> None:
+    times = np.linspace(0.05, 19.95, 200)
+    np.savez("spikes.npz", spike_times=times, unit=np.arange(200) % 2, labels=["a", "b", "c"])
+
+
 # --------------------------------------------------------------------------- circumstances
 
 
@@ -123,6 +170,7 @@ def small_files_only() -> Iterator[None]:
 # ----------------------------------------------------------------------------------- table
 
 GENERATE = "generate --n 60 --seed 7 -o"
+RECORDING = "prune net.npz --recording rec.nix"
 ANY = network()
 
 BAD_INPUTS = (
@@ -272,6 +320,90 @@ BAD_INPUTS = (
     ),
     BadInput(
         "networks of two sizes", "report 6.npz 7.npz", ("6", "7", "its own pruned"), two_sizes
+    ),
+    # recordings
+    BadInput(
+        "signals of two kinds",
+        RECORDING,
+        ("rec.nix", "'signal 1' is in Hz", "not mV", "one kind"),
+        recorded((activity(3), "mV"), (activity(3), "Hz")),
+    ),
+    BadInput(
+        "wrong unit asked for",
+        f"{RECORDING} --units Hz",
+        ("is in mV", "not Hz"),
+        recorded((activity(), "mV")),
+    ),
+    BadInput(
+        "recorded nan",
+        RECORDING,
+        ("'n2' is nan at sample 7", "cut"),
+        recorded((with_nan(), "mV")),
+    ),
+    BadInput(
+        "one sample",
+        RECORDING,
+        ("1 sample", "at least 8", "longer"),
+        recorded((activity(n_samples=1), "mV")),
+    ),
+    BadInput(
+        "channels of other names",
+        RECORDING,
+        ("6 of 6 neurons have no channel", "'n0'", "'x0'", "--match order"),
+        recorded((activity(), "mV"), labels=[f"x{k}" for k in range(6)]),
+    ),
+    BadInput(
+        "too few channels",
+        f"{RECORDING} --match order",
+        ("4 channels", "6 neurons"),
+        recorded((activity(4), "mV")),
+    ),
+    BadInput(
+        "silent channel",
+        RECORDING,
+        ("'n0' is silent", "record longer"),
+        recorded((activity() * np.arange(6), "mV")),
+    ),
+    BadInput(
+        "silent unit", "infer spikes.npz", ("unit 'c' is silent", "--drop-silent"), silent_unit
+    ),
+    BadInput(
+        "truncated recording",
+        RECORDING,
+        ("rec.nix", "damaged"),
+        recorded((activity(), "mV"), cut=2000),
+    ),
+    BadInput(
+        "burn-in of everything",
+        f"{RECORDING} --burn-in 6",
+        ("burn-in of 6 s", "6 s", "shorter"),
+        recorded((activity(), "mV")),
+    ),
+    BadInput("no such recording", "infer nowhere.nix", ("no file nowhere.nix", "check the name")),
+    BadInput("no recording", "infer net.npz", ("net.npz holds", "spike_times"), network()),
+    BadInput(
+        "foreign recording",
+        "infer notes.txt~",
+        ("notes.txt~", "no kind that Neo can read"),
+        text("notes.txt~", "hello"),
+    ),
+    BadInput("unknown recording", "infer dataset:mice", ("'mice'", "did you mean 'mouse'")),
+    BadInput("recording as a network", "prune dataset:mouse", ("no synapses", "infer")),
+    BadInput("bins of nothing", "infer dataset:mouse --bin 0", ("bin is 0", "above 0")),
+    BadInput("bins too long", "infer dataset:mouse --bin 400", ("3 bins of 400 s", "shorter")),
+    BadInput("unknown inference", "infer dataset:mouse --method lag", ("'lag'", "'lagged'")),
+    BadInput("leak of an estimate", "infer dataset:mouse --leak 1", ("leave --leak",)),
+    BadInput("report of nothing", "infer dataset:mouse --report r.html", ("--keep, too",)),
+    BadInput("unknown drive", "prune --drive poisson", ("'poisson'", "'independent-poisson'")),
+    BadInput(
+        "recording and drive",
+        "prune --drive independent-poisson --recording dataset:mouse",
+        ("both", "leave one"),
+    ),
+    BadInput(
+        "recording by weight",
+        "prune --rule weight --recording dataset:mouse",
+        ("'weight'", "leave the recording out"),
     ),
     # files to write
     BadInput("no output file", "generate --n 60", ("-o net.npz",)),

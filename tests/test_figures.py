@@ -1,6 +1,7 @@
 """The figures, on their fast variants: the numbers are right, and what is drawn is the numbers."""
 
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 import noiseprune as npr
 from noiseprune import figures
+from noiseprune.choices import seed_sequence, substream
 from noiseprune.cli import app
 from noiseprune.errors import FileError, OptionError
 from noiseprune.figures import kept, protocol, style
@@ -384,6 +386,56 @@ def test_cost_slopes_are_those_of_the_logarithms(numbers):
             assert kind["slopes"][stage] == pytest.approx(slope, abs=0.03)
             assert any(f"slope {kind['slopes'][stage]:.1f}" in label for label in labels)
             assert drawn(axes, sizes, seconds)
+
+
+def test_spikes_are_judged_by_the_exact_variances(numbers):
+    found = numbers["spikes"]
+    net = network(found["network"])
+    exact = npr.synapse_variance(net).variance
+    figure = figures.PICTURES["spikes"].draw(found)
+    for name, points in found["sources"].items():
+        lengths = [point["length"] for point in points]
+        for axes, key in zip(figure.axes, ("correlation", "epsilon")):
+            assert drawn(axes, lengths, [point[key] for point in points])
+        assert all(-1 <= point["correlation"] <= 1 for point in points)
+        assert name == "control" or points[-1]["correlation"] > 0.3
+    assert found["exact"]["correlation"] == 1
+    stream = np.random.default_rng(substream(seed_sequence(SEED), 3, 0))
+    pruning = npr.prune(net, found["keep"], variance=exact, seed=stream)
+    epsilon = npr.spectral_similarity(net, pruning.network, detail=False).epsilon
+    assert found["exact"]["epsilons"][0] == pytest.approx(epsilon, rel=1e-4)
+    for point in found["sources"]["control"]:
+        control = npr.recordings.independent_poisson(
+            net, duration=point["length"], seed=substream(seed_sequence(SEED), 2)
+        )
+        variance = npr.recordings.synapse_variance(net, control, shrink="none").variance
+        assert point["correlation"] == pytest.approx(np.corrcoef(variance, exact)[0, 1], rel=1e-4)
+
+
+def test_inference_errors_and_slopes_are_those_drawn(numbers):
+    found = numbers["inference"]
+    (axes,) = figures.PICTURES["inference"].draw(found).axes
+    for curve in found["curves"].values():
+        assert drawn(axes, found["lengths"], curve["errors"])
+        first, last = curve["errors"][0], curve["errors"][-1]
+        slope = np.log(last / first) / np.log(found["lengths"][-1] / found["lengths"][0])
+        assert curve["slope"] == pytest.approx(slope, abs=0.01)
+
+
+def test_the_kept_figures_show_what_is_claimed_of_recordings():
+    """Full loop: 0.9 at the longest. Inferred drifts: the error falls as the root of the length."""
+    folder = Path(figures.__file__).parents[2] / "figures"
+    spikes, inference = (
+        strict((folder / f"{name}.json").read_text())["numbers"] for name in ("spikes", "inference")
+    )
+    for name in ("binned", "smoothed"):
+        last = spikes["sources"][name][-1]
+        assert last["correlation"] > 0.9
+        assert (
+            last["epsilon"] < 1.1 * spikes["exact"]["epsilon"] < 0.3 * spikes["weight"]["epsilon"]
+        )
+    assert spikes["sources"]["control"][-1]["epsilon"] > 0.8 * spikes["weight"]["epsilon"]
+    assert -0.6 < inference["curves"]["directed, lagged"]["slope"] < -0.4
 
 
 # --------------------------------------------------------------------------- the command, errors

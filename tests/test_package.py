@@ -19,8 +19,10 @@ CONTRACT = {
     "clustered_network",
     "covariance",
     "datasets",
+    "infer_network",
     "load",
     "prune",
+    "recordings",
     "save",
     "simulate",
     "spectral_similarity",
@@ -73,12 +75,13 @@ def test_the_contract_is_public():
     assert set(npr.__all__) >= CONTRACT
     assert dir(npr) == list(npr.__all__) == sorted(npr.__all__)
     assert callable(npr.datasets.load)
+    assert callable(npr.recordings.synapse_variance)
 
 
 def test_no_module_hides_a_public_name():
     """Importing `noiseprune.x` sets the attribute x, which must not be a public function's."""
     modules = {path.stem for path in (ROOT / "noiseprune").iterdir()}
-    assert modules & set(npr.__all__) == {"datasets"}
+    assert modules & set(npr.__all__) == {"datasets", "recordings"}
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -12,6 +12,7 @@ from noiseprune.cli.compare import compare
 from noiseprune.cli.datasets import datasets
 from noiseprune.cli.figures import figures
 from noiseprune.cli.generate import generate
+from noiseprune.cli.infer import infer
 from noiseprune.cli.prune import prune
 from noiseprune.cli.report import report
 from noiseprune.cli.shared import command
@@ -41,6 +42,7 @@ for function, writes in (
     (generate, "network"),
     (simulate, "trajectory"),
     (prune, "network"),
+    (infer, "network"),
     (report, "report"),
     (compare, "json"),
     (datasets, None),

@@ -11,7 +11,7 @@ def datasets(
     common: Common,
     name: Annotated[str | None, typer.Argument(help="One of the names listed.")] = None,
 ) -> None:
-    """List the built-in connectomes, with source and licence; -o writes one to a file."""
+    """List what is built in, with source and licence; -o writes a connectome to a file."""
     from dataclasses import asdict
 
     from noiseprune import datasets as built_in
@@ -21,7 +21,11 @@ def datasets(
     common.check_output("json" if name is None else "network")
     available = built_in.available()
     if name is None:
-        result: dict[str, Any] = {"datasets": [asdict(dataset) for dataset in available]}
+        spikes = built_in.available_spikes()
+        result: dict[str, Any] = {
+            "datasets": [asdict(dataset) for dataset in available],
+            "recordings": [asdict(recorded) for recorded in spikes],
+        }
         common.write_json(result)
         rows = [
             (
@@ -35,12 +39,25 @@ def datasets(
             for d in available
         ]
         header = ("name", "what", "neurons", "synapses", "kind", "licence")
-        common.emit(result, grid("Built-in connectomes", header, rows))
+        recorded_rows = [
+            (d.name, d.description, number(d.n_neurons), number(d.n_spikes), d.licence)
+            for d in spikes
+        ]
+        titles = ("name", "what", "neurons", "spikes", "licence")
+        common.emit(
+            result,
+            grid("Built-in connectomes", header, rows),
+            grid("Built-in recordings (for infer, and prune --recording)", titles, recorded_rows),
+        )
         return
     from noiseprune.choices import one_of
 
-    base = one_of("dataset", name.partition(":")[0], [d.name for d in available])
-    found = next(d for d in available if d.name == base)
+    known: tuple[built_in.Dataset | built_in.SpikeDataset, ...] = (
+        *available,
+        *built_in.available_spikes(),
+    )
+    base = one_of("dataset", name.partition(":")[0], [d.name for d in known])
+    found = next(d for d in known if d.name == base)
     result = asdict(found)
     if common.output is not None:
         files.save(common.network(f"dataset:{name}"), common.output)

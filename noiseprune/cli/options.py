@@ -41,6 +41,20 @@ Resume = Annotated[
     typer.Option(help="Folder for finished pieces; an interrupted run goes on from it."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the slurm job script, and stop.")]
+Bin = Annotated[float, typer.Option(help="Spikes: width of the bins, s.")]
+Smoothing = Annotated[
+    float | None,
+    typer.Option(help="Spikes: instead of bins a Gaussian kernel with this deviation, s."),
+]
+Kind = Annotated[str, typer.Option(help="What to take of a file that has both: signals or spikes.")]
+BurnIn = Annotated[
+    float, typer.Option(help="Left out at the start of every piece of the recording, s.")
+]
+Units = Annotated[str | None, typer.Option(help="Unit to express analog signals in, such as mV.")]
+ZeroLag = Annotated[
+    str,
+    typer.Option(help="Spikes: poisson, or extrapolated (any spikes, noisier), to remove theirs."),
+]
 
 
 @contextmanager

@@ -2,28 +2,39 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from noiseprune.cli.options import (
+    Bin,
+    BurnIn,
     Cluster,
     ClusterConfig,
     DryRun,
     Keep,
+    Kind,
     Method,
     Network,
     Probes,
     Resume,
+    Smoothing,
+    Units,
+    ZeroLag,
     parsed_keep,
     print_job_script,
     working,
 )
 from noiseprune.cli.report import DYNAMICS, with_dynamics
 from noiseprune.cli.shared import DEFAULT_NETWORK, Common, check_suffix
+from noiseprune.errors import OptionError
 
 if TYPE_CHECKING:
+    from noiseprune.network import RateNetwork
+    from noiseprune.pruning import Pruning
+    from noiseprune.recordings import Recording
     from noiseprune.variance import SynapseVariance
+    from noiseprune.weights import FloatArray
 
 
 def prune(
@@ -59,6 +70,23 @@ def prune(
     cluster_config: ClusterConfig = None,
     resume: Resume = None,
     dry_run: DryRun = False,
+    recording: Annotated[
+        str | None,
+        typer.Option(help="Synapse variances from this: a file, or dataset:NAME."),
+    ] = None,
+    match: Annotated[
+        str, typer.Option(help="Which channel is which neuron, by: auto, name or order.")
+    ] = "auto",
+    kind: Kind = "auto",
+    bin: Bin = 0.1,
+    smoothing: Smoothing = None,
+    zero_lag: ZeroLag = "poisson",
+    burn_in: BurnIn = 0.0,
+    units: Units = None,
+    drive: Annotated[
+        str | None,
+        typer.Option(help="independent-poisson: a negative control, spikes without a network."),
+    ] = None,
     page: Annotated[
         Path | None, typer.Option("--report", help="Also write the report, as a page (.html).")
     ] = None,
@@ -69,19 +97,35 @@ def prune(
         return
     if page is not None:
         check_suffix(page, "a report is a page", ".html")
-    import numpy as np
-
+    check_source(recording, drive, rule)
     import noiseprune as npr
-    from noiseprune import files
-    from noiseprune.cli.tables import NORMS, facts, guarantee_line, interval, number, size_of
+    from noiseprune.cli.tables import facts
     from noiseprune.pipeline import check_request
 
     kept = None if keep is None else parsed_keep(keep)
     net = common.network(network)
     check_request(net, kept, rule, sampling, balance, epsilon=epsilon, method=method, refit=refit)
     noise = 1.0 if common.noise is None else common.noise
-    variance = None
-    if rule in ("noise", "paper"):
+    variance: SynapseVariance | None = None
+    if recording is not None or drive is not None:
+        with common.stage("recording"):
+            found = (
+                npr.recordings.independent_poisson(net, seed=common.seed)
+                if recording is None
+                else npr.recordings.read(
+                    recording,
+                    kind=kind,
+                    bin=bin,
+                    smoothing=smoothing,
+                    burn_in=burn_in,
+                    units=units,
+                )
+            )
+        # The control is taken as it is: what is put right for others is what it lacks.
+        shrink = "auto" if drive is None else "none"
+        variance = recorded(common, net, found, match, zero_lag, shrink)
+        noise = variance.noise
+    elif rule in ("noise", "paper"):
         with (
             common.stage("variance", bar=True) as progress,
             working(common, cluster, cluster_config, resume) as worker,
@@ -112,19 +156,91 @@ def prune(
             progress=progress,
         )
     if common.output is not None:
+        from noiseprune import files
+
         with common.stage("save"):
             files.save(pruning.network, common.output)
+    known = {"original": network or DEFAULT_NETWORK, "noise": noise}
+    result, rows = certified(common, net, pruning, variance, page, common.output, known)
+    common.emit(result, facts("Pruned network", rows))
+
+
+def check_source(recording: str | None, drive: str | None, rule: str) -> None:
+    """Refuse options of recordings that would do nothing, or contradict each other."""
+    if recording is None and drive is None:
+        return
+    if recording is not None and drive is not None:
+        raise OptionError("--recording and --drive were both given: leave one of them out")
+    if rule not in ("noise", "paper"):
+        raise OptionError(
+            f"rule {rule!r} uses no synapse variances: leave the recording out, or use rule 'noise'"
+        )
+    if drive is not None:
+        from noiseprune.choices import one_of
+
+        one_of("drive", drive, ("independent-poisson",))
+
+
+def recorded(
+    common: Common,
+    net: "RateNetwork",
+    found: "Recording",
+    match: str,
+    zero_lag: str,
+    shrink: str = "auto",
+    scale: "FloatArray | None" = None,
+) -> "SynapseVariance":
+    """Synapse variances from a recording."""
+    import noiseprune as npr
+
+    with common.stage("variance", bar=True) as progress:
+        return npr.recordings.synapse_variance(
+            net,
+            found,
+            match=match,
+            zero_lag=zero_lag,
+            shrink=shrink,
+            noise=common.noise,
+            scale=scale,
+            progress=progress,
+        )
+
+
+def certified(
+    common: Common,
+    net: "RateNetwork",
+    pruning: "Pruning",
+    variance: "SynapseVariance | None",
+    page: Path | None,
+    output: Path | None,
+    known: dict[str, Any],
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """The result of a pruning with its certificate, and as rows; `page` is written, too.
+
+    output : where the pruned network was written; known : what else the page is to show
+    """
+    import numpy as np
+
+    import noiseprune as npr
+    from noiseprune import files
+    from noiseprune.cli.tables import NORMS, guarantee_line, interval, number, size_of
+    from noiseprune.recordings import RecordedVariance
+
+    measured = variance.evidence() if isinstance(variance, RecordedVariance) else None
     if page is None:
         # Each array is half a dense matrix or so, and the certificate has no use for them.
         nothing = np.empty(0)
         variance = variance and replace(variance, variance=nothing)
-        pruning = replace(pruning, variance=None, keep_probability=nothing, kept=nothing)
+        none_kept = np.empty(0, dtype=np.bool_)
+        pruning = replace(pruning, variance=None, keep_probability=nothing, kept=none_kept)
     with common.stage("certificate"):
         found = npr.spectral_similarity(
             net, pruning.network, detail=None if page else False, seed=common.seed
         )
-    # The theorem is about the noise rule: no other has a guarantee on any network.
-    guarantee = found.guarantee if pruning.rule == "noise" else "none"
+    # The theorem is about the noise rule with the variances of the network itself.
+    covered = pruning.rule == "noise" and measured is None
+    guarantee = found.guarantee if covered else "none"
+    promised = pruning.promised_epsilon if covered else None
     result = {
         "n_neurons": net.n_neurons,
         "n_synapses": net.n_synapses,
@@ -142,7 +258,7 @@ def prune(
         "epsilon_method": found.change.method,
         "epsilon_upper_bound": found.change.upper_bound,
         "epsilon_failure_probability": found.change.failure_probability,
-        "promised_epsilon": pruning.promised_epsilon,
+        "promised_epsilon": promised,
         "guarantee": guarantee,
         "stable": found.stable,
         "residual": variance.residual if variance else None,
@@ -150,9 +266,10 @@ def prune(
         "variance_error": variance.relative_error if variance else None,
         "solver": variance.solver if variance else None,
         "solver_steps": variance.solver_steps if variance else None,
+        "recording": measured,
         "seconds": common.seconds,
         "seed": common.seed,
-        "output": common.output,
+        "output": output,
         "report": page,
     }
     if page is not None:
@@ -160,13 +277,12 @@ def prune(
 
         if net.n_neurons <= DYNAMICS:
             found = with_dynamics(common, net, pruning.network, found)
-        known = {"original": network or DEFAULT_NETWORK, "pruned": common.output, "noise": noise}
         with common.stage("report"):
             write_html(
                 page,
                 net,
                 pruning.network,
-                {**found.to_dict(), **result, **known},
+                {**found.to_dict(), **result, "pruned": output, **known},
                 variance=variance.variance if variance else None,
             )
     rows = [
@@ -174,12 +290,13 @@ def prune(
         ("kept", f"{pruning.n_kept:,} synapses ({100 * pruning.n_kept / net.n_synapses:.1f} %)"),
         ("rule", f"{pruning.rule}, {pruning.sampling} sampling, {pruning.balance} balance"),
         *probes_line(variance),
+        *recording_lines(measured),
         ("epsilon", f"{number(found.epsilon)}    {NORMS[found.epsilon_norm]}"),
         ("interval", interval(found.epsilon_interval)),
         ("stable", "yes" if found.stable else "NO"),
-        ("guarantee", guarantee_line(guarantee, pruning.promised_epsilon)),
+        ("guarantee", guarantee_line(guarantee, promised)),
         ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in common.seconds.items())),
-        ("written to", "- (give a file with -o)" if common.output is None else str(common.output)),
+        ("written to", "- (give a file with -o)" if output is None else str(output)),
     ]
     if pruning.refit is not None:
         fitted = pruning.refit
@@ -187,9 +304,28 @@ def prune(
         rows.insert(3, ("refit", f"{change} in {fitted.evaluations} evaluations"))
     if page is not None:
         rows.append(("report", str(page)))
-    if common.output is not None and not files.holds_leak(common.output):
+    if output is not None and not files.holds_leak(output):
         rows.append(("note", "this format does not hold the leak: write .npz to keep it"))
-    common.emit(result, facts("Pruned network", rows))
+    return result, rows
+
+
+def recording_lines(measured: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What the recording was that the synapse variances are from."""
+    if measured is None:
+        return []
+    length, worth = measured["length"], measured["n_effective"]
+    text = (
+        f"{measured['source']}, {length:.4g} s, {measured['n_samples']:,} samples, worth "
+        f"{worth:,.0f} for the slowest channel; relative error {measured['relative_error']:.2g}"
+    )
+    rows = [("recording", text)]
+    if measured["shrinkage"]:
+        rows.append(("shrinkage", f"{measured['shrinkage']:.2g} (Ledoit-Wolf)"))
+    if measured["n_raised"]:
+        rows.append(
+            ("in doubt", f"{measured['n_raised']:,} variances below their error, set to it")
+        )
+    return rows + [("note", note) for note in measured["notes"]]
 
 
 def probes_line(variance: "SynapseVariance | None") -> list[tuple[str, str]]:

@@ -18,11 +18,25 @@ from scipy import sparse
 
 from noiseprune.choices import one_of
 from noiseprune.datasets import optic_lobe
+from noiseprune.datasets.spikes import (
+    RecordedSpikes,
+    SpikeDataset,
+    available_spikes,
+    load_spikes,
+)
 from noiseprune.datasets.tables import column, read_table
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
 
-__all__ = ["Dataset", "available", "load"]
+__all__ = [
+    "Dataset",
+    "RecordedSpikes",
+    "SpikeDataset",
+    "available",
+    "available_spikes",
+    "load",
+    "load_spikes",
+]
 
 
 @dataclass(frozen=True)
@@ -128,6 +142,11 @@ def load(
         If the leak does not fit.
     """
     base, colon, suffix = str(name).partition(":")
+    if base in (recorded.name for recorded in available_spikes()):
+        raise OptionError(
+            f"dataset {base!r} is a recording and has no synapses: noiseprune infer dataset:{base} "
+            "estimates a network from it"
+        )
     base = one_of("dataset", base, (dataset.name for dataset in _DATASETS))
     if base == "optic-lobe":
         weights, labels = optic_lobe.tiled(_chosen_extent(suffix if colon else None, extent))

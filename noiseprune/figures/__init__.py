@@ -24,9 +24,11 @@ from noiseprune.figures import (
     cost,
     dynamics,
     eigenvalues,
+    inference,
     kept,
     panels,
     similarity,
+    spikes,
     style,
 )
 from noiseprune.figures.protocol import Numbers
@@ -55,6 +57,8 @@ PICTURES: Mapping[str, Picture] = {
     "kept": kept,
     "connectomes": connectomes,
     "cost": cost,
+    "spikes": spikes,
+    "inference": inference,
 }
 FORMATS = ("png", "svg")
 

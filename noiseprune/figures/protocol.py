@@ -175,5 +175,10 @@ def listed(values: npt.ArrayLike | Sequence[Any], digits: int = 6) -> list[Any]:
     ]
 
 
+def rounded(value: float | np.floating[Any], digits: int = 6) -> float:
+    """A number to so many digits."""
+    return float(f"{value:.{digits}g}")
+
+
 def _has_gaps(values: Any) -> bool:
     return isinstance(values, list) and any(value is None for value in values)

@@ -16,6 +16,8 @@ from noiseprune.files.guard import open_arrays, printable, reading
 
 FloatArray = npt.NDArray[np.float64]
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_EXTRA = ("labels", "dt")
+"""Beside times and rates in an .npz file: the neurons' names, and the step of the scheme, s."""
 
 
 class Recorded(Protocol):
@@ -29,7 +31,7 @@ class Recorded(Protocol):
 
 
 def save_trajectory(trajectory: Recorded, path: str | os.PathLike[str]) -> None:
-    """Write a trajectory: arrays `times` and `rates` (.npz), or its Neo block (.nix).
+    """Write a trajectory: arrays times, rates, labels and dt (.npz), or its Neo block (.nix).
 
     The .nix file is Neo's NixIO, one segment a replica with one analog signal (T, N). NixIO
     stores every channel of it separately: for thousands of neurons prefer .npz.
@@ -83,7 +85,8 @@ def _read_npz(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
 
 
 def _write_npz(trajectory: Recorded, path: Path) -> None:
-    np.savez(path, times=trajectory.times, rates=trajectory.rates)
+    known = {name: getattr(trajectory, name) for name in _EXTRA if hasattr(trajectory, name)}
+    np.savez(path, allow_pickle=False, times=trajectory.times, rates=trajectory.rates, **known)
 
 
 def _read_nix(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

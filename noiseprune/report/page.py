@@ -27,6 +27,7 @@ from noiseprune.report.markup import (
     section,
     table,
 )
+from noiseprune.report.recorded import recorded
 from noiseprune.weights import FloatArray, IntArray
 
 _NORMS = {
@@ -88,7 +89,8 @@ def page(
     ----------
     numbers : JSON-ready values under the keys of `SpectralReport.to_dict`, and of what else is
         known: `original` and `pruned` (names), `rule`, `sampling`, `balance`, `method`, `gain`,
-        `noise`, `seed`, `promised_epsilon`. The page shows these and carries them as JSON.
+        `noise`, `seed`, `promised_epsilon`, `recording`, `inferred`. The page shows these and
+        carries them as JSON.
     variance : (n_synapses,) synapse variances of the original; solved here, where there are at
         most 4,000 neurons and a stationary state, if left out
     """
@@ -104,6 +106,7 @@ def page(
             "<main>",
             _certificate(numbers),
             _made(numbers),
+            recorded(numbers),
             _spectra(original, pruned, numbers),
             _distributions(original, pruned),
             _dynamics(numbers),
