@@ -61,6 +61,7 @@ class Run:
     every: int
     activation: str
     root: np.random.SeedSequence
+    first_step: int = 0  # made before, by a run that this one goes on with: the noise goes on, too
 
     @property
     def replicas(self) -> int:
@@ -187,7 +188,7 @@ def integrate(run: Run, visit: Callable[[int, Reals], None], progress: Progress)
         for start in range(0, run.n_steps, length):
             block = lanes.empty(min(length, run.n_steps - start))
             with _at_most(threads):
-                advance(start, state, block)
+                advance(run.first_step + start, state, block)
             state = block[-1]
             if not np.max(np.abs(lanes.unpack(block[-1:]))) <= limit:
                 raise UnstableError(_diverged(run, start, lanes.unpack(block), limit))
