@@ -4,20 +4,20 @@
 
 Three processes, each of which knows its own place only:
 
-- A synapse keeps a running estimate of v = Var(x_i - sgn(w) x_j) of its two neurons, and its weight.
-  Where its importance |w| v falls below a threshold theta it dies, with probability 1 - |w| v /
-  theta, or is strengthened until |w| v = theta: the mean of its weight stays. (`synapses`)
+- A synapse keeps its weight, and a running estimate of v = Var(x_i - sgn(w) x_j) of its two
+  neurons. Where its importance |w| v falls below a threshold theta it dies, with probability
+  1 - |w| v / theta, or else is strengthened until |w| v = theta: the mean of its weight stays.
 - A neuron restores its own total excitatory and inhibitory strength by scaling its synapses; what
-  that cannot do its leak makes up for, or nothing does. (`homeostasis`)
+  that cannot do its leak makes up for, or nothing does.
 - The threshold is the one global quantity: a single number, the same for all, such as a
   neuromodulator could be. It rises until as many synapses are left as are wanted, and of the
   network it is told nothing but that count; or it rises to a given value, and is told nothing.
 
-As the threshold rises from round to round (annealing), the probabilities of living on multiply: with
-p_r = theta_r-1 / theta_r, once |w| v = theta_r-1, a synapse is there in the end with probability
-|w| v / theta and then has the weight w / p. That is the batch rule, with K = 1 / theta; no round adds
-variance to the weights. And as scaled-down synapses of a neuron fall below the threshold while
-scaled-up ones stay above it, pruning evens out every neuron's input over the rounds, by itself.
+As theta rises from round to round (annealing), the probabilities of living on multiply. A synapse
+that has been strengthened to the last theta lives on with probability (last theta) / theta: in the
+end it is there with probability p = |w| v / theta, with the weight w / p. That is the batch rule
+with K = 1 / theta, and rounds add no variance to the weights. And as a neuron's scaled-down
+synapses fall below theta while scaled-up ones stay above it, pruning evens out its strengths.
 
 Source: the rule, Moore and Chaudhuri (2020); as an online process it is this package's.
 """
@@ -69,8 +69,9 @@ def plasticity(
     noise : sigma
     drive : b, 1/s, a number or (N,). By default 0 for the linear network, and for the rectified one
         noise (leak / 2)^1/2: alone, a neuron would then have a mean rate of one standard deviation
-    interval : s between two rounds; by default 4,000 steps. The run lasts rounds + 2 intervals
-    dt : s; by default a twentieth of a stable step
+    interval : s between two rounds; by default three relaxation times, or what is simulated in a
+        third of a second, but at least 2,000 steps. The run lasts rounds + 2 intervals
+    dt : s; by default a tenth of a stable step
     scaling : neurons restore their strengths by scaling their synapses
     adapt_leak : the leak makes up for what scaling leaves, and for all without it
     seed : of the noise and of the coins; the same gives the same result on any number of threads

@@ -51,7 +51,8 @@ class Homeostasis:
     def adapted_leak(self, synapses: Synapses) -> FloatArray:
         """(N,) leak_i(0) - (T - S), of directed networks the mean of inputs and outputs."""
         missing = np.mean(self.target - self.strengths(synapses), axis=0)
-        return self.leak - missing[: self.n] - missing[self.n :]
+        leak: FloatArray = self.leak - missing[: self.n] - missing[self.n :]
+        return leak
 
     def imbalance(self, synapses: Synapses) -> float:
         """Largest (|S^+ - T^+| + |S^- - T^-|) / (T^+ + T^-) of a neuron's inputs or outputs."""

@@ -14,16 +14,20 @@ from noiseprune.network import RateNetwork, not_a_network, unstable
 from noiseprune.pruning.rules import budget
 from noiseprune.simulation.engine import ACTIVATIONS, Run
 from noiseprune.simulation.engine import checked as checked_run
-from noiseprune.weights import FloatArray
 
 TICKS = 10
 """Parts of an interval: the neurons scale in each, continuous pruning happens in each."""
 RECORD_EVERY = 10
 """Steps between two samples that the synapses sense."""
-_SAMPLES = 40
-"""Samples of a tick, where no interval is given."""
-_STEP = 0.05
-"""Step over a stable one: the fastest mode is 5 % too strong, as where variances are simulated."""
+_SAMPLES = 20
+"""Samples of a tick, at least, where no interval is given."""
+_WORK, _WORK_OF_A_NEURON = 5e9, 1300.0
+"""What an interval may cost without being asked, in products of a weight and a rate: a third of a
+second. A neuron takes as long in a step, for its noise above all, as that many."""
+_RELAXATIONS = 3.0
+"""Relaxation times of an interval, if that is less."""
+_STEP = 0.1
+"""Step over a stable one: the fastest mode is 11 % too strong."""
 DEFAULT_KEEP = 0.2
 
 
@@ -74,7 +78,8 @@ class Plan:
     def left(self, event: int) -> int:
         """Synapses to be left after this decision, of `events`: geometric."""
         final = self.n_units if self.final is None else self.final
-        return round(self.n_units * (final / self.n_units) ** (event / self.events))
+        share = (final / self.n_units) ** (event / self.events)
+        return max(final, int(np.rint(self.n_units * share)))
 
     def threshold(self, event: int, gain: float) -> float:
         """theta of this decision where the last one is 1 / gain: in equal steps."""
@@ -114,8 +119,9 @@ def planned(
     else:
         gain = positive("gain", gain)
     step = _default_step(net, activation) if dt is None else positive("dt", dt)
-    samples = _SAMPLES
-    if interval is not None:
+    if interval is None:
+        samples = _default_samples(net, activation, step)
+    else:
         shortest = TICKS * RECORD_EVERY * step
         if not positive("interval", interval) >= shortest * (1.0 - 1e-9):
             raise OptionError(
@@ -152,6 +158,19 @@ def planned(
         adapt_leak=adapt_leak,
         seed=seed,
     )
+
+
+def _default_samples(net: RateNetwork, activation: str, step: float) -> int:
+    """Samples of a tick: what an interval may cost, or its relaxation times take."""
+    shortest = TICKS * RECORD_EVERY
+    work = net.n_synapses + _WORK_OF_A_NEURON * net.n_neurons
+    affordable = int(_WORK / work / shortest)
+    if affordable <= _SAMPLES:
+        return _SAMPLES
+    slowest = -net.spectral_abscissa() if activation == "linear" else float(np.min(net.leak))
+    if not slowest > 0:
+        raise unstable(net, -slowest)
+    return max(_SAMPLES, min(affordable, round(_RELAXATIONS / slowest / step / shortest)))
 
 
 def _default_step(net: RateNetwork, activation: str) -> float:

@@ -1,8 +1,9 @@
 """The run: intervals of simulation, between which synapses die and neurons scale.
 
-    |-- warm-up --|-- 0: sensed --|-- 1: pruned at its start, scaled, sensed --|-- ... --|-- rounds --|
+    |-- warm-up --|-- 0: sensed --|-- 1: pruned, scaled, sensed --|-- 2 --|-- ... --|-- rounds --|
 
-Each interval is cut into ticks. The original runs beside the plastic network under the same noise.
+Each interval is cut into ticks; synapses die at its start, or in all of its ticks where that is
+continuous. The original runs beside the plastic network under the same noise.
 """
 
 from __future__ import annotations
@@ -112,11 +113,11 @@ class Process:
         measures = Measures(plan)
         for index in range(plan.rounds + 1):
             self.steps += steps
-            begun = (index + 1) * TICKS
-            progress(begun, total)
+            told = _after(progress, (index + 1) * TICKS, total)
+            told(0)
             original = self.samples(net, original[:, -1:], 0, TICKS)
             try:
-                plastic = self.interval(index, lambda tick: progress(begun + tick, total))
+                plastic = self.interval(index, told)
             except UnstableError as error:
                 raise UnstableError(
                     f"after round {index} of {plan.rounds}, with "
@@ -211,6 +212,11 @@ class Measures:
             change = self.spectrum.epsilon(process.network())
             epsilon, self.norm = change.epsilon, change.norm
         self.epsilon.append(epsilon)
+
+
+def _after(progress: Progress, ticks: int, total: int) -> Callable[[int], None]:
+    """Progress of an interval before which there were so many ticks."""
+    return lambda tick: progress(ticks + tick, total)
 
 
 def _onto_entries(net: RateNetwork, values: npt.NDArray[V]) -> npt.NDArray[V]:
