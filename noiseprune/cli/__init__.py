@@ -12,6 +12,7 @@ from noiseprune.cli.compare import compare
 from noiseprune.cli.datasets import datasets
 from noiseprune.cli.figures import figures
 from noiseprune.cli.generate import generate
+from noiseprune.cli.plasticity import plasticity
 from noiseprune.cli.prune import prune
 from noiseprune.cli.report import report
 from noiseprune.cli.shared import command
@@ -43,6 +44,7 @@ for function, writes in (
     (prune, "network"),
     (report, "report"),
     (compare, "json"),
+    (plasticity, "network"),
     (datasets, None),
     (figures, None),
 ):
