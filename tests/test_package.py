@@ -20,6 +20,7 @@ CONTRACT = {
     "covariance",
     "datasets",
     "load",
+    "plasticity",
     "prune",
     "save",
     "simulate",

@@ -128,7 +128,7 @@ def _percent(panel: Axes, numbers: Numbers) -> None:
     """A logarithmic y axis of the percentage left, with plain ticks."""
     least = min(100 * fraction for run in numbers["runs"] for fraction in run["kept"])
     panel.set(yscale="log", ylim=(0.85 * least, 112))
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick >= 0.85 * least]
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 30, 40, 60, 80, 100) if tick >= 0.85 * least]
     panel.yaxis.set_major_locator(FixedLocator(ticks))
     panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     panel.yaxis.set_minor_locator(NullLocator())
