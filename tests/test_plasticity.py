@@ -365,6 +365,13 @@ def test_a_fixed_gain_keeps_about_as_many_as_the_batch_rule():
     assert np.mean(counts) == pytest.approx(batch.keep_probability.sum(), rel=0.15)
 
 
+def test_a_small_gain_leaves_nothing():
+    found = npr.plasticity(network(), gain=1e-9, rounds=1, seed=1)
+    assert found.n_kept == 0
+    assert found.n_left.tolist() == [found.original.n_synapses, 0]
+    np.testing.assert_allclose(found.network.leak, found.original.dominance_excess)
+
+
 def test_without_scaling_weights_are_strengthened_only():
     net = network()
     found = npr.plasticity(net, 0.4, rounds=2, scaling=False, adapt_leak=False, seed=5)

@@ -35,7 +35,7 @@ class Homeostasis:
     def strengths(self, synapses: Synapses) -> FloatArray:
         """S of every neuron: (1, 2 N) if symmetric, else (2, 2 N), inputs and outputs."""
         size = np.abs(synapses.weight)
-        sums = [np.bincount(end, size, 2 * self.n) for end in self.ends(synapses)]
+        sums = [np.bincount(e, size, 2 * self.n).astype(float) for e in self.ends(synapses)]
         return np.array([sums[0] + sums[1]] if self.symmetric else sums)
 
     def scale(self, synapses: Synapses) -> None:

@@ -328,7 +328,7 @@ def _divergence_limit(run: Run) -> float:
 
 def _diverged(run: Run, start: int, block: Reals, limit: float) -> str:
     within = np.max(np.abs(block), axis=(1, 2)) <= limit  # false where a rate is not a number
-    time = (start + int(np.argmin(within)) + 1) * run.dt
+    time = (run.first_step + start + int(np.argmin(within)) + 1) * run.dt
     return (
         f"the rates passed {limit:.3g} at t = {time:g} s, so the {run.activation} network "
         "diverges: lower dt or raise the leak"
