@@ -27,6 +27,7 @@ MINUTES = {
     "choices": 20,
     "best": 20,
     "rectified": 4,
+    "plasticity": 5,
     "probing": 5,
     "million": 5,
     "large_connectomes": 2,

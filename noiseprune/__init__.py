@@ -31,6 +31,8 @@ _HOME = {
     "compare": "experiments",
     "SpectralReport": "similarity",
     "spectral_similarity": "similarity",
+    "Plasticity": "online",
+    "plasticity": "online",
     "Trajectory": "simulation",
     "simulate": "simulation",
     "load": "files",

@@ -271,6 +271,23 @@ BAD_INPUTS = (
     ),
     BadInput("no duration", "simulate net.npz --duration 0", ("duration is 0", "above 0"), ANY),
     BadInput("no replicas", "simulate net.npz --replicas 0", ("replicas is 0", "at least 1"), ANY),
+    BadInput("no rounds", "plasticity net.npz --rounds 0", ("rounds is 0", "at least 1"), ANY),
+    BadInput("keep and gain", "plasticity net.npz --keep 0.5 --gain 2", ("both", "leave one"), ANY),
+    BadInput(
+        "a short interval", "plasticity net.npz --interval 1e-9", ("interval is 1e-09", "dt"), ANY
+    ),
+    BadInput(
+        "a plasticity that does not settle",
+        "plasticity net.npz",
+        ("is 4 1/s", "4.05 to the leak"),
+        network(1.0),
+    ),
+    BadInput(
+        "a figure in words",
+        "plasticity net.npz --figure old.npz",
+        ("old.npz", ".png or .svg or .pdf"),
+        ANY,
+    ),
     BadInput("no draws", "compare net.npz --draws 0", ("draws is 0", "at least 1"), ANY),
     BadInput("negative seed", "prune net.npz --seed -1", ("seed is -1", "at least 0"), ANY),
     BadInput("no threads", "datasets --threads 0", ("threads is 0", "at least 1")),

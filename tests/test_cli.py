@@ -15,7 +15,9 @@ import noiseprune as npr
 from noiseprune import cli, files
 from noiseprune.cli import shared
 
-COMMANDS = ("generate", "simulate", "prune", "report", "compare", "datasets", "figures")
+COMMANDS = (
+    "generate", "simulate", "prune", "report", "compare", "plasticity", "datasets", "figures",
+)  # fmt: skip
 PRUNE_KEYS = {
     "n_neurons", "n_synapses", "n_kept", "kept_fraction", "rule", "method", "sampling", "balance",
     "gain", "epsilon", "epsilon_interval", "epsilon_norm", "guarantee", "stable", "seconds", "seed",
@@ -500,6 +502,39 @@ def test_pieces_are_kept_and_taken_up(command, net):
 def test_directed_networks_have_no_eigenvalue_error(directed):
     rows = asked("compare", "directed.npz", "--draws", 1)["rows"]
     assert {row["eigenvalue_error"] for row in rows} == {None}
+
+
+# ------------------------------------------------------------------------------- plasticity
+
+
+def test_a_network_prunes_itself(directed, folder):
+    options = ("--keep", 0.5, "--rounds", 2, "--seed", 5, "--interval", 20)
+    found = asked("plasticity", "directed.npz", *options, "-o", "own.npz", "--figure", "own.pdf")
+    expected = npr.plasticity(npr.load("directed.npz"), 0.5, rounds=2, interval=20.0, seed=5)
+    written = npr.load("own.npz")
+    np.testing.assert_array_equal(written.dense_weights(), expected.network.dense_weights())
+    assert (found["n_kept"], found["rounds"], found["guarantee"]) == (expected.n_kept, 2, "none")
+    assert found["n_kept"] == round(0.5 * found["n_synapses"])
+    assert found["gain"] == pytest.approx(expected.gain)
+    assert found["epsilon"] == pytest.approx(expected.epsilon[-1])
+    assert found["batch_epsilon"] > 0
+    assert set(found) >= PRUNE_KEYS | REPORT_KEYS
+    over_time = found["over_time"]
+    assert over_time["n_left"] == expected.n_left.tolist()
+    assert {len(values) for values in over_time.values()} == {3}
+    assert (folder / "own.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_rectified_network_prunes_itself_continuously(net, folder):
+    options = ("--gain", 3, "--rounds", 1, "--continuous", "--activation", "rectified")
+    options += ("--no-scaling", "--fixed-leak", "--drive", 0.5, "--interval", 20)
+    found = asked("plasticity", "net.npz", *options, "--figure", "own.svg")
+    assert (found["gain"], found["balance"], found["continuous"]) == (3, "none", True)
+    assert found["over_time"]["mean_rate"][-1] > 0
+    assert "<svg" in (folder / "own.svg").read_text()
+    table = run("plasticity", "net.npz", "--rounds", 1, "--interval", 20).stdout
+    for word in ("threshold", "trajectory error", "epsilon of the batch rule"):
+        assert word in table
 
 
 # --------------------------------------------------------------------------------- datasets

@@ -2,7 +2,7 @@
 
     5  cli, __main__
     4  pipeline, experiments, figures, cluster
-    3  variance, report, similarity, recordings, inference, plasticity
+    3  variance, report, similarity, recordings, inference, online
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
     1  weights, eigenvalues, network, kernels, solvers
     0  errors, progress, plain, choices, work
@@ -32,7 +32,7 @@ LEVELS = (
         "pruning",
         "spectrum",
     },
-    {"variance", "report", "similarity", "recordings", "inference", "plasticity"},
+    {"variance", "report", "similarity", "recordings", "inference", "online"},
     {"pipeline", "experiments", "figures", "cluster"},
     {"cli", "__main__"},
 )

@@ -21,6 +21,7 @@ CONTRACT = {
     "datasets",
     "infer_network",
     "load",
+    "plasticity",
     "prune",
     "recordings",
     "save",

@@ -13,6 +13,7 @@ from noiseprune.cli.datasets import datasets
 from noiseprune.cli.figures import figures
 from noiseprune.cli.generate import generate
 from noiseprune.cli.infer import infer
+from noiseprune.cli.plasticity import plasticity
 from noiseprune.cli.prune import prune
 from noiseprune.cli.report import report
 from noiseprune.cli.shared import command
@@ -45,6 +46,7 @@ for function, writes in (
     (infer, "network"),
     (report, "report"),
     (compare, "json"),
+    (plasticity, "network"),
     (datasets, None),
     (figures, None),
 ):

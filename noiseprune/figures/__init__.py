@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +27,7 @@ from noiseprune.figures import (
     inference,
     kept,
     panels,
+    plasticity,
     similarity,
     spikes,
     style,
@@ -59,6 +60,7 @@ PICTURES: Mapping[str, Picture] = {
     "cost": cost,
     "spikes": spikes,
     "inference": inference,
+    "plasticity": plasticity,
 }
 FORMATS = ("png", "svg")
 
@@ -112,16 +114,26 @@ def redraw(name: str, folder: Path) -> list[Path]:
             raise FileError(
                 f"{numbers} does not hold the numbers of the figure {name!r}: measure it again"
             )
-    with mpl.rc_context(style.RC):
+
+    def figure() -> Figure:
         with reading(numbers):  # of another version they may lack something
-            figure = picture.draw(document["numbers"])
-        figure.draw_without_rendering()
-        figure.set_layout_engine(None)  # laid out once for all formats
-        for image in images:
-            stamp: dict[str, Any] = {"Date": None} if image.suffix == ".svg" else {}
-            with write_atomically(image) as temporary:
-                figure.savefig(temporary, metadata=stamp)
+            return picture.draw(document["numbers"])
+
+    write(figure, images)
     return images
+
+
+def write(figure: Callable[[], Figure], images: Sequence[Path]) -> None:
+    """Draw in the style of all figures, and write to files of the suffixes .png, .svg or .pdf."""
+    with mpl.rc_context(style.RC):
+        drawn = figure()
+        drawn.draw_without_rendering()
+        drawn.set_layout_engine(None)  # laid out once for all formats
+        for image in images:
+            plain = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+            stamp: dict[str, Any] = plain.get(image.suffix.lower(), {})
+            with write_atomically(image) as temporary:
+                drawn.savefig(temporary, metadata=stamp)
 
 
 def prepared(folder: Path) -> Path:

@@ -64,6 +64,7 @@ class Run:
     activation: str
     root: np.random.SeedSequence
     first: int = 0  # number of the first of the R replicas
+    first_step: int = 0  # made before, by a run that this one goes on with: the noise goes on, too
 
     @property
     def replicas(self) -> int:
@@ -205,7 +206,7 @@ def integrate(run: Run, visit: Callable[[int, Reals], None], progress: Progress)
         for start in range(0, run.n_steps, length):
             block = lanes.empty(min(length, run.n_steps - start))
             with _at_most(threads):
-                advance(start, state, block)
+                advance(run.first_step + start, state, block)
             state = block[-1]
             if not np.max(np.abs(lanes.unpack(block[-1:]))) <= limit:
                 raise UnstableError(_diverged(run, start, lanes.unpack(block), limit))
@@ -346,7 +347,7 @@ def _divergence_limit(run: Run) -> float:
 
 def _diverged(run: Run, start: int, block: Reals, limit: float) -> str:
     within = np.max(np.abs(block), axis=(1, 2)) <= limit  # false where a rate is not a number
-    time = (start + int(np.argmin(within)) + 1) * run.dt
+    time = (run.first_step + start + int(np.argmin(within)) + 1) * run.dt
     return (
         f"the rates passed {limit:.3g} at t = {time:g} s, so the {run.activation} network "
         "diverges: lower dt or raise the leak"

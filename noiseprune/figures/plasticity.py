@@ -1,0 +1,155 @@
+"""The rule as plasticity: synapses left, epsilon and trajectory error over time, and rates.
+
+The paper's clustered network at a tenth of its size prunes itself to 20 %: linear in rounds and
+continuously, and rectified-linear. Beside epsilon stands that of the batch rule at the same count,
+with the default choices, and with independent draws and the homeostatic balance.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+from matplotlib.typing import LineStyleType
+
+from noiseprune import spectrum
+from noiseprune.figures.protocol import Numbers, about_paper, listed, paper_network
+from noiseprune.figures.style import INK, Look, below
+from noiseprune.online import Plasticity, plasticity
+from noiseprune.pipeline import prune
+from noiseprune.progress import Progress, part
+
+RUNS: dict[str, dict[str, Any]] = {
+    "rounds": {},
+    "continuous": {"continuous": True},
+    "rectified": {"activation": "rectified"},
+}
+"""Options of every run, by its name."""
+LOOKS = {
+    "rounds": Look("linear, in rounds", "#0072b2", "o", "-"),
+    "continuous": Look("linear, continuously", "#56b4e9", "s", "--"),
+    "rectified": Look("rectified, in rounds", "#d55e00", "D", "-."),
+}
+BATCH = {"balanced": "batch rule, defaults", "independent": "batch rule, independent draw"}
+"""What the horizontal lines are called, by their sampling."""
+LINES: dict[str, LineStyleType] = {"balanced": "-", "independent": ":"}
+
+
+def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
+    """Every run once, and the mean epsilon of the batch rule over some draws."""
+    net, keep = (paper_network(90), 0.4) if fast else (paper_network(300), 0.2)
+    rounds, draws = (3, 2) if fast else (10, 5)
+    runs = []
+    for index, (name, options) in enumerate(RUNS.items()):
+        found = plasticity(
+            net,
+            keep,
+            rounds=rounds,
+            interval=40.0 if fast else 200.0,
+            seed=seed,
+            progress=part(progress, index, len(RUNS)),
+            **options,
+        )
+        runs.append({"name": name} | of_run(found))
+    original = spectrum.Original(net)
+    batch = {}
+    for sampling in BATCH:
+        changes = [
+            original.epsilon(
+                prune(net, keep, sampling=sampling, balance="homeostatic", seed=seed + k).network
+            )
+            for k in range(draws)
+        ]
+        batch[sampling] = listed(np.array([np.mean([change.epsilon for change in changes])]))[0]
+    return {
+        "network": about_paper(net),
+        "keep": keep,
+        "runs": runs,
+        "batch": batch,
+        "draws": draws,
+    }
+
+
+def of_run(found: Plasticity) -> Numbers:
+    """What is drawn of one run; rates only where the mean activity is not zero by construction."""
+    driven = found.activation == "rectified" or bool(np.any(found.drive))
+    return {
+        "activation": found.activation,
+        "rounds": found.rounds,
+        "times": listed(found.times),
+        "kept": listed(found.n_left / found.original.n_synapses),
+        "epsilon": listed(found.epsilon),
+        "trajectory_error": listed(found.trajectory_error),
+        "rate_original": listed(found.rate_original, 4) if driven else None,
+        "rate_pruned": listed(found.rate_pruned, 4) if driven else None,
+    }
+
+
+def draw(numbers: Numbers) -> Figure:
+    """Three panels over time, and one of the rates before and after where there are any."""
+    driven = [run for run in numbers["runs"] if run["rate_original"] is not None]
+    panels = 4 if driven else 3
+    figure = Figure(figsize=(7.2, 5.4) if driven else (7.2, 2.8), layout="constrained")
+    axes = list(np.ravel(figure.subplots(2, 2) if driven else figure.subplots(1, panels)))
+    keys = ("kept", "epsilon", "trajectory_error")
+    labels = ("synapses left (%)", "epsilon", "‖x′ − x‖ / ‖x‖ in an interval")
+    for panel, key, label in zip(axes, keys, labels):
+        for run in numbers["runs"]:
+            look = LOOKS[run["name"]]
+            scale = 100.0 if key == "kept" else 1.0
+            values = [np.nan if value is None else scale * value for value in run[key]]
+            panel.plot(
+                run["times"], values, color=look.colour, linestyle=look.line, marker=look.marker
+            )
+        panel.set(xlabel="time (s)", ylabel=label)
+    _percent(axes[0], numbers)
+    for sampling, epsilon in numbers["batch"].items():
+        axes[1].axhline(epsilon, color=INK, linestyle=LINES[sampling], linewidth=1)
+    for panel in axes[1:3]:
+        panel.set_ylim(bottom=0.0)
+    if driven:
+        _rates(axes[3], driven)
+    handles = [LOOKS[run["name"]].handle() for run in numbers["runs"]]
+    for sampling in numbers["batch"]:
+        look = Look(BATCH[sampling], INK, "", LINES[sampling])
+        handles.append(look.handle())
+    below(figure, handles, 3)
+    n, synapses = numbers["network"]["n_neurons"], numbers["network"]["n_synapses"]
+    figure.suptitle(
+        f"A network that prunes itself: {n:,} neurons, {synapses:,} synapses", fontsize=9
+    )
+    return figure
+
+
+def _percent(panel: Axes, numbers: Numbers) -> None:
+    """A logarithmic y axis of the percentage left, with plain ticks."""
+    least = min(100 * fraction for run in numbers["runs"] for fraction in run["kept"])
+    panel.set(yscale="log", ylim=(0.85 * least, 112))
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 30, 40, 60, 80, 100) if tick >= 0.85 * least]
+    panel.yaxis.set_major_locator(FixedLocator(ticks))
+    panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    panel.yaxis.set_minor_locator(NullLocator())
+
+
+def _rates(panel: Axes, runs: list[Numbers]) -> None:
+    """Every neuron's mean rate after against before, beside the diagonal."""
+    everything = [
+        rate for run in runs for key in ("original", "pruned") for rate in run[f"rate_{key}"]
+    ]
+    ends = min(everything), max(everything)
+    panel.plot(ends, ends, color=INK, linewidth=1)
+    for run in runs:
+        look = LOOKS[run["name"]]
+        panel.plot(
+            run["rate_original"],
+            run["rate_pruned"],
+            color=look.colour,
+            linestyle="none",
+            marker=look.marker,
+            markersize=2.5,
+            alpha=0.6,
+        )
+    panel.set(xlabel="mean rate of the original", ylabel="mean rate of the pruned")

@@ -1,0 +1,187 @@
+"""What is asked of the plasticity, checked once: how many are to be left when, and which run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from noiseprune import simulation
+from noiseprune.choices import Seed, count, noise_strength, one_of, positive
+from noiseprune.errors import NetworkError, OptionError
+from noiseprune.network import RateNetwork, not_a_network, unstable
+from noiseprune.pruning.rules import budget
+from noiseprune.simulation.engine import ACTIVATIONS, Run
+from noiseprune.simulation.engine import checked as checked_run
+
+TICKS = 10
+"""Parts of an interval: the neurons scale in each, continuous pruning happens in each."""
+RECORD_EVERY = 10
+"""Steps between two samples that the synapses sense."""
+_SAMPLES = 20
+"""Samples of a tick, at least, where no interval is given."""
+_WORK, _WORK_OF_A_NEURON = 5e9, 1300.0
+"""What an interval may cost without being asked, in products of a weight and a rate: a third of a
+second. A neuron takes as long in a step, for its noise above all, as that many."""
+_RELAXATIONS = 3.0
+"""Relaxation times of an interval, if that is less."""
+_STEP = 0.1
+"""Step over a stable one: the fastest mode is 11 % too strong."""
+DEFAULT_KEEP = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A checked request.
+
+    run : one tick of the original network, from zero
+    unit_size : entries of W that a synapse stands for, 2 if it is a symmetric pair
+    n_units : synapses at the start; final : those to be left, None if the gain is given
+    gain : K of the last decision, None if the count is given
+    events : decisions in all
+    """
+
+    run: Run
+    unit_size: int
+    n_units: int
+    final: int | None
+    gain: float | None
+    rounds: int
+    events: int
+    continuous: bool
+    scaling: bool
+    adapt_leak: bool
+    seed: Seed
+
+    @property
+    def net(self) -> RateNetwork:
+        return self.run.net
+
+    @property
+    def centred(self) -> bool:
+        """True if the mean of the activity is not known to be zero."""
+        return self.run.activation == "rectified" or bool(np.any(self.run.drive))
+
+    @property
+    def interval(self) -> float:
+        """s between two rounds."""
+        return TICKS * self.run.n_steps * self.run.dt
+
+    @property
+    def decay(self) -> float:
+        """What a sample leaves of the weight of older ones in the trace."""
+        if not self.continuous:
+            return 1.0
+        return float(np.exp(-self.run.every * self.run.dt / self.interval))
+
+    def left(self, event: int) -> int:
+        """Synapses to be left after this decision, of `events`: geometric."""
+        final = self.n_units if self.final is None else self.final
+        share = (final / self.n_units) ** (event / self.events)
+        return max(final, int(np.rint(self.n_units * share)))
+
+    def threshold(self, event: int, gain: float) -> float:
+        """theta of this decision where the last one is 1 / gain: in equal steps."""
+        return event / self.events / gain
+
+
+def planned(
+    net: RateNetwork,
+    *,
+    keep: float | None,
+    gain: float | None,
+    rounds: int,
+    continuous: bool,
+    activation: str,
+    noise: float,
+    drive: float | npt.ArrayLike | None,
+    interval: float | None,
+    dt: float | None,
+    scaling: bool,
+    adapt_leak: bool,
+    seed: Seed,
+) -> Plan:
+    """The plan, or one clear sentence; see `noiseprune.plasticity`."""
+    if not isinstance(net, RateNetwork):
+        raise NetworkError(not_a_network(net))
+    if net.n_synapses == 0:
+        raise OptionError("the network has no synapses: there is nothing to prune")
+    if keep is not None and gain is not None:
+        raise OptionError("keep and gain were both given: leave one of them out")
+    one_of("activation", activation, ACTIVATIONS)
+    rounds, noise = count("rounds", rounds), noise_strength(noise)
+    unit_size = 2 if net.is_symmetric else 1
+    final = None
+    if gain is None:
+        wanted = budget(DEFAULT_KEEP if keep is None else keep, net.n_synapses)
+        final = max(1, round(wanted / unit_size))
+    else:
+        gain = positive("gain", gain)
+    step = _default_step(net, activation) if dt is None else positive("dt", dt)
+    if interval is None:
+        samples = _default_samples(net, activation, step)
+    else:
+        shortest = TICKS * RECORD_EVERY * step
+        if not positive("interval", interval) >= shortest * (1.0 - 1e-9):
+            raise OptionError(
+                f"interval is {interval:g} s, but {TICKS * RECORD_EVERY} steps of {step:.3g} s "
+                f"last {shortest:.3g} s: give at least that, or a smaller dt"
+            )
+        samples = round(interval / shortest)
+    if drive is None:
+        drive = noise * np.sqrt(net.leak / 2.0) if activation == "rectified" else 0.0
+    run = checked_run(
+        net,
+        samples * RECORD_EVERY * step,
+        step,
+        noise,
+        drive,
+        "zero",
+        1,
+        RECORD_EVERY,
+        activation,
+        "float64",
+        seed,
+    )
+    run.check_step(stationary=True)
+    return Plan(
+        run=run,
+        unit_size=unit_size,
+        n_units=net.n_synapses // unit_size,
+        final=final,
+        gain=gain,
+        rounds=rounds,
+        events=TICKS * (rounds - 1) + 1 if continuous else rounds,
+        continuous=continuous,
+        scaling=scaling,
+        adapt_leak=adapt_leak,
+        seed=seed,
+    )
+
+
+def _default_samples(net: RateNetwork, activation: str, step: float) -> int:
+    """Samples of a tick: what an interval may cost, or its relaxation times take."""
+    shortest = TICKS * RECORD_EVERY
+    work = net.n_synapses + _WORK_OF_A_NEURON * net.n_neurons
+    affordable = int(_WORK / work / shortest)
+    if affordable <= _SAMPLES:
+        return _SAMPLES
+    slowest = -net.spectral_abscissa() if activation == "linear" else float(np.min(net.leak))
+    if not slowest > 0:
+        raise unstable(net, -slowest)
+    return max(_SAMPLES, min(affordable, round(_RELAXATIONS / slowest / step / shortest)))
+
+
+def _default_step(net: RateNetwork, activation: str) -> float:
+    """A small share of a stable step, s."""
+    if activation == "rectified":  # whatever the rectifier lets through
+        strength = np.minimum(np.max(net.input_strength), np.max(net.output_strength))
+        return _STEP * 2.0 / float(np.max(net.leak) + strength)
+    stable = simulation.safe_step(net)
+    if not stable:
+        abscissa = net.spectral_abscissa()
+        if not abscissa < 0:
+            raise unstable(net, abscissa)
+        stable = simulation.largest_stable_step(net)
+    return _STEP * stable
