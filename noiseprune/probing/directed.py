@@ -41,7 +41,7 @@ MIN_STRIP = 0.05
 
 
 class Block(NamedTuple):
-    """Sums over the columns of one block, and of their variances: (2, n_synapses); steps taken."""
+    """Sums over the columns of one block, and their roughness: (2, n_synapses); steps taken."""
 
     sums: FloatArray
     steps: int
@@ -112,7 +112,9 @@ class Resolvent:
         post, pre = self.net.synapses
         alone = 0.025 / self.net.leak
         np.maximum(variance, alone[post] + alone[pre], out=variance)
-        noise = max(float(np.mean(spread / variance**2)), 0.0)
+        widths = [self.part(block)[0].size for block in self.blocks]
+        compared = sum(max(width - 2, 0) for width in widths)  # columns with one on either side
+        noise = float(np.mean(spread / variance**2)) * sum(widths) / max(compared, 1)
         return variance, float(np.hypot(np.sqrt(noise), self.bias))
 
 
