@@ -1,0 +1,39 @@
+"""Networks that learn, and what is left of them when they are pruned. Needs noiseprune[learn].
+
+    from noiseprune.learning import DeepNet, LinearWeightDropout, train
+
+A name is imported from its module when it is first used; where torch is missing, using one that
+needs it is a MissingExtraError with the one line that installs it.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from noiseprune.learning.extra import required
+
+_HOME = {
+    "Experiment": "training",
+    "TrainOptions": "training",
+    "Training": "training",
+    "train": "training",
+    "train_all": "training",
+}
+_WITHOUT_TORCH = {"training"}
+"""Modules that do not import torch."""
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module when it is first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'noiseprune.learning' has no attribute {name!r}")
+    if _HOME[name] not in _WITHOUT_TORCH:
+        required("torch", f"noiseprune.learning.{name}")
+    value = getattr(import_module(f"noiseprune.learning.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
