@@ -86,8 +86,13 @@ class HiddenLayer(nn.Module):
         if init_state == "learn":
             self.initial = nn.Parameter(torch.zeros(n))
         self._kept: Tensor | None = None
+        self._noise = torch.Generator()
+        self.seed_noise(seed)
+
+    def seed_noise(self, seed: Seed) -> None:
+        """Start the noise anew from a seed."""
         state = seed_sequence(seed).generate_state(1, np.uint64)[0]
-        self._noise = torch.Generator().manual_seed(int(state >> np.uint64(1)))
+        self._noise.manual_seed(int(state >> np.uint64(1)))
 
     @property
     def n_neurons(self) -> int:
