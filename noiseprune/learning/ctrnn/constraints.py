@@ -108,7 +108,7 @@ def fractions(what: str, values: object, shape: tuple[int, int], orientation: st
 def initial_weights(
     rule: str, shape: tuple[int, int], generator: torch.Generator, fan_in: int
 ) -> Tensor:
-    """"uniform": U(-1, 1) / sqrt(fan_in); "normal": N(0, 1) / sqrt(fan_in); "zero"."""
+    """ "uniform": U(-1, 1) / sqrt(fan_in); "normal": N(0, 1) / sqrt(fan_in); "zero"."""
     one_of("initial weights", rule, INITIAL)
     if rule == "uniform":
         values = 2 * torch.rand(shape, generator=generator) - 1
@@ -129,12 +129,11 @@ def balanced_rows(weights: Tensor) -> Tensor:
     both = (excitation > 0) & (inhibition > 0)
     half = 0.5 * (excitation + inhibition)
     factor = torch.where(weights > 0, half / excitation, half / inhibition)
-    return torch.where(both, weights * factor, weights)
+    balanced: Tensor = torch.where(both, weights * factor, weights)
+    return balanced
 
 
-def grown(
-    present: Tensor, probability: Tensor, budget: int, generator: torch.Generator
-) -> Tensor:
+def grown(present: Tensor, probability: Tensor, budget: int, generator: torch.Generator) -> Tensor:
     """(post, pre) bool: synapses that come into being in one round of growth.
 
     Every absent place grows with its own probability, independently; if that exceeds the budget

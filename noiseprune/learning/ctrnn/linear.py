@@ -251,7 +251,7 @@ class LinearLayer(nn.Module):
         self.budget = state["budget"]
 
     def _load_from_state_dict(self, *args: object, **options: object) -> None:
-        super()._load_from_state_dict(*args, **options)  # type: ignore[arg-type]
+        super()._load_from_state_dict(*args, **options)
         self._note_constraints()
 
 

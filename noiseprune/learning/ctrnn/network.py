@@ -168,7 +168,9 @@ class CTRNN(nn.Module):
 
     def describe(self) -> str:
         """A table of the layers: sizes, synapses, constraints, trained parameters."""
-        rows = [("layer", "in", "out", "synapses", "density", "exc/inh", "frozen", "|W| <=", "bias")]
+        rows = [
+            ("layer", "in", "out", "synapses", "density", "exc/inh", "frozen", "|W| <=", "bias")
+        ]
         for name, layer in zip(NAMES, self.layers):
             signs = layer.sign
             weight = layer.weight.detach()
@@ -224,9 +226,13 @@ class CTRNN(nn.Module):
                 "zero" if isinstance(layer.bias, nn.Parameter) else None for layer in self.layers
             ],
         }
-        document = {"format": _FORMAT, "options": options, "state": self.state_dict()}
-        document["training"] = self.training
-        document["dtype"] = str(first.theta.dtype).removeprefix("torch.")
+        document = {
+            "format": _FORMAT,
+            "options": options,
+            "state": self.state_dict(),
+            "training": self.training,
+            "dtype": str(first.theta.dtype).removeprefix("torch."),
+        }
         with write_atomically(path) as temporary:
             torch.save(document, temporary)
 

@@ -65,7 +65,11 @@ def score(model: CTRNN, batch: Batch) -> Score:
 
 
 def training_step(
-    model: CTRNN, optimizer: torch.optim.Optimizer, task: Task, number: int, rng: np.random.Generator
+    model: CTRNN,
+    optimizer: torch.optim.Optimizer,
+    task: Task,
+    number: int,
+    rng: np.random.Generator,
 ) -> float:
     """One step of an optimiser on `number` new trials; the loss before it."""
     model.train()

@@ -29,8 +29,8 @@ class PerceptualDecision:
     coherences: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8)
     noise: float = 1.0
     fixation: int = 5
-    stimulus: int = 50
-    response: int = 10
+    stimulus: int = 40
+    response: int = 5
     n_inputs: int = 3
     n_outputs: int = 2
 
