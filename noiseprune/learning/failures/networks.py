@@ -1,6 +1,6 @@
 """Layers of failing synapses in a row, and what all networks of such layers have in common.
 
-    h_l = phi(W_l h_(l-1) + b_l),    y = out_phi(W_L h_(L-1) + b_L),    h_0 = x
+h_l = phi(W_l h_(l-1) + b_l),    y = out_phi(W_L h_(L-1) + b_L),    h_0 = x
 """
 
 from __future__ import annotations

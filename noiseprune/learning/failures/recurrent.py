@@ -1,6 +1,6 @@
 """A rate network in discrete time with failing synapses.
 
-    h_t = phi(W_hh h_(t-1) + W_in x_t + b),    y_t = out_phi(W_out h_t + b_out),    h_0 = 0
+h_t = phi(W_hh h_(t-1) + W_in x_t + b),    y_t = out_phi(W_out h_t + b_out),    h_0 = 0
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ M = v_2 C + (1 + v_2) v_1 diag(C). It is minimised, with C = c I, where |a_j||W_
 all of the N hidden units, and there the penalty is (m/N) ||A||_*^2, M = m I: the network learns w*
 with its singular values s softly thresholded,
 
-    sigma_i = max(0, s_i - kappa sum_k sigma_k - mu),  kappa = m / (c N),  mu = d wd / (2 c)       (2)
+    sigma_i = max(0, s_i - kappa sum_k sigma_k - mu),  kappa = m / (c N),  mu = d wd / (2 c)     (2)
 
 (d outputs, weight decay wd). SGD on the squared error averaged over batch and outputs moves the
 weights in one step, on average, by -lr (grad (1) / d + wd W): the clock of `simulate`. All is exact
@@ -100,7 +100,7 @@ class LinearTheory:
         return signal + moments.diagonal().sum()
 
     def descent(self, weights: Sequence[FloatArray]) -> list[FloatArray]:
-        """-(grad (1) / d + wd W), by which a step of SGD with lr = 1 moves each layer on average."""
+        """-(grad (1) / d + wd W): how a step of SGD with lr = 1 moves each layer on average."""
         leaves = [torch.tensor(np.asarray(w, float), requires_grad=True) for w in weights]
         gradients = torch.autograd.grad(self.expected_loss(leaves) / len(self.teacher), leaves)
         return [
@@ -150,7 +150,9 @@ class LinearTheory:
             )
         c = float(self.covariance[0, 0])
         if not np.allclose(self.covariance, c * np.eye(len(self.covariance)), atol=1e-12):
-            raise OptionError("the covariance is not c times the identity, as the closed form needs")
+            raise OptionError(
+                "the covariance is not c times the identity, as the closed form needs"
+            )
         positive("the variance of the inputs", c)
         s = np.linalg.svd(self.teacher, compute_uv=False)
         v1, v2 = (1 / q - 1 for q in self.transmission)
