@@ -67,8 +67,8 @@ def train_classifier(
     model: nn.Module,
     batches: Batches,
     optimizer: torch.optim.Optimizer,
-    n_classes: int = 10,
-    loss: str = "mse",
+    n_classes: int,
+    loss: str,
 ) -> Scores:
     """One epoch of learning classes (samples,), from 0 to n_classes - 1; scores on the way.
 
@@ -80,9 +80,7 @@ def train_classifier(
     return _epoch(model, batches, optimizer, loss, n_classes)
 
 
-def test_classifier(
-    model: Model, batches: Batches, n_classes: int = 10, loss: str = "mse"
-) -> Scores:
+def test_classifier(model: Model, batches: Batches, n_classes: int, loss: str) -> Scores:
     """Scores without learning. Raises as `train_classifier`."""
     return _epoch(model, batches, None, loss, n_classes)
 

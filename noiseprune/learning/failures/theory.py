@@ -89,15 +89,22 @@ class LinearTheory:
 
     def expected_loss(self, weights: Sequence[Tensor]) -> Tensor:
         """(1), differentiable."""
-        cov = torch.as_tensor(self.covariance, dtype=weights[0].dtype)
-        teacher = torch.as_tensor(self.teacher, dtype=weights[0].dtype)
-        moments, product = cov, torch.eye(len(cov), dtype=cov.dtype)
-        for weight, q in zip(weights, self.transmission, strict=True):
+        dtype = weights[0].dtype
+        cov, teacher = (torch.as_tensor(m, dtype=dtype) for m in (self.covariance, self.teacher))
+        # S is kept as diag(noise) + sum of F diag(g) F^T: with few inputs no matrix is units^2.
+        spread, axes = torch.linalg.eigh(cov)
+        parts, noise = [(axes, spread)], torch.zeros(len(cov), dtype=dtype)
+        product = torch.eye(len(cov), dtype=dtype)
+        for number, (weight, q) in enumerate(zip(weights, self.transmission, strict=True)):
+            diagonal = noise + sum(factor.square() @ g for factor, g in parts)
+            arriving = [(weight, noise)] if number and any(p < 1 for p in self.transmission) else []
+            parts = [(weight @ factor, g) for factor, g in parts] + arriving
+            noise = (1 / q - 1) * (weight.square() @ diagonal)
             product = weight @ product
-            variance = (1 / q - 1) * (weight.square() @ moments.diagonal())
-            moments = weight @ moments @ weight.T + variance.diag()
         signal = torch.trace(teacher @ cov @ (teacher - 2 * product).T)
-        return signal + moments.diagonal().sum()
+        for factor, g in parts:
+            signal = signal + (factor.square() @ g).sum()
+        return signal + noise.sum()
 
     def descent(self, weights: Sequence[FloatArray]) -> list[FloatArray]:
         """-(grad (1) / d + wd W): how a step of SGD with lr = 1 moves each layer on average."""
