@@ -1,9 +1,8 @@
 """`noiseprune train MODEL`: a command for each model, its options read off its dataclass."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, Field, fields, replace
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from importlib import import_module
-from inspect import Parameter, Signature
+from inspect import Parameter, Signature, signature
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -24,14 +23,38 @@ MODELS = {
 }
 """The module of each model, with Options and experiment: see noiseprune/learning/training.py."""
 
-Seeds = Annotated[int | None, typer.Option(help="Train with so many seeds, from --seed on.")]
-Vary = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=A,B", help="Train with each value of an option; may be repeated."),
-]
-Sweep = Annotated[bool, typer.Option("--sweep", help="Train with each setting of its own grid.")]
-TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard, too.")]
-Wandb = Annotated[bool, typer.Option("--wandb", help="Log for Weights & Biases, too, offline.")]
+
+@dataclass(frozen=True)
+class Runs:
+    """Which runs there are, beside the model's own options, and where they are made."""
+
+    seeds: Annotated[int | None, typer.Option(help="Train with so many seeds, from --seed on.")] = (
+        None
+    )
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=A,B", help="Train with each value of an option; may be repeated."
+        ),
+    ] = None
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Train with each setting of the model's own grid.")
+    ] = False
+    cluster: Cluster = None
+    cluster_config: ClusterConfig = None
+    dry_run: DryRun = False
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log for TensorBoard, too.")
+    ] = False
+    wandb: Annotated[
+        bool, typer.Option("--wandb", help="Log for Weights & Biases, too, offline.")
+    ] = False
+
+    @property
+    def watch(self) -> list[str]:
+        chosen = (("tensorboard", self.tensorboard), ("wandb", self.wandb))
+        return [name for name, on in chosen if on]
+
 
 app = typer.Typer(
     name="train",
@@ -55,51 +78,28 @@ def _models(context: typer.Context) -> None:
 
 
 def register(model: str, path: str) -> None:
-    """Add the command of a model: the common options, its own, and those of many runs."""
+    """Add the command of a model: its own options, those of its runs, the common ones."""
     system = import_module(path)
-    known = options_of(system.Options)
+    parameters = [Parameter("common", Parameter.KEYWORD_ONLY, annotation=Common)]
+    for name, (kind, default) in options_of(system.Options).items():
+        parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind))
+    of_runs = dict(signature(Runs).parameters)
+    if not hasattr(system, "sweep"):
+        del of_runs["sweep"]
+    parameters += [p.replace(kind=Parameter.KEYWORD_ONLY) for p in of_runs.values()]
 
-    def run(
-        common: Common,
-        seeds: int | None,
-        vary: list[str] | None,
-        sweep: bool,
-        cluster: str | None,
-        cluster_config: Path | None,
-        dry_run: bool,
-        tensorboard: bool,
-        wandb: bool,
-        **given: Any,
-    ) -> None:
-        if dry_run:
-            print_job_script(cluster, cluster_config)
+    def run(common: Common, **given: Any) -> None:
+        runs = Runs(**{name: given.pop(name) for name in of_runs})
+        if runs.dry_run:
+            print_job_script(runs.cluster, runs.cluster_config)
             return
         options = system.Options(seed=common.seed, **given)
-        settings = settings_of(system, options, seeds, sweep, vary or [])
-        watch = [name for name, on in (("tensorboard", tensorboard), ("wandb", wandb)) if on]
-        train(common, model, system, settings, watch, cluster, cluster_config)
+        train(common, model, system, settings_of(system, options, runs), runs)
 
-    shared: dict[str, tuple[Any, Any]] = {
-        "seeds": (Seeds, None),
-        "vary": (Vary, None),
-        **({"sweep": (Sweep, False)} if hasattr(system, "sweep") else {}),
-        "cluster": (Cluster, None),
-        "cluster_config": (ClusterConfig, None),
-        "dry_run": (DryRun, False),
-        "tensorboard": (TensorBoard, False),
-        "wandb": (Wandb, False),
-    }
-    parameters = [Parameter("common", Parameter.POSITIONAL_OR_KEYWORD, annotation=Common)]
-    for name, (kind, default) in {**known, **shared}.items():
-        parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind))
-
-    def named(common: Common, **arguments: Any) -> None:
-        run(common, **{"sweep": False, **arguments})
-
-    named.__name__ = model
-    named.__doc__ = system.Options.__doc__.partition("\n\n")[0]
-    named.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    command(app, named, None)
+    run.__name__ = model
+    run.__doc__ = system.Options.__doc__.partition("\n\n")[0]
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    command(app, run, None)
 
 
 def options_of(options: "type[TrainOptions]") -> dict[str, tuple[Any, Any]]:
@@ -121,13 +121,11 @@ def default_of(field: "Field[Any]") -> Any:
     return field.default
 
 
-def settings_of(
-    system: Any, options: "TrainOptions", seeds: int | None, sweep: bool, vary: Sequence[str]
-) -> "list[TrainOptions]":
+def settings_of(system: Any, options: "TrainOptions", runs: Runs) -> "list[TrainOptions]":
     """The options of every run: of the grid, times the values to vary, times the seeds."""
-    settings = list(system.sweep(options)) if sweep else [options]
+    settings = list(system.sweep(options)) if runs.sweep else [options]
     known = options_of(system.Options)
-    for text in vary:
+    for text in runs.vary or []:
         name, separator, values = text.partition("=")
         name = name.strip().replace("-", "_")
         if not separator or not values:
@@ -137,9 +135,9 @@ def settings_of(
         settings = [
             replace(setting, **{name: value}) for setting, value in product(settings, chosen)
         ]
-    if seeds is None:
+    if runs.seeds is None:
         return settings
-    count("seeds", seeds)
+    seeds = count("seeds", runs.seeds)
     if any(field.name == "seeds" for field in fields(system.Options)):
         return [replace(setting, **{"seeds": seeds}) for setting in settings]
     return [
@@ -164,49 +162,31 @@ def parsed(name: str, value: str, annotated: Any) -> Any:
 
 
 def train(
-    common: Common,
-    model: str,
-    system: Any,
-    settings: "list[TrainOptions]",
-    watch: list[str],
-    cluster: str | None,
-    cluster_config: Path | None,
+    common: Common, model: str, system: Any, settings: "list[TrainOptions]", runs: Runs
 ) -> None:
     """Train, write the pictures, say how it went."""
     common.refuse_network_options("models have noise and leaks")
     from noiseprune.cluster import workers
     from noiseprune.learning import training
 
-    threads: Callable[[int | None], Any] = training.torch_threads
+    options: dict[str, Any] = {"folder": common.output, "watch": runs.watch}
     with (
         common.stage("train", bar=True) as progress,
-        workers(cluster, config=cluster_config, threads=common.threads) as worker,
-        threads(common.threads),
+        training.torch_threads(common.threads),
     ):
-        if len(settings) == 1 and cluster is None:
-            runs = [
-                training.train(
-                    system.experiment,
-                    settings[0],
-                    folder=common.output,
-                    watch=watch,
-                    progress=progress,
-                )
-            ]
+        options["progress"] = progress
+        if len(settings) == 1 and runs.cluster is None:
+            made = [training.train(system.experiment, settings[0], **options)]
         else:
-            runs = training.train_all(
-                system.experiment,
-                settings,
-                folder=common.output,
-                watch=watch,
-                worker=worker,
-                progress=progress,
-            )
+            with workers(
+                runs.cluster, config=runs.cluster_config, threads=common.threads
+            ) as worker:
+                made = training.train_all(system.experiment, settings, worker=worker, **options)
     pictures = []
     if common.output is not None:
         with common.stage("figures"):
-            pictures = draw(common.output, system, runs)
-    report(common, model, runs, pictures)
+            pictures = draw(common.output, system, made)
+    report(common, model, made, pictures)
 
 
 def draw(folder: Path, system: Any, runs: "list[Training]") -> list[Path]:

@@ -150,7 +150,8 @@ class Classification:
         images = x.reshape(len(x), *self.shape)
         if len(self.shape) == 3:
             images = images.transpose(0, 2, 1, 3)
-        return np.ascontiguousarray(images.reshape(len(x), self.shape[-2], -1))
+        time = self.shape[-2]
+        return np.ascontiguousarray(images.reshape(len(x), time, int(np.prod(self.shape)) // time))
 
 
 def classification(

@@ -85,7 +85,15 @@ class LinearWeightDropout(nn.Linear):
         """Masks (rows, out, in), True where a synapse transmits: to freeze over a trial."""
         shape = (rows, self.out_features, self.in_features)
         masks = torch.empty(shape, dtype=torch.bool, device=self.weight.device)
-        return masks.bernoulli_(1 - self.drop_p, generator=self.generator)
+        flat = masks.view(-1)
+        # Integers of 32 bits below q 2^32 - 2^31: twice as fast as uniform floats, and finer.
+        below = round((1 - self.drop_p) * 2**32) - 2**31
+        for start in range(0, flat.numel(), CHUNK):
+            part = flat[start : start + CHUNK]
+            drawn = torch.empty((part.numel() + 1) // 2, dtype=torch.int64, device=masks.device)
+            drawn.random_(-(2**63), None, generator=self.generator)
+            torch.lt(drawn.view(torch.int32)[: part.numel()], below, out=part)
+        return masks
 
     def forward(self, input: Tensor, masks: Tensor | None = None) -> Tensor:
         """y (..., out) of x (..., in), each row with masks of its own, or with those given.

@@ -16,6 +16,7 @@ class Options(TrainOptions):
     """A network whose synapses fail at random: linear regression, or images."""
 
     epochs: Annotated[int, "Epochs to train."] = 200
+    log_every: Annotated[int, "Epochs between rows of the log."] = 5
     task: Annotated[str | None, "semantics (default) or regression."] = None
     dataset: Annotated[str | None, "Instead: digits, mnist or cifar10."] = None
     data: Annotated[Path | None, "Folder with the files of mnist or cifar10."] = None
@@ -40,10 +41,10 @@ class Options(TrainOptions):
     )
     loss: Annotated[str, "Of classifiers: mse or cross-entropy."] = "mse"
     optimizer: Annotated[str, "sgd, adam or adamw."] = "sgd"
-    lr: Annotated[float, "Learning rate."] = 1e-2
+    lr: Annotated[float, "Learning rate."] = 0.05
     momentum: Annotated[float, "Of sgd."] = 0.0
     weight_decay: Annotated[float, "Of the optimizer."] = 0.0
-    batch: Annotated[int, "Samples of a batch."] = 1000
+    batch: Annotated[int | None, "Samples of a batch (tasks 1000, images 100)."] = None
     samples: Annotated[int, "Samples to train with, and as many to test (tasks)."] = 10_000
     inputs: Annotated[int, "Inputs of the regression."] = 100
     singular_values: Annotated[str, "Of the teacher of the regression."] = "1,0.2"

@@ -50,6 +50,7 @@ class FailuresExperiment(Experiment):
         check(options)
         self.options = options
         self.n_classes: int | None = None
+        self.batch = options.batch or (100 if options.dataset else 1000)
         self._seeds = spread(options.seed, 4)
         self.teacher: LinearRegressionDataset | None = None
         sizes = self._load()
@@ -75,7 +76,7 @@ class FailuresExperiment(Experiment):
 
             def batches(x: Any, y: Any, generator: torch.Generator | None = None) -> Batches:
                 rows = torch.from_numpy(found.rows(x) if o.recurrent else x).to(dtype)
-                size = o.batch if generator else TEST_BATCH
+                size = self.batch if generator else TEST_BATCH
                 return Batches(rows, torch.from_numpy(y), size, generator)
 
             self.training = batches(found.x_train, found.y_train, order)
@@ -87,7 +88,7 @@ class FailuresExperiment(Experiment):
             [torch.from_numpy(a).to(dtype) for a in (each.data, each.targets)] for each in made
         ]
         self.teacher = made[0]
-        self.training = Batches(pairs[0][0], pairs[0][1], o.batch, order)
+        self.training = Batches(pairs[0][0], pairs[0][1], self.batch, order)
         self.test = Batches(pairs[1][0], pairs[1][1], TEST_BATCH)
         self.validation = Batches(pairs[1][0][:0], pairs[1][1][:0], TEST_BATCH)
         outputs, inputs = made[0].w.shape
@@ -177,7 +178,7 @@ class FailuresExperiment(Experiment):
     @property
     def steps(self) -> int:
         """Of the optimizer in an epoch."""
-        return -(-len(self.training.x) // self.options.batch)
+        return -(-len(self.training.x) // self.batch)
 
     def _scores(self, batches: Batches, *, learn: bool = False) -> Scores:
         model: Any = Last(self.model) if isinstance(self.model, RNN) else self.model
@@ -306,7 +307,9 @@ def check(options: Options) -> None:
             raise OptionError("a task and a data set were given: leave one of them out")
     one_of("optimizer", o.optimizer, OPTIMIZERS)
     positive("lr", o.lr)
-    for name in ("batch", "samples", "hidden", "inputs", "layers"):
+    if o.batch is not None:
+        count("batch", o.batch)
+    for name in ("samples", "hidden", "inputs", "layers"):
         count(name, getattr(o, name))
     count("test_draws", o.test_draws, at_least=0)
     if o.weight_decay < 0 or o.momentum < 0:
