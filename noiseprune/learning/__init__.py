@@ -12,13 +12,33 @@ from typing import Any
 from noiseprune.learning.extra import required
 
 _HOME = {
+    "Batches": "supervised",
+    "Classification": "datasets",
+    "DeepNet": "failures.networks",
+    "LinearRegressionDataset": "datasets",
+    "LinearTheory": "failures.theory",
+    "LinearWeightDropout": "failures.dropout",
+    "Net": "failures.networks",
+    "RNN": "failures.recurrent",
+    "RunStatistics": "failures.statistics",
+    "SemanticsDataset": "datasets",
+    "classification": "datasets",
+    "failures_as": "failures.dropout",
+    "linear_teacher": "datasets",
+    "load_statistics": "failures.statistics",
+    "load_weights": "failures.statistics",
+    "run_statistics": "failures.statistics",
+    "test_classifier": "supervised",
+    "test_regressor": "supervised",
+    "train_classifier": "supervised",
+    "train_regressor": "supervised",
     "Experiment": "training",
     "TrainOptions": "training",
     "Training": "training",
     "train": "training",
     "train_all": "training",
 }
-_WITHOUT_TORCH = {"training"}
+_WITHOUT_TORCH = {"training", "datasets", "failures.statistics"}
 """Modules that do not import torch."""
 
 __all__ = sorted(_HOME)

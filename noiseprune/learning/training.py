@@ -7,9 +7,14 @@ A system that can be trained is a module with two names, which the command line 
     class Options(TrainOptions): ...                   # a frozen dataclass, keyword-only
     def experiment(options: Options) -> Experiment
 
-and, if it likes, a third, which draws what the learning curve does not show:
+and, if it likes, two more, which draw what the learning curve does not show, and list a grid of
+settings for --sweep:
 
     def pictures(runs: Sequence[Training]) -> Mapping[str, Figure]
+    def sweep(options: Options) -> Sequence[Options]
+
+`--seeds COUNT` trains one run for every seed; where Options has a field `seeds`, that gets the
+count instead, and one experiment trains all of them at once.
 
 `noiseprune train MODEL --help` imports the module, so it must be quick to import: torch and
 scikit-learn are imported inside `experiment` (by `extra.required`, which names what is missing).
@@ -27,9 +32,10 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -39,13 +45,13 @@ from noiseprune.files.atomic import write_atomically
 from noiseprune.learning.checkpoint import load_checkpoint, save_checkpoint
 from noiseprune.learning.watchers import watching
 from noiseprune.plain import json_text, plain
-from noiseprune.progress import Progress, silent
+from noiseprune.progress import Progress, part, silent
 from noiseprune.work import Worker, digest, in_order, serial
 
 Row = Mapping[str, float]
 """Numbers of one epoch by the name of their column: train_loss, test_loss, test_error, ..."""
 
-CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_SECONDS, SHOWN_SECONDS = 30.0, 0.1
 CHECKPOINT, LOG, RESULT = "checkpoint.npz", "log.csv", "result.json"
 
 
@@ -186,7 +192,7 @@ def train(
                 )
     if not rows:
         rows.append({"epoch": 0, **running.measure()})
-    start = written = time.perf_counter()
+    start = written = shown = time.perf_counter()
 
     def keep() -> None:
         if folder is None:
@@ -207,10 +213,14 @@ def train(
             if done % every == 0 or done == epochs or running.finished():
                 rows.append(_checked({"epoch": done, **found, **running.measure()}))
                 watchers(rows[-1])
-            if time.perf_counter() - written > CHECKPOINT_SECONDS:
+            now = time.perf_counter()
+            if now - written > CHECKPOINT_SECONDS:
                 keep()
                 written = time.perf_counter()
-            progress(done, epochs)
+            if now - shown > SHOWN_SECONDS:
+                progress(done, epochs)
+                shown = now
+        progress(epochs, epochs)
     if done != resumed_from:
         keep()
     training = Training(
@@ -242,14 +252,19 @@ class _Runs(Generic[O]):
 
 def _run(shared: _Runs[O], item: tuple[int, O]) -> tuple[str]:
     """One run, as JSON: results of workers are arrays, numbers and texts."""
+    return (json.dumps(plain(vars(_trained(shared, item, silent)))),)
+
+
+def _trained(shared: _Runs[O], item: tuple[int, O], progress: Progress) -> Training:
     index, options = item
     folder = None if shared.folder is None else shared.folder / f"run-{index:03d}"
     try:
-        training = train(shared.experiment, options, folder=folder, watch=shared.watch)
+        return train(
+            shared.experiment, options, folder=folder, watch=shared.watch, progress=progress
+        )
     except ConvergenceError as error:
         failed = {"error": str(error)}
-        training = Training(plain(asdict(options)), 0, (), failed, 0.0, None)
-    return (json.dumps(plain(vars(training))),)
+        return Training(plain(asdict(options)), 0, (), failed, 0.0, None)
 
 
 def train_all(
@@ -268,13 +283,32 @@ def train_all(
     """
     if folder is not None:
         made_folder(folder)
-    found: list[Training] = []
+    shared = _Runs(experiment, folder, tuple(watch))
     items = list(enumerate(runs))
+    if worker is serial:  # which can tell how far it is within a run
+        return [_trained(shared, item, part(progress, item[0], len(items))) for item in items]
+    found: list[Training] = []
     progress(0, len(items))
-    for (text,) in in_order(worker(_run, _Runs(experiment, folder, tuple(watch)), items)):
+    for (text,) in in_order(worker(_run, shared, items)):
         found.append(Training(**json.loads(str(text))))
         progress(len(found), len(items))
     return found
+
+
+@contextmanager
+def torch_threads(number: int | None) -> Iterator[None]:
+    """Let torch, if it is installed and `number` is not None, use so many threads meanwhile."""
+    if number is None or find_spec("torch") is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def write_log(path: Path, rows: Sequence[Row]) -> None:
