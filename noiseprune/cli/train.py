@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MODELS = {
     "failures": "noiseprune.learning.failures.experiment",
+    "ctrnn": "noiseprune.learning.ctrnn.experiment",
 }
 """The module of each model, with Options and experiment: see noiseprune/learning/training.py."""
 

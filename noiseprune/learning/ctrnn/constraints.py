@@ -108,15 +108,14 @@ def fractions(what: str, values: object, shape: tuple[int, int], orientation: st
 def initial_weights(
     rule: str, shape: tuple[int, int], generator: torch.Generator, fan_in: int
 ) -> Tensor:
-    """ "uniform": U(-1, 1) / sqrt(fan_in); "normal": N(0, 1) / sqrt(fan_in); "zero"."""
+    """U(-1, 1) / sqrt(fan_in) for "uniform", N(0, 1) / sqrt(fan_in) for "normal"; or "zero"."""
     one_of("initial weights", rule, INITIAL)
+    values = torch.zeros(shape)
     if rule == "uniform":
-        values = 2 * torch.rand(shape, generator=generator) - 1
+        values.uniform_(-1, 1, generator=generator)
     elif rule == "normal":
-        values = torch.randn(shape, generator=generator)
-    else:
-        return torch.zeros(shape)
-    return values / fan_in**0.5
+        values.normal_(generator=generator)
+    return values.div_(fan_in**0.5)
 
 
 def balanced_rows(weights: Tensor) -> Tensor:

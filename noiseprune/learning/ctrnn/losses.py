@@ -162,7 +162,7 @@ class EntropyLoss(nn.Module):
 
     def forward(self, state: Tensor) -> Tensor:
         share = state / state.sum(dim=-1, keepdim=True).clamp(min=1e-12)
-        entropy = torch.special.entr(share).sum(dim=-1).mean()
+        entropy: Tensor = torch.special.entr(share).sum(dim=-1).mean()
         return entropy + self.reg * state.square().sum(dim=-1).mean()
 
 
