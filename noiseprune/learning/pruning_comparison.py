@@ -30,9 +30,7 @@ class RecurrentRival:
 
 RIVALS = (
     RecurrentRival("noise", "noise"),
-    RecurrentRival("noise, by activity", "noise", method="activity"),
     RecurrentRival("noise, largest", "noise", "largest"),
-    RecurrentRival("paper", "paper"),
     RecurrentRival("weight", "weight"),
     RecurrentRival("uniform", "uniform"),
     RecurrentRival("magnitude", "magnitude"),

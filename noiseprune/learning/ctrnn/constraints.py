@@ -92,7 +92,7 @@ def presynaptic_signs(
             f"{what} gives presynaptic neuron {mixed[0]} both signs (neurons with both: "
             f"{mixed.size}): by Dale's law all synapses of a neuron have one"
         )
-    result: npt.NDArray[np.int8] = (signs.max(axis=0) + signs.min(axis=0)).astype(np.int8)
+    result: npt.NDArray[np.int8] = np.sign(signs.max(axis=0) + signs.min(axis=0)).astype(np.int8)
     return result
 
 

@@ -70,16 +70,18 @@ class LinearLayer(nn.Module):
         super().__init__()
         shape = (count("output_dim", output_dim), count("input_dim", input_dim))
         self.dale = one_of("dale", dale, constraints.DALE)
+        one_of("orientation", orientation, constraints.ORIENTATIONS)
         self.growth_weights = _checked_growth_weights(growth_weights)
-        present = np.ones(shape) if sparsity is None else sparsity
         signs: Array = np.zeros(shape[1], dtype=np.int8)
         if ei is not None:
             signs = constraints.presynaptic_signs("the ei mask", ei, shape, orientation)
-        rates = np.ones(shape) if plasticity is None else plasticity
-        chances = np.zeros(shape) if growth is None else growth
-        place = constraints.as_matrix("the sparsity mask", present, shape, orientation)
-        rates = constraints.fractions("the plasticity mask", rates, shape, orientation)
-        chances = constraints.fractions("the growth mask", chances, shape, orientation)
+        place, rates, chances = np.ones(shape), np.ones(shape), np.zeros(shape)
+        if sparsity is not None:
+            place = constraints.as_matrix("the sparsity mask", sparsity, shape, orientation)
+        if plasticity is not None:
+            rates = constraints.fractions("the plasticity mask", plasticity, shape, orientation)
+        if growth is not None:
+            chances = constraints.fractions("the growth mask", growth, shape, orientation)
         self.register_buffer("present", torch.tensor(place != 0))
         self.register_buffer("sign", torch.tensor(signs))
         self.register_buffer("plasticity", torch.tensor(rates, dtype=torch.get_default_dtype()))

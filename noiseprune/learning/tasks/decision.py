@@ -27,10 +27,10 @@ class PerceptualDecision:
     """
 
     coherences: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8)
-    noise: float = 1.0
-    fixation: int = 5
-    stimulus: int = 40
-    response: int = 5
+    noise: float = 0.75
+    fixation: int = 2
+    stimulus: int = 25
+    response: int = 3
     n_inputs: int = 3
     n_outputs: int = 2
 
