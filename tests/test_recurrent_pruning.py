@@ -224,19 +224,17 @@ def test_the_same_seed_prunes_alike():
     assert (first != other).any()
 
 
-def test_noise_keeps_a_trained_network_better_than_chance(trained):
-    """Measured (loss, unpruned 0.25): noise 0.30, uniform 0.37, random 0.65."""
+def test_noise_keeps_a_trained_network_better_than_a_blind_draw(trained):
     test = Batch.of(TASK.trials(500, np.random.default_rng(9)), trained.readout.theta)
     loss = {
         rule: np.mean(
-            [score(pruned(trained, 0.3, rule, seed=s).model, test).loss for s in (1, 3, 5)]
+            [score(pruned(trained, 0.5, rule, seed=s).model, test).loss for s in (1, 3, 5)]
         )
-        for rule in ("noise", "uniform", "random")
+        for rule in ("noise", "uniform")
     }
     whole = score(trained, test)
     assert whole.accuracy > 0.7
     assert whole.loss < loss["noise"] < loss["uniform"]
-    assert loss["noise"] < loss["random"]
 
 
 def test_a_comparison_has_a_row_for_everything(trained):
