@@ -41,8 +41,6 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from noiseprune.choices import count
 from noiseprune.errors import ConvergenceError, FileError
-from noiseprune.files.atomic import write_atomically
-from noiseprune.learning.checkpoint import load_checkpoint, save_checkpoint
 from noiseprune.learning.watchers import watching
 from noiseprune.plain import json_text, plain
 from noiseprune.progress import Progress, part, silent
@@ -169,6 +167,8 @@ def train(
     MissingExtraError
         If a library is not installed.
     """
+    from noiseprune.learning.checkpoint import load_checkpoint, save_checkpoint
+
     epochs = count("epochs", options.epochs, at_least=0)
     every = count("log_every", options.log_every)
     running = experiment(options)
@@ -233,8 +233,7 @@ def train(
     )
     if folder is not None:
         running.save(folder)
-        with write_atomically(folder / RESULT) as temporary:
-            temporary.write_text(json_text(_without(vars(training), "log")) + "\n")
+        _write_text(folder / RESULT, json_text(_without(vars(training), "log")) + "\n")
     return training
 
 
@@ -318,8 +317,15 @@ def write_log(path: Path, rows: Sequence[Row]) -> None:
     writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+    _write_text(path, text.getvalue())
+
+
+def _write_text(path: Path, text: str) -> None:
+    # Here, so that the options of a model are read without the libraries that read networks.
+    from noiseprune.files.atomic import write_atomically
+
     with write_atomically(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def made_folder(folder: Path) -> Path:

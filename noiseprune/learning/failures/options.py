@@ -36,6 +36,7 @@ class Options(TrainOptions):
     path: Annotated[str, "How: masks, or moments (Gaussian with their mean and variance)."] = (
         "masks"
     )
+    failures: Annotated[str, "Of a recurrent network: anew in every step, or trial."] = "step"
     averaged: Annotated[bool, "Descend the loss averaged over failures and inputs, exactly."] = (
         False
     )

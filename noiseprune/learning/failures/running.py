@@ -116,6 +116,7 @@ class FailuresExperiment(Experiment):
                 nonlinearity=o.activation or "tanh",
                 drop_p=o.drop_p,
                 drop_layers=o.drop_layers or "2",
+                failures=o.failures,
                 scaling=o.scaling,
                 path=o.path,
                 bias=True,
@@ -314,6 +315,8 @@ def check(options: Options) -> None:
     count("test_draws", o.test_draws, at_least=0)
     if o.weight_decay < 0 or o.momentum < 0:
         raise OptionError("weight decay and momentum must not be below 0")
+    if o.failures != "step" and not o.recurrent:
+        raise OptionError("failures that last are those of a recurrent network: give --recurrent")
     if o.dataset is None:
         for name in ("recurrent", "standardise", "validation", "data"):
             if getattr(o, name):
