@@ -24,9 +24,9 @@ from noiseprune.learning.failures.pictures import COLOURS
 from noiseprune.learning.training import Training
 
 PICTURES = machine.TABLES.parent / "figures"
-COMMON = {"hidden": 128, "scaling": "const", "log_every": 1, "samples": 10_000, "batch": 500}
+COMMON = {"hidden": 128, "scaling": "const", "log_every": 1, "batch": 500, "test_draws": 0}
 CASES = {
-    (0.5, 4): Options(drop_p=0.5, lr=0.025, epochs=250, seed=3, **COMMON),
+    (0.5, 4): Options(drop_p=0.5, lr=0.025, epochs=140, seed=3, **COMMON),
     (0.9, 4): Options(drop_p=0.1, lr=0.025, epochs=120, seed=3, **COMMON),
     (0.5, 2): Options(
         drop_p=0.5, lr=0.05, epochs=120, seed=3, task="regression", inputs=20, **COMMON
