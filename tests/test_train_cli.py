@@ -171,9 +171,20 @@ def test_the_job_script_is_printed(folder):
     assert "#SBATCH -p gpu" in result.stdout
 
 
-def test_threads_are_put_back():
+def test_threads_are_limited_meanwhile(monkeypatch):
+    from noiseprune.learning.failures import running
+
+    seen, once = [], running.FailuresExperiment.train_epoch
+
+    def train_epoch(self):
+        seen.append(torch.get_num_threads())
+        return once(self)
+
+    monkeypatch.setattr(running.FailuresExperiment, "train_epoch", train_epoch)
+    asked(*SMALL, "--epochs", 1, "--threads", 1)  # Numba sets the threads of OpenMP at its start
     before = torch.get_num_threads()
-    asked(*SMALL, "--epochs", 1, "--threads", 1)
+    asked(*SMALL, "--epochs", 1, "--threads", 3)
+    assert seen == [1, 3]
     assert torch.get_num_threads() == before
 
 

@@ -210,6 +210,7 @@ def train(
         while done < epochs and not running.finished():
             found = running.train_epoch()
             done += 1
+            _checked({"epoch": done, **found})
             if done % every == 0 or done == epochs or running.finished():
                 rows.append(_checked({"epoch": done, **found, **running.measure()}))
                 watchers(rows[-1])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from noiseprune.choices import count, one_of, positive
-from noiseprune.errors import OptionError
+from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.datasets import (
     LinearRegressionDataset,
     SemanticsDataset,
@@ -204,6 +204,10 @@ class FailuresExperiment(Experiment):
             if len(self.validation.x):
                 row |= self._named("validation", self._scores(self.validation))
         weights = self.model.weights()
+        if not all(np.isfinite(weight).all() for weight in weights):
+            raise ConvergenceError(
+                "some weights are no longer finite: learn more slowly (smaller lr)"
+            )
         for number, weight in enumerate(weights, start=1):
             row[f"layer{number}_norm"] = float(np.linalg.norm(weight))
             if min(weight.shape) <= LARGEST_SVD:
