@@ -300,7 +300,7 @@ def test_losses_do_not_depend_on_the_batch(loss):
         "mse": (model(x) - torch.eye(3)[y]).square().sum(1).mean(),
         "cross-entropy": torch.nn.functional.cross_entropy(model(x), y),
     }
-    assert one.loss == pytest.approx(float(expected[loss]), rel=1e-6)
+    assert one.loss == pytest.approx(expected[loss].item(), rel=1e-6)
     with pytest.raises(OptionError, match="unknown loss 'mes'"):
         supervised.test_classifier(model, Batches(x, y, 3), 3, "mes")
 
