@@ -1,6 +1,7 @@
 """Synapses that fail: their law, the networks of them, and the theory of what they learn."""
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -373,6 +374,17 @@ def test_the_flow_ends_at_the_fixed_point(drop_p, decay, time):
     layers = [np.linalg.svd(weight, compute_uv=False)[:3] for weight in end]
     np.testing.assert_allclose(layers, [ideal.layer_singular_values] * 2, atol=3e-3)
     assert ideal.singular_values[2] == 0
+
+
+def test_steps_become_the_flow_at_the_rate_of_euler():
+    """The error of n steps over the same time falls as 1 / n."""
+    theory = LinearTheory.of(TEACHER, drop_p=0.3)
+    rng = np.random.default_rng(3)
+    start = [rng.normal(0, 0.3, (6, 7)), rng.normal(0, 0.3, (4, 6))]
+    (flow,) = theory.simulate(start, [1.0])
+    errors = [np.linalg.norm(theory.steps(start, n, 1 / n)[0] - flow[0]) for n in (20, 40, 80)]
+    ratios = [one / other for one, other in pairwise(errors)]
+    assert ratios == pytest.approx([2, 2], rel=0.15)
 
 
 def test_published_fixed_points():

@@ -224,11 +224,9 @@ class FailuresExperiment(Experiment):
 
     def _advance(self, theory: LinearTheory) -> None:
         """Take the theory to the epoch of the training."""
-        epochs = self._epoch - self._theory_epoch
-        if epochs:
-            time = epochs * self.steps * self.options.lr
-            (self._theory_weights,) = theory.simulate(self._theory_weights, [time])
-            self._theory_epoch = self._epoch
+        steps = (self._epoch - self._theory_epoch) * self.steps
+        self._theory_weights = theory.steps(self._theory_weights, steps, self.options.lr)
+        self._theory_epoch = self._epoch
 
     # --------------------------------------------------------------------------- what is kept
 
