@@ -15,7 +15,7 @@ TASKS = ("semantics", "regression")
 class Options(TrainOptions):
     """A network whose synapses fail at random: linear regression, or images."""
 
-    epochs: Annotated[int, "Epochs to train."] = 200
+    epochs: Annotated[int, "Epochs to train."] = 100
     log_every: Annotated[int, "Epochs between rows of the log."] = 5
     task: Annotated[str | None, "semantics (default) or regression."] = None
     dataset: Annotated[str | None, "Instead: digits, mnist or cifar10."] = None
