@@ -17,8 +17,8 @@ settings for --sweep:
 count instead, and one experiment trains all of them at once.
 
 `noiseprune train MODEL --help` imports the module, so it must be quick to import: torch and
-scikit-learn are imported inside `experiment` (by `extra.required`, which names what is missing), and
-so is a module that needs Options: the class then stands in a third module, of its own.
+scikit-learn are imported inside `experiment` (by `extra.required`, which names what is missing),
+and so is a module that needs Options: the class then stands in a third module, of its own.
 
 An epoch is the unit of the log and of the checkpoints: a pass over the data, a block of steps of a
 simulation, an update of fifty networks at once. The same options give the same log on any machine
