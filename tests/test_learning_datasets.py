@@ -315,6 +315,6 @@ def test_a_step_is_that_of_pytorch():
     loss = torch.nn.MSELoss()(models[1](x), y)
     loss.backward()
     theirs.step()
-    assert scores.loss == pytest.approx(2 * float(loss), rel=1e-6)
+    assert scores.loss == pytest.approx(2 * loss.item(), rel=1e-6)
     assert scores.error is None
     torch.testing.assert_close(models[0].weight, models[1].weight)

@@ -42,7 +42,9 @@ class Options(TrainOptions):
     )
     loss: Annotated[str, "Of classifiers: mse or cross-entropy."] = "mse"
     optimizer: Annotated[str, "sgd, adam or adamw."] = "sgd"
-    lr: Annotated[float, "Learning rate."] = 0.05
+    lr: Annotated[
+        float | None, "Learning rate (sgd: tasks 0.05, images 0.5; adam, adamw: 0.001)."
+    ] = None
     momentum: Annotated[float, "Of sgd."] = 0.0
     weight_decay: Annotated[float, "Of the optimizer."] = 0.0
     batch: Annotated[int | None, "Samples of a batch (tasks 1000, images 100)."] = None

@@ -51,11 +51,12 @@ class FailuresExperiment(Experiment):
         self.options = options
         self.n_classes: int | None = None
         self.batch = options.batch or (100 if options.dataset else 1000)
+        self.lr = learning_rate(options)
         self._seeds = spread(options.seed, 4)
         self.teacher: LinearRegressionDataset | None = None
         sizes = self._load()
         self.model = self._network(*sizes)
-        self.optimizer = made_optimizer(options, self.model)
+        self.optimizer = made_optimizer(options, self.lr, self.model)
         self.theory = self._theory()
         self._theory_weights = self.model.weights() if self.theory else []
         self._epoch, self._theory_epoch = 0, 0
@@ -225,7 +226,7 @@ class FailuresExperiment(Experiment):
     def _advance(self, theory: LinearTheory) -> None:
         """Take the theory to the epoch of the training."""
         steps = (self._epoch - self._theory_epoch) * self.steps
-        self._theory_weights = theory.steps(self._theory_weights, steps, self.options.lr)
+        self._theory_weights = theory.steps(self._theory_weights, steps, self.lr)
         self._theory_epoch = self._epoch
 
     # --------------------------------------------------------------------------- what is kept
@@ -309,7 +310,6 @@ def check(options: Options) -> None:
         if o.dataset is not None:
             raise OptionError("a task and a data set were given: leave one of them out")
     one_of("optimizer", o.optimizer, OPTIMIZERS)
-    positive("lr", o.lr)
     if o.batch is not None:
         count("batch", o.batch)
     for name in ("samples", "hidden", "inputs", "layers"):
@@ -327,14 +327,23 @@ def check(options: Options) -> None:
         raise OptionError("only the loss of a linear task can be averaged: leave --averaged out")
 
 
-def made_optimizer(options: Options, model: nn.Module) -> torch.optim.Optimizer:
+def learning_rate(options: Options) -> float:
+    """As given, or the default of the optimizer."""
+    if options.lr is not None:
+        return positive("lr", options.lr)
+    if options.optimizer != "sgd":
+        return 1e-3
+    return 0.5 if options.dataset else 0.05
+
+
+def made_optimizer(options: Options, lr: float, model: nn.Module) -> torch.optim.Optimizer:
     """Of all parameters of the model."""
     o = options
     if o.optimizer == "sgd":
         return torch.optim.SGD(
-            model.parameters(), o.lr, momentum=o.momentum, weight_decay=o.weight_decay
+            model.parameters(), lr, momentum=o.momentum, weight_decay=o.weight_decay
         )
     if o.momentum:
         raise OptionError("momentum is an option of sgd: leave it out")
     kind = torch.optim.Adam if o.optimizer == "adam" else torch.optim.AdamW
-    return kind(model.parameters(), o.lr, weight_decay=o.weight_decay)
+    return kind(model.parameters(), lr, weight_decay=o.weight_decay)
