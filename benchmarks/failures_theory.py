@@ -15,6 +15,7 @@ import machine
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 
 from noiseprune.figures.style import RC
@@ -24,15 +25,15 @@ from noiseprune.learning.failures.pictures import COLOURS
 from noiseprune.learning.training import Training
 
 PICTURES = machine.TABLES.parent / "figures"
-COMMON = {"hidden": 128, "scaling": "const", "log_every": 1, "samples": 10_000, "batch": 500}
+COMMON = {"hidden": 128, "scaling": "const", "log_every": 1, "batch": 500, "test_draws": 0}
 CASES = {
-    (0.5, 4): Options(drop_p=0.5, lr=0.025, epochs=250, seed=3, **COMMON),
-    (0.9, 4): Options(drop_p=0.1, lr=0.025, epochs=120, seed=3, **COMMON),
+    (0.5, 4): Options(drop_p=0.5, lr=0.0125, epochs=75, seed=3, **COMMON),
+    (0.9, 4): Options(drop_p=0.1, lr=0.0125, epochs=75, seed=3, **COMMON),
     (0.5, 2): Options(
-        drop_p=0.5, lr=0.05, epochs=120, seed=3, task="regression", inputs=20, **COMMON
+        drop_p=0.5, lr=0.025, epochs=75, seed=3, task="regression", inputs=20, **COMMON
     ),
     (0.9, 2): Options(
-        drop_p=0.1, lr=0.05, epochs=90, seed=3, task="regression", inputs=20, **COMMON
+        drop_p=0.1, lr=0.025, epochs=75, seed=3, task="regression", inputs=20, **COMMON
     ),
 }
 
@@ -50,10 +51,11 @@ def trajectories(run: Training, d: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 def time_scale(epochs: np.ndarray, found: np.ndarray, theory: np.ndarray) -> float:
     """c for which the theory at c t is nearest to the training at t, all modes together."""
 
+    curve = CubicSpline(epochs, theory)
+
     def misfit(c: float) -> float:
         inside = c * epochs <= epochs[-1]
-        moved = np.stack([np.interp(c * epochs, epochs, mode) for mode in theory.T], 1)
-        return float(((found - moved)[inside] ** 2).mean())
+        return float(((found - curve(c * epochs))[inside] ** 2).mean())
 
     return float(minimize_scalar(misfit, bounds=(0.4, 2.5), method="bounded").x)
 
@@ -113,13 +115,14 @@ def draw(numbers: list[dict]) -> None:
         for axes, case in zip(figure.subplots(2, 2).T.ravel(), numbers):
             modes = zip(np.transpose(case["training"]), np.transpose(case["theory"]), COLOURS)
             for k, (found, theory, colour) in enumerate(modes):
-                axes.plot(case["epochs"], found, color=colour, linewidth=2.5, alpha=0.6)
-                axes.plot(case["epochs"], theory, color="#222222", linestyle="--", linewidth=1)
-                axes.annotate(
-                    f"mode {k + 1}", (case["epochs"][-1], found[-1]), ha="right", va="bottom"
+                label = f"mode {k + 1}"
+                axes.plot(
+                    case["epochs"], found, color=colour, linewidth=2.5, alpha=0.6, label=label
                 )
+                axes.plot(case["epochs"], theory, color="#222222", linestyle="--", linewidth=1)
             axes.set(title=f"q = {case['q']}, d = {case['d']}", xlabel="epoch", ylim=(0, None))
             axes.set_ylabel("singular values")
+            axes.legend(loc="center right")
         figure.suptitle("Stochastic training (colours) and averaged theory (dashes)", fontsize=9)
         figure.savefig(PICTURES / "failures_theory.png")
 

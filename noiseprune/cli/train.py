@@ -59,7 +59,7 @@ class Runs:
 
 app = typer.Typer(
     name="train",
-    help="Train a network that learns. Needs pip install 'noiseprune[learn]'.",
+    help=r"Train a network that learns. Needs pip install 'noiseprune\[learn]'.",
     invoke_without_command=True,
     epilog="-o names a folder: checkpoints, log.csv, result.json, the model and figures go there, "
     "and the same command takes up what was interrupted.",
@@ -109,9 +109,10 @@ def options_of(options: "type[TrainOptions]") -> dict[str, tuple[Any, Any]]:
     found = {}
     for field in fields(options):
         if field.name not in ("seed", "seeds"):
-            kind, *text = get_args(hints[field.name])
-            option = typer.Option(help=text[0])
-            found[field.name] = (Annotated[kind, option], default_of(field))
+            kind, text = get_args(hints[field.name])
+            default = default_of(field)
+            flag = [f"--{field.name.replace('_', '-')}"] if default is False else []
+            found[field.name] = (Annotated[kind, typer.Option(*flag, help=text)], default)
     return found
 
 

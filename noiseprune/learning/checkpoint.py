@@ -46,7 +46,8 @@ def load_checkpoint(path: Path) -> Any:
     FileError
         If there is no such file, or it is damaged.
     """
-    with reading(path), np.load(path, allow_pickle=False) as stored:
+    # Given a path, NumPy leaves the file open where it is damaged.
+    with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         if "tree" not in stored:
             raise FileError(f"{path} is not a checkpoint: name the file that training has written")
         return _unpacked(json.loads(str(stored["tree"])), stored)

@@ -17,7 +17,8 @@ settings for --sweep:
 count instead, and one experiment trains all of them at once.
 
 `noiseprune train MODEL --help` imports the module, so it must be quick to import: torch and
-scikit-learn are imported inside `experiment` (by `extra.required`, which names what is missing).
+scikit-learn are imported inside `experiment` (by `extra.required`, which names what is missing),
+and so is a module that needs Options: the class then stands in a third module, of its own.
 
 An epoch is the unit of the log and of the checkpoints: a pass over the data, a block of steps of a
 simulation, an update of fifty networks at once. The same options give the same log on any machine
@@ -41,8 +42,6 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from noiseprune.choices import count
 from noiseprune.errors import ConvergenceError, FileError
-from noiseprune.files.atomic import write_atomically
-from noiseprune.learning.checkpoint import load_checkpoint, save_checkpoint
 from noiseprune.learning.watchers import watching
 from noiseprune.plain import json_text, plain
 from noiseprune.progress import Progress, part, silent
@@ -169,6 +168,8 @@ def train(
     MissingExtraError
         If a library is not installed.
     """
+    from noiseprune.learning.checkpoint import load_checkpoint, save_checkpoint
+
     epochs = count("epochs", options.epochs, at_least=0)
     every = count("log_every", options.log_every)
     running = experiment(options)
@@ -210,6 +211,7 @@ def train(
         while done < epochs and not running.finished():
             found = running.train_epoch()
             done += 1
+            _checked({"epoch": done, **found})
             if done % every == 0 or done == epochs or running.finished():
                 rows.append(_checked({"epoch": done, **found, **running.measure()}))
                 watchers(rows[-1])
@@ -233,8 +235,7 @@ def train(
     )
     if folder is not None:
         running.save(folder)
-        with write_atomically(folder / RESULT) as temporary:
-            temporary.write_text(json_text(_without(vars(training), "log")) + "\n")
+        _write_text(folder / RESULT, json_text(_without(vars(training), "log")) + "\n")
     return training
 
 
@@ -318,8 +319,15 @@ def write_log(path: Path, rows: Sequence[Row]) -> None:
     writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+    _write_text(path, text.getvalue())
+
+
+def _write_text(path: Path, text: str) -> None:
+    # Here, so that the options of a model are read without the libraries that read networks.
+    from noiseprune.files.atomic import write_atomically
+
     with write_atomically(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def made_folder(folder: Path) -> Path:

@@ -15,7 +15,7 @@ TASKS = ("semantics", "regression")
 class Options(TrainOptions):
     """A network whose synapses fail at random: linear regression, or images."""
 
-    epochs: Annotated[int, "Epochs to train."] = 200
+    epochs: Annotated[int, "Epochs to train."] = 100
     log_every: Annotated[int, "Epochs between rows of the log."] = 5
     task: Annotated[str | None, "semantics (default) or regression."] = None
     dataset: Annotated[str | None, "Instead: digits, mnist or cifar10."] = None
@@ -36,12 +36,15 @@ class Options(TrainOptions):
     path: Annotated[str, "How: masks, or moments (Gaussian with their mean and variance)."] = (
         "masks"
     )
+    failures: Annotated[str, "Of a recurrent network: anew in every step, or trial."] = "step"
     averaged: Annotated[bool, "Descend the loss averaged over failures and inputs, exactly."] = (
         False
     )
     loss: Annotated[str, "Of classifiers: mse or cross-entropy."] = "mse"
     optimizer: Annotated[str, "sgd, adam or adamw."] = "sgd"
-    lr: Annotated[float, "Learning rate."] = 0.05
+    lr: Annotated[
+        float | None, "Learning rate (sgd: tasks 0.05, images 0.5; adam, adamw: 0.001)."
+    ] = None
     momentum: Annotated[float, "Of sgd."] = 0.0
     weight_decay: Annotated[float, "Of the optimizer."] = 0.0
     batch: Annotated[int | None, "Samples of a batch (tasks 1000, images 100)."] = None

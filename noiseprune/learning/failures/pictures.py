@@ -19,10 +19,23 @@ def modes(runs: Sequence[Training]) -> Figure:
     opacity = max(0.3, 1 / len(runs) ** 0.5)
     for k, colour in enumerate(COLOURS, start=1):
         for index, run in enumerate(runs):
-            known = "training" if k == 1 and index == 0 else "_"
-            axes.plot(*run.column(f"s{k}"), color=colour, alpha=opacity, label=known)
-        dashes = "theory" if k == 1 and runs[0].column("theory_s1")[0] else "_"
-        axes.plot(*runs[0].column(f"theory_s{k}"), color="#222222", linestyle="--", label=dashes)
+            first = k == 1 and index == 0
+            axes.plot(
+                *run.column(f"s{k}"),
+                color=colour,
+                alpha=opacity,
+                label="training" if first else "_",
+            )
+            epochs, values = run.column(f"theory_s{k}")
+            if epochs:
+                axes.plot(
+                    epochs,
+                    values,
+                    color="#222222",
+                    linestyle="--",
+                    alpha=opacity,
+                    label="theory" if first else "_",
+                )
     axes.set(xlabel="epoch", ylabel="singular values of the whole network", ylim=(0, None))
     axes.legend()
     return figure

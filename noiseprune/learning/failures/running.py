@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from noiseprune.choices import count, one_of, positive
-from noiseprune.errors import OptionError
+from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.datasets import (
     LinearRegressionDataset,
     SemanticsDataset,
@@ -51,11 +51,12 @@ class FailuresExperiment(Experiment):
         self.options = options
         self.n_classes: int | None = None
         self.batch = options.batch or (100 if options.dataset else 1000)
+        self.lr = learning_rate(options)
         self._seeds = spread(options.seed, 4)
         self.teacher: LinearRegressionDataset | None = None
         sizes = self._load()
         self.model = self._network(*sizes)
-        self.optimizer = made_optimizer(options, self.model)
+        self.optimizer = made_optimizer(options, self.lr, self.model)
         self.theory = self._theory()
         self._theory_weights = self.model.weights() if self.theory else []
         self._epoch, self._theory_epoch = 0, 0
@@ -116,6 +117,7 @@ class FailuresExperiment(Experiment):
                 nonlinearity=o.activation or "tanh",
                 drop_p=o.drop_p,
                 drop_layers=o.drop_layers or "2",
+                failures=o.failures,
                 scaling=o.scaling,
                 path=o.path,
                 bias=True,
@@ -203,6 +205,10 @@ class FailuresExperiment(Experiment):
             if len(self.validation.x):
                 row |= self._named("validation", self._scores(self.validation))
         weights = self.model.weights()
+        if not all(np.isfinite(weight).all() for weight in weights):
+            raise ConvergenceError(
+                "some weights are no longer finite: learn more slowly (smaller lr)"
+            )
         for number, weight in enumerate(weights, start=1):
             row[f"layer{number}_norm"] = float(np.linalg.norm(weight))
             if min(weight.shape) <= LARGEST_SVD:
@@ -219,11 +225,9 @@ class FailuresExperiment(Experiment):
 
     def _advance(self, theory: LinearTheory) -> None:
         """Take the theory to the epoch of the training."""
-        epochs = self._epoch - self._theory_epoch
-        if epochs:
-            time = epochs * self.steps * self.options.lr
-            (self._theory_weights,) = theory.simulate(self._theory_weights, [time])
-            self._theory_epoch = self._epoch
+        steps = (self._epoch - self._theory_epoch) * self.steps
+        self._theory_weights = theory.steps(self._theory_weights, steps, self.lr)
+        self._theory_epoch = self._epoch
 
     # --------------------------------------------------------------------------- what is kept
 
@@ -306,7 +310,6 @@ def check(options: Options) -> None:
         if o.dataset is not None:
             raise OptionError("a task and a data set were given: leave one of them out")
     one_of("optimizer", o.optimizer, OPTIMIZERS)
-    positive("lr", o.lr)
     if o.batch is not None:
         count("batch", o.batch)
     for name in ("samples", "hidden", "inputs", "layers"):
@@ -314,6 +317,8 @@ def check(options: Options) -> None:
     count("test_draws", o.test_draws, at_least=0)
     if o.weight_decay < 0 or o.momentum < 0:
         raise OptionError("weight decay and momentum must not be below 0")
+    if o.failures != "step" and not o.recurrent:
+        raise OptionError("failures that last are those of a recurrent network: give --recurrent")
     if o.dataset is None:
         for name in ("recurrent", "standardise", "validation", "data"):
             if getattr(o, name):
@@ -322,14 +327,23 @@ def check(options: Options) -> None:
         raise OptionError("only the loss of a linear task can be averaged: leave --averaged out")
 
 
-def made_optimizer(options: Options, model: nn.Module) -> torch.optim.Optimizer:
+def learning_rate(options: Options) -> float:
+    """As given, or the default of the optimizer."""
+    if options.lr is not None:
+        return positive("lr", options.lr)
+    if options.optimizer != "sgd":
+        return 1e-3
+    return 0.5 if options.dataset else 0.05
+
+
+def made_optimizer(options: Options, lr: float, model: nn.Module) -> torch.optim.Optimizer:
     """Of all parameters of the model."""
     o = options
     if o.optimizer == "sgd":
         return torch.optim.SGD(
-            model.parameters(), o.lr, momentum=o.momentum, weight_decay=o.weight_decay
+            model.parameters(), lr, momentum=o.momentum, weight_decay=o.weight_decay
         )
     if o.momentum:
         raise OptionError("momentum is an option of sgd: leave it out")
     kind = torch.optim.Adam if o.optimizer == "adam" else torch.optim.AdamW
-    return kind(model.parameters(), o.lr, weight_decay=o.weight_decay)
+    return kind(model.parameters(), lr, weight_decay=o.weight_decay)

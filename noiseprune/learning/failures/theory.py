@@ -16,8 +16,9 @@ with its singular values s softly thresholded,
     sigma_i = max(0, s_i - kappa sum_k sigma_k - mu),  kappa = m / (c N),  mu = d wd / (2 c)     (2)
 
 (d outputs, weight decay wd). SGD on the squared error averaged over batch and outputs moves the
-weights in one step, on average, by -lr (grad (1) / d + wd W): the clock of `simulate`. All is exact
-in the limit of small steps, for any q, depth and set of failing layers; (2) for two layers.
+weights in one step, on average, by -lr (grad (1) / d + wd W): the clock of `steps`, and of the flow
+`simulate` in the limit of small lr. That holds for any q, depth and set of failing layers; (2) for
+two layers.
 
 Source: the semantic task and the linear dynamics are those of A. Saxe, J. McClelland and
 S. Ganguli, PNAS 116:11537 (2019), which has no failures.
@@ -114,6 +115,17 @@ class LinearTheory:
             -(gradient + self.weight_decay * leaf.detach()).numpy()
             for gradient, leaf in zip(gradients, leaves)
         ]
+
+    def steps(self, weights: Sequence[FloatArray], number: int, lr: float) -> list[FloatArray]:
+        """Weights after `number` steps of SGD on average: (1) with steps of finite length.
+
+        The flow of `simulate` is faster than these by about lr s / d of its speed, s the singular
+        values of the teacher.
+        """
+        found = [np.asarray(weight, float) for weight in weights]
+        for _ in range(number):
+            found = [w + lr * change for w, change in zip(found, self.descent(found))]
+        return found
 
     def simulate(
         self, weights: Sequence[FloatArray], times: Sequence[float]
