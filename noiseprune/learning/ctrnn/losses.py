@@ -161,8 +161,10 @@ class EntropyLoss(nn.Module):
         self.reg = _factor("reg", reg)
 
     def forward(self, state: Tensor) -> Tensor:
-        share = state / state.sum(dim=-1, keepdim=True).clamp(min=1e-12)
-        entropy: Tensor = torch.special.entr(share).sum(dim=-1).mean()
+        total = state.sum(dim=-1, keepdim=True)
+        share = state / torch.where(total > 0, total, 1.0)
+        # The logarithm is cut, as its slope at 0 would make the gradient of a silent neuron NaN.
+        entropy: Tensor = -(share * share.clamp(min=1e-12).log()).sum(dim=-1).mean()
         return entropy + self.reg * state.square().sum(dim=-1).mean()
 
 
