@@ -33,6 +33,12 @@ MINUTES = {
     "large_connectomes": 2,
     "cluster": 3,
     "recordings": 20,
+    "sine": 4,
+    "ctrnn_speed": 2,
+    "trained": 15,
+    "failures_fixed_point": 3,
+    "failures_theory": 6,
+    "failures_speed": 1,
 }
 """The scripts in the order in which they run, and about how long each takes on two cores."""
 LIBRARIES = ("OPENBLAS", "MKL", "OMP", "NUMBA")

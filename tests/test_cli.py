@@ -106,6 +106,7 @@ def test_help_loads_nothing_heavy():
     assert "Usage: noiseprune [OPTIONS] COMMAND" in process("-c", script.format("")).stdout
     assert "--n-probes" in process("-c", script.format("'prune', ")).stdout
     assert "--redraw" in process("-c", script.format("'figures', ")).stdout
+    assert "--drop-layers" in process("-c", script.format("'train', 'failures', ")).stdout
 
 
 def test_as_a_module():

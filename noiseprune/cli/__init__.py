@@ -18,6 +18,7 @@ from noiseprune.cli.prune import prune
 from noiseprune.cli.report import report
 from noiseprune.cli.shared import command
 from noiseprune.cli.simulate import simulate
+from noiseprune.cli.train import app as models
 
 app = typer.Typer(
     help="Prune recurrent networks by the covariance of their own noise-driven activity.",
@@ -51,6 +52,7 @@ for function, writes in (
     (figures, None),
 ):
     command(app, function, writes)
+app.add_typer(models)
 
 
 def main() -> None:

@@ -22,16 +22,7 @@ def figures(
     ] = False,
 ) -> None:
     """Remake the figures of the paper: PNG, SVG and the numbers drawn; -o is their folder."""
-    if (common.noise, common.leak, common.leak_margin, common.drop_self) != (
-        None,
-        None,
-        None,
-        False,
-    ):
-        raise OptionError(
-            "the figures have networks and noise of their own: leave --noise, --leak, "
-            "--leak-margin and --drop-self out"
-        )
+    common.refuse_network_options("the figures have networks and noise")
     if fast and redraw:
         raise OptionError("--redraw measures nothing, so that --fast is no use: leave it out")
     from noiseprune import figures

@@ -87,6 +87,13 @@ class Common:
         for table in tables:
             console.print(table)
 
+    def refuse_network_options(self, what: str) -> None:
+        """Refuse the options of a network, where there is none that they could change."""
+        if (self.noise, self.leak, self.leak_margin, self.drop_self) != (None, None, None, False):
+            raise OptionError(
+                f"{what} of their own: leave --noise, --leak, --leak-margin and --drop-self out"
+            )
+
     def check_output(self, kind: str) -> None:
         """Refuse an output file of the wrong kind or in no folder, before the long work."""
         if self.output is None:
@@ -181,7 +188,7 @@ def command(app: typer.Typer, function: Callable[..., None], writes: str | None)
     @wraps(function)
     def run(**arguments: Any) -> None:
         shared = Common(**{name: arguments.pop(name) for name in common.parameters})
-        with _one_line_errors(debug=shared.debug), _threads(shared.threads):
+        with one_line_errors(debug=shared.debug), _threads(shared.threads):
             from noiseprune.choices import seed_sequence
 
             seed_sequence(shared.seed)
@@ -198,7 +205,7 @@ def command(app: typer.Typer, function: Callable[..., None], writes: str | None)
 
 
 @contextmanager
-def _one_line_errors(*, debug: bool) -> Iterator[None]:
+def one_line_errors(*, debug: bool) -> Iterator[None]:
     """Turn an error into one line on stderr and the exit code of the contract."""
     try:
         yield

@@ -1,0 +1,1 @@
+"""The constrained rate network: model, layers, masks, losses."""

@@ -1,0 +1,1 @@
+"""Tasks for networks in time: (batch, time, in) -> (batch, time, out)."""

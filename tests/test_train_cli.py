@@ -1,0 +1,279 @@
+"""`noiseprune train`: its keys, its folder, many runs, and what it refuses."""
+
+import json
+import sys
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from noiseprune import cli
+from noiseprune.cli import train as command
+from noiseprune.learning import DeepNet, load_statistics
+
+SMALL = ("--hidden", 8, "--samples", 100, "--batch", 50, "--epochs", 4, "--log-every", 2)
+KEYS = {"model", "task", "epochs", "train_loss", "test_loss", "seconds", "seed"}
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli.app, ["train", *map(str, arguments)])
+
+
+def asked(*arguments):
+    result = invoke("failures", *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return json.loads(result.stdout)
+
+
+def refused(*arguments):
+    result = invoke(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("noiseprune: ")
+    return line
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# --------------------------------------------------------------------------------- one run
+
+
+def test_json_has_the_keys_of_the_contract():
+    found = asked(*SMALL, "--seed", 3)
+    assert found.keys() >= KEYS
+    assert (found["model"], found["task"], found["epochs"], found["seed"]) == (
+        "failures", "semantics", 4, 3,
+    )  # fmt: skip
+    images = asked("--dataset", "digits", "--epochs", 1, "--hidden", 8, "--path", "moments")
+    assert images.keys() >= {"dataset", "test_error"}
+    assert 0 < images["test_error"] < 1
+    assert "task" not in images
+
+
+def test_the_folder_has_all_there_is(folder):
+    found = asked(*SMALL, "-o", "run", "--keep-weights")
+    names = {path.name for path in (folder / "run").iterdir()}
+    assert names == {
+        "checkpoint.npz", "log.csv", "result.json", "network.pt", "statistics.npz",
+        "learning.png", "layers.png", "modes.png",
+    }  # fmt: skip
+    assert load_statistics("run/statistics.npz").norms.shape == (3, 2)
+    written = json.loads((folder / "run" / "result.json").read_text())
+    assert written["result"]["train_loss"] == found["train_loss"]
+    assert len(DeepNet.load("run/network.pt")) == 2
+    again = asked(*SMALL, "-o", "run", "--keep-weights")
+    assert again["resumed_from"] == 4
+    assert again["train_loss"] == found["train_loss"]
+
+
+def test_further_epochs_are_those_of_a_longer_run():
+    asked(*SMALL, "-o", "run")
+    longer = (*SMALL, "--epochs", 9)
+    found, whole = asked(*longer, "-o", "run"), asked(*longer)
+    assert found["resumed_from"] == 4
+    for name in ("train_loss", "test_loss", "s1", "layer1_norm"):
+        assert found[name] == whole[name]
+    assert found["theory_s1"] == whole["theory_s1"]
+
+
+def test_without_json_there_is_a_table():
+    text = invoke("failures", *SMALL).stdout
+    for words in ("failures", "semantics", "test loss", "fixed point", "give a folder with -o"):
+        assert words in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--task", "regression", "--inputs", 6, "--layers", 3, "--activation", "relu"),
+        ("--averaged", "--dtype", "float64", "--drop-layers", 2),
+        ("--optimizer", "adamw", "--lr", 0.001, "--weight-decay", 0.1, "--test-draws", 0),
+        ("--dataset", "digits", "--recurrent", "--failures", "trial", "--validation", 0.2),
+        ("--dataset", "digits", "--optimizer", "adam", "--loss", "cross-entropy", "--lr", 1e-3,
+         "--standardise"),
+    ],
+)  # fmt: skip
+def test_every_way_to_learn_does(options, folder):
+    found = asked(*SMALL, *options, "--epochs", 6, "-o", "run")
+    log = (folder / "run" / "log.csv").read_text().splitlines()
+    first = dict(zip(log[0].split(","), log[1].split(","), strict=True))
+    assert found["test_loss"] < float(first["test_loss"])
+    assert ("validation_loss" in found) == ("--validation" in options)
+    assert ("s1" in found) == ("--averaged" in options or "adamw" in options)
+
+
+def test_training_follows_the_theory():
+    found = asked(
+        "--epochs", 60, "--log-every", 60, "--hidden", 16, "--samples", 2000, "--batch", 200,
+        "--drop-p", 0.1, "--scaling", "const", "--lr", 0.1,
+    )  # fmt: skip
+    for k in range(1, 5):
+        assert found[f"s{k}"] == pytest.approx(found[f"theory_s{k}"], rel=0.04)
+        assert found[f"theory_s{k}"] == pytest.approx(found["fixed_point"][k - 1], rel=0.04)
+
+
+# -------------------------------------------------------------------------------- many runs
+
+
+def test_seeds_are_runs_with_their_mean(folder):
+    found = asked(*SMALL, "--seeds", 2, "--seed", 5, "-o", "runs")
+    assert found["seeds"] == 2
+    assert [run["seed"] for run in found["runs"]] == [5, 6]
+    each = [run["train_loss"] for run in found["runs"]]
+    assert each[0] != each[1]
+    assert found["train_loss"] == pytest.approx(sum(each) / 2)
+    assert each[1] == asked(*SMALL, "--seed", 6)["train_loss"]
+    assert (folder / "runs" / "run-001" / "log.csv").exists()
+    assert (folder / "runs" / "learning.png").exists()
+
+
+def test_values_are_varied():
+    found = asked(*SMALL, "--vary", "drop-layers=all,2", "--vary", "hidden=4,6")
+    varied = [(run["drop_layers"], run["hidden"]) for run in found["runs"]]
+    assert varied == [("all", 4), ("all", 6), ("2", 4), ("2", 6)]
+    assert "train_loss" not in found
+    text = invoke("failures", *SMALL, "--vary", "lr=0.1,900", "--loss", "mse").stdout
+    assert "smaller lr" in " ".join(text.split())
+
+
+def test_the_published_grid_has_its_settings():
+    from noiseprune.learning.failures.experiment import Options, sweep
+
+    settings = sweep(Options(epochs=7))
+    assert len({str(setting) for setting in settings}) == len(settings) == 60
+    assert {setting.epochs for setting in settings} == {7}
+    text = refused("failures", "--sweep", "--dataset", "digits")
+    assert "the grid is that of a task" in text
+
+
+def test_a_sweep_runs_its_grid(monkeypatch):
+    from noiseprune.learning.failures import experiment
+
+    grid = experiment.sweep
+    monkeypatch.setattr(experiment, "sweep", lambda options: grid(options)[3:5])
+    found = asked(*SMALL, "--sweep", "--hidden", 4, "--epochs", 1)
+    assert [run["drop_layers"] for run in found["runs"]] == ["all", "2"]
+
+
+def test_the_job_script_is_printed(folder):
+    (folder / "cluster.toml").write_text(
+        '[slurm]\nqueue = "gpu"\ncores = 2\nmemory = "4 GB"\nwalltime = "01:00:00"\n'
+    )
+    result = invoke(
+        "failures", "--cluster", "slurm", "--cluster-config", "cluster.toml", "--dry-run"
+    )
+    assert "#SBATCH -p gpu" in result.stdout
+
+
+def test_threads_are_limited_meanwhile(monkeypatch):
+    from noiseprune.learning.failures import running
+
+    seen, once = [], running.FailuresExperiment.train_epoch
+
+    def train_epoch(self):
+        seen.append(torch.get_num_threads())
+        return once(self)
+
+    monkeypatch.setattr(running.FailuresExperiment, "train_epoch", train_epoch)
+    asked(*SMALL, "--epochs", 1, "--threads", 1)  # Numba sets the threads of OpenMP at its start
+    before = torch.get_num_threads()
+    asked(*SMALL, "--epochs", 1, "--threads", 3)
+    assert seen == [1, 3]
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "found"),
+    [
+        ("3", int | None, 3),
+        ("none", int | None, None),
+        ("all", str | None, "all"),
+        ("0.5", float, 0.5),
+        ("true", bool, True),
+    ],
+)
+def test_values_are_read_as_the_type_of_their_option(value, kind, found):
+    from typing import Annotated
+
+    assert command.parsed("name", value, Annotated[kind, "help"]) == found
+
+
+# ---------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--task semantic", "unknown task 'semantic': did you mean 'semantics'"),
+        ("--task semantics --dataset digits", "leave one of them out"),
+        ("--dataset mnist", "nothing is downloaded"),
+        ("--dataset mnist --data nowhere", "nowhere is not a folder"),
+        ("--lr 0", "lr is 0"),
+        ("--hidden 0", "hidden is 0"),
+        ("--batch 0", "batch is 0"),
+        ("--epochs -1", "epochs is -1"),
+        ("--drop-p 1", "drop_p is 1"),
+        ("--drop-layers 3", "there is no layer 3: the layers are 1 to 2"),
+        ("--weight-decay -1", "must not be below 0"),
+        ("--optimizer adam --momentum 0.9", "momentum is an option of sgd"),
+        ("--optimizer rms", "unknown optimizer"),
+        ("--recurrent", "recurrent is an option of images"),
+        ("--failures trial", "give --recurrent"),
+        ("--dataset digits --averaged", "leave --averaged out"),
+        ("--averaged --activation relu", "leave --averaged out"),
+        ("--singular-values a,b --task regression", "give numbers such as 1,0.2"),
+        ("--seeds 0", "seeds is 0"),
+        ("--vary lr", "write it as --vary"),
+        ("--vary rl=1", "unknown option to vary 'rl'"),
+        ("--vary hidden=1,few", "hidden cannot be 'few'"),
+        ("--noise 2", "leave --noise"),
+        ("--cluster laptop", "unknown cluster"),
+        ("--tensorboard", "tensorboard writes into the folder of the run"),
+        ("--wandb", "wandb writes into the folder of the run"),
+        ("--lr 1e6 --hidden 4 --samples 50", "smaller lr"),
+        ("--threads 0", "threads is 0"),
+        ("--dry-run", "give that, too"),
+    ],
+)
+def test_one_line_says_what_is_wrong(options, said):
+    assert said in refused("failures", *options.split())
+
+
+def test_another_run_s_folder_is_refused():
+    asked(*SMALL, "-o", "run")
+    assert "hidden = 8, but 9 was asked for" in refused(
+        "failures", *SMALL, "--hidden", 9, "-o", "run"
+    )
+
+
+def test_without_torch_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for arguments in ((), ("failures",)):
+        line = refused(*arguments)
+        assert line.endswith("pip install 'noiseprune[learn]'")
+    assert invoke("failures", "--help").exit_code == 0
+
+
+def test_alone_it_shows_the_models():
+    result = invoke()
+    assert result.exit_code == 2
+    assert "failures" in result.stdout
+    assert "noiseprune[learn]" in result.stdout
+    assert invoke("failure").exit_code == 2
+
+
+def test_an_option_of_a_model_needs_a_default():
+    from dataclasses import dataclass, fields
+
+    @dataclass
+    class Options:
+        lr: float
+
+    with pytest.raises(TypeError, match="lr of a model has no default"):
+        command.default_of(fields(Options)[0])
