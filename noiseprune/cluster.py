@@ -36,7 +36,9 @@ from noiseprune.work import Result, Shared, Worker, digest, serial
 ATTEMPTS = 5
 """How often one piece may lose its worker."""
 WAIT = 60
-"""Seconds to wait for the first worker of a scheduler."""
+"""Seconds to wait for the first worker of a scheduler, or for the next when all are lost."""
+POLL = 5
+"""Seconds after which it is looked whether there is still a worker."""
 SLURM_KEYS = {
     "queue": str,
     "account": str,
@@ -88,7 +90,7 @@ def workers(
                 _wait_for_one(client, where)
             local = where.startswith("local:")
             each = threads or _fair_share(int(where.partition(":")[2])) if local else None
-            yield _DaskWorker(client, each)
+            yield _DaskWorker(client, each, patient=where == "slurm")
 
 
 def _wait_for_one(client: Any, where: str) -> None:
@@ -241,10 +243,11 @@ class _DaskWorker:
     """A `Worker` that hands the pieces to the workers of a Dask client.
 
     threads : of each worker; None for what its environment says
+    patient : whether to wait for ever for a first or next worker, as for jobs in a queue
     """
 
-    def __init__(self, client: Any, threads: int | None) -> None:
-        self._client, self._threads = client, threads
+    def __init__(self, client: Any, threads: int | None, *, patient: bool) -> None:
+        self._client, self._threads, self._patient = client, threads, patient
 
     def __call__(
         self, function: Callable[[Any, Any], Result], shared: Any, items: Sequence[Any], /
@@ -263,7 +266,7 @@ class _DaskWorker:
                 for index in waiting
             }
             waiting = []
-            for future in distributed.as_completed(futures, loop=self._client.loop):
+            for future in self._finished(set(futures)):
                 index = futures[future]
                 try:
                     result = future.result()
@@ -280,6 +283,29 @@ class _DaskWorker:
                 future.release()
                 yield index, result
             del copies
+
+    def _finished(self, futures: set[Any]) -> Iterator[Any]:
+        """The futures as they are done; in between it is seen to that there is a worker left."""
+        distributed = _imported("distributed")
+        alone = 0
+        while futures:
+            try:
+                with self._client.as_current():
+                    done, futures = distributed.wait(futures, POLL, return_when="FIRST_COMPLETED")
+            except distributed.CancelledError:
+                done = {future for future in futures if future.status != "pending"}
+                futures -= done
+            except TimeoutError as error:
+                self._check(error)
+                alone = 0 if self._client.scheduler_info()["workers"] else alone + POLL
+                if self._patient or alone < WAIT:
+                    continue
+                raise ClusterError(
+                    f"the last worker was lost {alone} s ago and none came back: give the workers "
+                    "more memory, and repeat the command with --resume DIR to keep what is made"
+                ) from error
+            alone = 0
+            yield from done
 
     def _sent(self, shared: Any) -> tuple[Any, list[Any]]:
         """The future of what the pieces share, and those of a copy on every worker.

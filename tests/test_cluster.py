@@ -154,12 +154,32 @@ def test_a_lost_worker_costs_its_piece_only(tmp_path):
 
 
 def test_a_piece_that_kills_every_worker_is_given_up(monkeypatch):
+    """Dask may give up a worker that dies as it starts: then there is none left."""
     monkeypatch.setattr(clusters, "ATTEMPTS", 2)
+    monkeypatch.setattr(clusters, "WAIT", 10)
+    monkeypatch.setattr(clusters, "POLL", 2)
     with (
         workers("local:1", threads=1) as worker,
-        pytest.raises(ClusterError, match=r"lost its worker 2 times.*memory"),
+        pytest.raises(ClusterError, match=r"(lost its worker 2 times|none came back).*memory"),
     ):
         list(worker(hopeless, Numbers(2), range(1)))
+
+
+def test_losing_all_workers_is_no_endless_wait(monkeypatch):
+    from distributed import LocalCluster
+
+    monkeypatch.setattr(clusters, "WAIT", 2)
+    monkeypatch.setattr(clusters, "POLL", 1)
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        workers(cluster.scheduler_address) as worker,
+    ):
+        assert len(list(worker(times, Numbers(1), range(2)))) == 2
+        cluster.scale(0)
+        with pytest.raises(ClusterError, match=r"none came back.*--resume"):
+            list(worker(times, Numbers(1), range(2)))
 
 
 # ------------------------------------------------------------------------------- resuming
