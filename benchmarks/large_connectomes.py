@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 import machine
-import million
 import numpy as np
 from scipy import sparse
 
@@ -31,7 +30,7 @@ def optic_lobe() -> tuple[str, ...]:
             "--report",
             str(Path(folder, "page.html")),
         ]
-        found, peak = million.command("prune", "dataset:optic-lobe:15", "--keep", "0.3", *options)
+        found, peak = machine.command("prune", "dataset:optic-lobe:15", "--keep", "0.3", *options)
     stages = ("load", "variance", "prune", "certificate", "report")
     low, high = found["epsilon_interval"]
     return (
@@ -39,7 +38,7 @@ def optic_lobe() -> tuple[str, ...]:
         f"{found['n_synapses']:,}",
         *(f"{found['seconds'][stage]:.1f}" for stage in stages),
         f"{sum(found['seconds'].values()):.0f}",
-        f"{peak:.2f}",
+        f"{peak / 1e9:.2f}",
         f"{found['epsilon']:.3f} ({low:.3f} to {high:.3f})",
         "yes" if found["stable"] else "NO",
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy
@@ -64,6 +69,18 @@ def interleaved_seconds(
             if turn >= 0:
                 found.append(time.perf_counter() - start)
     return [statistics.median(found) for found in seconds]
+
+
+def command(*arguments: str) -> tuple[dict[str, Any], int]:
+    """JSON of one run of the command line, and its peak memory in bytes."""
+    words = [sys.executable, "-m", "noiseprune", *arguments, "--json"]
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(words, stdout=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise SystemExit(f"{' '.join(words)} failed")
+        output.seek(0)
+        return json.load(output), 1024 * usage.ru_maxrss
 
 
 def relative_difference(found: numpy.ndarray, reference: numpy.ndarray) -> float:

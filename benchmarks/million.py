@@ -9,14 +9,10 @@ of 1e-6, eight systems by every preconditioner.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import machine
 import numpy as np
@@ -29,26 +25,14 @@ from noiseprune.solvers import Dominant
 STAGES = ("generate", "save", "load", "variance", "prune", "certificate")
 
 
-def command(*arguments: str) -> tuple[dict[str, Any], float]:
-    """JSON of one run of the command line, and its peak memory in GB."""
-    words = [sys.executable, "-m", "noiseprune", *arguments, "--json"]
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(words, stdout=output)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            raise SystemExit(f"{' '.join(words)} failed")
-        output.seek(0)
-        return json.load(output), 1024 * usage.ru_maxrss / 1e9
-
-
 def row(n: int, folder: Path) -> tuple[float, tuple[str, ...]]:
     clusters, path, pruned = n // 1000, str(folder / "net.npz"), str(folder / "pruned.npz")
     sizes = ",".join(["1000"] * clusters)
-    made, made_peak = command(
+    made, made_peak = machine.command(
         "generate", "--n", str(n), "--sizes", sizes, "--density", "0.04", "--long-range",
         str(n // 50), "--leak-margin", "0.001", "--seed", "1", "-o", path,
     )  # fmt: skip
-    found, peak = command("prune", path, "--keep", "0.2", "--method", "probe", "-o", pruned)
+    found, peak = machine.command("prune", path, "--keep", "0.2", "--method", "probe", "-o", pruned)
     seconds = made["seconds"] | {f"{k}": v for k, v in found["seconds"].items() if k != "save"}
     seconds["save"] = made["seconds"]["save"] + found["seconds"]["save"]
     total = sum(seconds[stage] for stage in STAGES)
@@ -58,7 +42,7 @@ def row(n: int, folder: Path) -> tuple[float, tuple[str, ...]]:
         f"{found['n_synapses'] // 2:,}",
         *(f"{seconds[stage]:.1f}" for stage in STAGES),
         f"{total:.0f}",
-        f"{max(made_peak, peak):.2f}",
+        f"{max(made_peak, peak) / 1e9:.2f}",
         f"{found['variance_error']:.3f}",
         f"{found['solver']}, {found['solver_steps']}",
         f"{found['epsilon']:.3f} ({low:.3f} to {high:.3f})",

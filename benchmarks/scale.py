@@ -10,15 +10,11 @@ eigenproblem and by Lanczos iteration, where the dense one is not too slow.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import inverse
 import machine
@@ -29,18 +25,6 @@ from noiseprune import spectrum
 from noiseprune.generators import paper_long_range, paper_sizes
 
 CERTIFICATES = (500, 1000, 1500, 2000, 3000)
-
-
-def command(n: int, *arguments: str) -> tuple[dict[str, Any], float]:
-    """JSON of one run of the command line, and its peak memory in dense matrices."""
-    words = [sys.executable, "-m", "noiseprune", *arguments, "--json"]
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(words, stdout=output)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            raise SystemExit(f"{' '.join(words)} failed")
-        output.seek(0)
-        return json.load(output), 1024 * usage.ru_maxrss / (8 * n**2)
 
 
 def inversion_seconds(n: int) -> float:
@@ -55,8 +39,10 @@ def end_to_end(sizes: list[int], folder: Path) -> list[tuple[str, ...]]:
     for n, kind in product(sizes, ("symmetric", "directed")):
         path = str(folder / f"{n}.npz")
         options = ["--directed"] if kind == "directed" else []
-        made, made_peak = command(n, "generate", "--n", str(n), "--seed", "3", "-o", path, *options)
-        pruned, pruned_peak = command(n, "prune", path, "--keep", "0.03")
+        made, made_peak = machine.command(
+            "generate", "--n", str(n), "--seed", "3", "-o", path, *options
+        )
+        pruned, pruned_peak = machine.command("prune", path, "--keep", "0.03")
         seconds = made["seconds"] | pruned["seconds"]
         stages = ("generate", "save", "load", "variance", "prune", "certificate")
         low, high = pruned["epsilon_interval"]
@@ -67,8 +53,8 @@ def end_to_end(sizes: list[int], folder: Path) -> list[tuple[str, ...]]:
                 *(f"{seconds[stage]:.1f}" for stage in stages),
                 f"{sum(seconds[stage] for stage in stages):.0f}",
                 f"{inversion_seconds(n):.1f}" if kind == "symmetric" else "",
-                f"{made_peak:.2f}",
-                f"{pruned_peak:.2f}",
+                f"{made_peak / (8 * n**2):.2f}",
+                f"{pruned_peak / (8 * n**2):.2f}",
                 f"{pruned['epsilon']:.4f} ({low:.4f} to {high:.4f})",
             )
         )

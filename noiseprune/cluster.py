@@ -77,7 +77,7 @@ def workers(
         return
     distributed = _imported("distributed")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with _cluster(where, config, threads) as address:
+    with _cluster(where, config, threads) as (address, each):
         try:
             client = distributed.Client(address, timeout=20, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -88,8 +88,6 @@ def workers(
         with client:
             if address == where:
                 _wait_for_one(client, where)
-            local = where.startswith("local:")
-            each = threads or _fair_share(int(where.partition(":")[2])) if local else None
             yield _DaskWorker(client, each, patient=where == "slurm")
 
 
@@ -104,22 +102,17 @@ def _wait_for_one(client: Any, where: str) -> None:
         ) from error
 
 
-def _fair_share(workers: int) -> int:
-    """Threads of each of so many workers on this machine."""
-    return max(1, (os.cpu_count() or 1) // workers)
-
-
 @contextmanager
 def _cluster(
     where: str, config: str | os.PathLike[str] | None, threads: int | None
-) -> Iterator[Any]:
-    """What a client connects to."""
+) -> Iterator[tuple[Any, int | None]]:
+    """What a client connects to, and the threads of every worker that is started here."""
     kind, _, rest = where.partition(":")
     if kind == "local":
         number = int(rest) if rest.isdigit() else 0
         if number < 1:
             raise OptionError(f"cluster is {where!r}: give the number of workers, as in local:2")
-        each = threads or _fair_share(number)
+        each = threads or max(1, (os.cpu_count() or 1) // number)
         names = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
         make = partial(
             _imported("distributed").LocalCluster,
@@ -132,12 +125,12 @@ def _cluster(
             silence_logs=logging.CRITICAL,
         )
         with _started(make, where) as cluster:
-            yield cluster
+            yield cluster, each
     elif kind in ("tcp", "tls"):
-        yield where
+        yield where, None
     elif where == "slurm":
         with slurm_cluster(config) as cluster:
-            yield cluster
+            yield cluster, None
     else:
         raise OptionError(f"unknown cluster {where!r}: give local:N, tcp://HOST:PORT or slurm")
 
@@ -160,8 +153,7 @@ def slurm_cluster(config: str | os.PathLike[str] | None) -> Iterator[Any]:
     jobs = options.pop("jobs")
     make = partial(_imported("dask_jobqueue").SLURMCluster, **options)
     with _started(make, "slurm") as cluster:
-        if jobs:
-            cluster.scale(jobs=jobs)
+        cluster.scale(jobs=jobs)
         yield cluster
 
 
