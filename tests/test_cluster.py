@@ -21,8 +21,7 @@ from noiseprune import (
     simulate,
     synapse_variance,
 )
-from noiseprune import cluster as clusters
-from noiseprune.cluster import job_script, resumed, slurm_options, workers
+from noiseprune.cluster import job_script, pool, resumed, slurm_options, workers
 from noiseprune.simulation import streaming_covariance
 from noiseprune.work import digest, in_order, serial
 
@@ -155,9 +154,9 @@ def test_a_lost_worker_costs_its_piece_only(tmp_path):
 
 def test_a_piece_that_kills_every_worker_is_given_up(monkeypatch):
     """Dask may give up a worker that dies as it starts: then there is none left."""
-    monkeypatch.setattr(clusters, "ATTEMPTS", 2)
-    monkeypatch.setattr(clusters, "WAIT", 10)
-    monkeypatch.setattr(clusters, "POLL", 2)
+    monkeypatch.setattr(pool, "ATTEMPTS", 2)
+    monkeypatch.setattr(pool, "WAIT", 10)
+    monkeypatch.setattr(pool, "POLL", 2)
     with (
         workers("local:1", threads=1) as worker,
         pytest.raises(ClusterError, match=r"(lost its worker 2 times|none came back).*memory"),
@@ -168,8 +167,8 @@ def test_a_piece_that_kills_every_worker_is_given_up(monkeypatch):
 def test_losing_all_workers_is_no_endless_wait(monkeypatch):
     from distributed import LocalCluster
 
-    monkeypatch.setattr(clusters, "WAIT", 2)
-    monkeypatch.setattr(clusters, "POLL", 1)
+    monkeypatch.setattr(pool, "WAIT", 2)
+    monkeypatch.setattr(pool, "POLL", 1)
     with (
         LocalCluster(
             n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
@@ -367,8 +366,8 @@ def test_a_worker_of_many_threads_makes_one_piece_at_a_time():
         running.remove(item)
         return (item,)
 
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda item: clusters._piece(1, piece, None, item), range(8)))
+    with ThreadPoolExecutor(4) as executor:
+        list(executor.map(lambda item: pool._piece(1, piece, None, item), range(8)))
     assert max(most) == 1
 
 

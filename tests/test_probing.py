@@ -150,6 +150,15 @@ def test_the_stated_error_falls_with_the_probes():
         probed_variance(net, error=0.0)
 
 
+@pytest.mark.parametrize("both", [True, False])
+def test_the_stated_error_is_the_true_one_where_probes_are_many(both):
+    net = dominant_network(80, both=both)
+    found = [probed_variance(net, 1.0, 512, seed) for seed in range(1, 13, 2)]
+    ratio = np.array([probe.variance for probe in found]) / exact_variance(net)
+    error = np.sqrt(np.mean((ratio - 1) ** 2))
+    assert found[0].relative_error == pytest.approx(error, rel=0.1)
+
+
 def test_a_synapse_without_alternatives_is_known_exactly():
     """On a chain with no leak but at one end every synapse has leverage 1."""
     chain = np.diag(np.arange(1.0, 8), 1)

@@ -97,10 +97,16 @@ class Resolvent:
     def blocks(self) -> range:
         return range(-(-self.columns * self.nodes.size // COLUMNS))
 
+    def width(self, block: int) -> int:
+        """Columns of a block; the last one may have fewer."""
+        return min(COLUMNS, self.columns * self.nodes.size - block * COLUMNS)
+
     def part(self, block: int) -> tuple[FloatArray, FloatArray]:
-        """Frequency and weight of every column of a block: the nodes in turn."""
-        end = min((block + 1) * COLUMNS, self.columns * self.nodes.size)
-        node = np.arange(block * COLUMNS, end) % self.nodes.size
+        """Frequency and weight of every column of a block: ascending, so that neighbours differ by
+        chance alone, or nearly so, and their roughness tells how much.
+        """
+        first = block * COLUMNS
+        node = np.arange(first, first + self.width(block)) // self.columns
         return self.nodes[node], self.node_weights[node] / self.columns
 
     def finished(self, total: FloatArray) -> tuple[FloatArray, float]:
@@ -112,7 +118,7 @@ class Resolvent:
         post, pre = self.net.synapses
         alone = 0.025 / self.net.leak
         np.maximum(variance, alone[post] + alone[pre], out=variance)
-        widths = [self.part(block)[0].size for block in self.blocks]
+        widths = [self.width(block) for block in self.blocks]
         compared = sum(max(width - 2, 0) for width in widths)  # columns with one on either side
         noise = float(np.mean(spread / variance**2)) * sum(widths) / max(compared, 1)
         return variance, float(np.hypot(np.sqrt(noise), self.bias))

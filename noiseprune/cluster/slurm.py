@@ -1,0 +1,110 @@
+"""Workers as jobs of a SLURM queue, described by a TOML file."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from noiseprune.cluster.extra import imported, started
+from noiseprune.errors import FileError, OptionError
+
+KEYS = {
+    "queue": str,
+    "account": str,
+    "cores": int,
+    "memory": str,
+    "walltime": str,
+    "jobs": int,
+    "extra": list,
+}
+_CALLED = {str: "a text", int: "a whole number of at least 1", list: "a list of texts"}
+
+
+@contextmanager
+def slurm_cluster(config: str | os.PathLike[str] | None) -> Iterator[Any]:
+    """Jobs of a SLURM queue, each one worker; closed in the end."""
+    options = slurm_options(config)
+    jobs = options.pop("jobs")
+    make = partial(imported("dask_jobqueue").SLURMCluster, **options)
+    with started(make, "slurm") as cluster:
+        cluster.scale(jobs=jobs)
+        yield cluster
+
+
+def job_script(config: str | os.PathLike[str] | None) -> str:
+    """The script that every SLURM job would run, without submitting any."""
+    options = slurm_options(config)
+    del options["jobs"]
+    make = partial(imported("dask_jobqueue").SLURMCluster, **options)
+    with started(make, "slurm") as cluster:
+        return str(cluster.job_script())
+
+
+def slurm_options(config: str | os.PathLike[str] | None) -> dict[str, Any]:
+    """Options of the jobs from a TOML file:
+
+    [slurm]
+    queue = "compute"           # partition
+    cores = 16                  # of a job, all for one worker
+    memory = "64 GB"
+    walltime = "02:00:00"
+    jobs = 4                    # how many
+    account = "..."             # optional
+    extra = ["--exclusive"]     # optional: further lines for sbatch
+    """
+    if config is None:
+        raise OptionError("cluster 'slurm' needs a TOML file: give --cluster-config FILE")
+    path = Path(config)
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8")).get("slurm", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise FileError(
+            f"{path} cannot be read as TOML ({error}): write a [slurm] table"
+        ) from error
+    if not isinstance(found, dict):
+        raise FileError(f"{path} has slurm = {found!r}: write a [slurm] table")
+    for name, value in found.items():
+        if name not in KEYS:
+            raise FileError(
+                f"{path} has an unknown key {name!r} in its [slurm] table: known are "
+                + ", ".join(KEYS)
+            )
+        kind = KEYS[name]
+        right = type(value) is kind
+        right = right and not (kind is int and value < 1)
+        right = right and not (kind is list and any(type(line) is not str for line in value))
+        if not right:
+            raise FileError(f"{path} has {name} = {value!r}: give {_CALLED[kind]}")
+    for name in sorted({"queue", "cores", "memory", "walltime"} - set(found)):
+        raise FileError(
+            f"{path} has no key {name!r} in its [slurm] table: give queue, cores, memory and "
+            "walltime"
+        )
+    cores = found["cores"]
+    _check_memory(path, found["memory"])
+    return {
+        "queue": found["queue"],
+        "account": found.get("account"),
+        "cores": cores,
+        "processes": 1,
+        "memory": found["memory"],
+        "walltime": found["walltime"],
+        "job_extra_directives": list(found.get("extra", [])),
+        "worker_extra_args": ["--nthreads", "1"],
+        "job_script_prologue": [f"export NUMBA_NUM_THREADS={cores} OPENBLAS_NUM_THREADS={cores}"],
+        "jobs": found.get("jobs", 1),
+    }
+
+
+def _check_memory(path: Path, memory: str) -> None:
+    try:
+        size = imported("dask.utils").parse_bytes(memory)
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise FileError(f"{path} has memory = {memory!r}: give it with its unit, such as '64 GB'")
