@@ -18,6 +18,7 @@ from noiseprune.cli.options import (
     Network,
     Probes,
     Resume,
+    Series,
     Smoothing,
     Units,
     ZeroLag,
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from noiseprune.recordings import Recording
     from noiseprune.variance import SynapseVariance
     from noiseprune.weights import FloatArray
+
+
+NO_LEAK = "this format does not hold the leak: write .npz to keep it"
 
 
 def prune(
@@ -83,6 +87,7 @@ def prune(
     zero_lag: ZeroLag = "poisson",
     burn_in: BurnIn = 0.0,
     units: Units = None,
+    series: Series = None,
     drive: Annotated[
         str | None,
         typer.Option(help="independent-poisson: a negative control, spikes without a network."),
@@ -98,6 +103,33 @@ def prune(
     if page is not None:
         check_suffix(page, "a report is a page", ".html")
     check_source(recording, drive, rule)
+    of_recordings: dict[str, tuple[Any, Any]] = {
+        "kind": (kind, "auto"),
+        "bin": (bin, 0.1),
+        "smoothing": (smoothing, None),
+        "burn_in": (burn_in, 0.0),
+        "units": (units, None),
+        "series": (series, None),
+    }
+    if recording is None:
+        refuse_given(of_recordings, "reads recordings, and there is none: give --recording")
+    if recording is None and drive is None:
+        refuse_given(
+            {"match": (match, "auto"), "zero_lag": (zero_lag, "poisson")},
+            "is for recordings, and there is none: give --recording",
+        )
+    else:
+        refuse_given(
+            {
+                "method": (method, "auto"),
+                "n_probes": (n_probes, 64),
+                "probe_error": (probe_error, None),
+                "solver": (solver, "auto"),
+                "cluster": (cluster, None),
+                "resume": (resume, None),
+            },
+            "would do nothing: the synapse variances come from the recording; leave it out",
+        )
     import noiseprune as npr
     from noiseprune.cli.tables import facts
     from noiseprune.pipeline import check_request
@@ -114,11 +146,7 @@ def prune(
                 if recording is None
                 else npr.recordings.read(
                     recording,
-                    kind=kind,
-                    bin=bin,
-                    smoothing=smoothing,
-                    burn_in=burn_in,
-                    units=units,
+                    **{name: value for name, (value, _) in of_recordings.items()},
                 )
             )
         # The control is taken as it is: what is put right for others is what it lacks.
@@ -179,6 +207,13 @@ def check_source(recording: str | None, drive: str | None, rule: str) -> None:
         from noiseprune.choices import one_of
 
         one_of("drive", drive, ("independent-poisson",))
+
+
+def refuse_given(options: dict[str, tuple[Any, Any]], why: str) -> None:
+    """Refuse an option that has another value than its default, as it would do nothing."""
+    for name, (value, default) in options.items():
+        if value != default:
+            raise OptionError(f"--{name.replace('_', '-')} {value} {why}")
 
 
 def recorded(
@@ -305,7 +340,7 @@ def certified(
     if page is not None:
         rows.append(("report", str(page)))
     if output is not None and not files.holds_leak(output):
-        rows.append(("note", "this format does not hold the leak: write .npz to keep it"))
+        rows.append(("note", NO_LEAK))
     return result, rows
 
 
