@@ -15,7 +15,7 @@ from noiseprune.cli.options import (
     ZeroLag,
     parsed_keep,
 )
-from noiseprune.cli.prune import NO_LEAK, certified, recorded
+from noiseprune.cli.outcome import NO_LEAK, certified, recorded
 from noiseprune.cli.shared import Common, check_suffix
 from noiseprune.errors import OptionError
 
