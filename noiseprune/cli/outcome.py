@@ -1,4 +1,4 @@
-"""The outcome of a pruning as commands tell it: certificate, rows of the table, keys of the JSON."""
+"""What commands tell of a pruning: its certificate, rows of the table, keys of the JSON."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
