@@ -44,7 +44,7 @@ def read_segments(path: Path) -> list[Any]:
     segments = [neo.Segment(name=path.stem) for _ in range(max(1, len(pieces)))]
     for segment, trains in zip(segments, pieces):
         segment.spiketrains.extend(trains)
-    segments[0].analogsignals.extend(signal for signal in signals if signal is not None)
+    segments[0].analogsignals.extend([signal for signal in signals if signal is not None])
     return segments
 
 
