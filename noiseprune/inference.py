@@ -31,6 +31,7 @@ Risken, The Fokker-Planck Equation (1989), for the process.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,8 @@ from noiseprune.weights import FloatArray, stored
 
 METHODS = ("lagged", "precision")
 _SINGULAR = 1e12
+MOST_PARTS = 64
+"""Blocks of the bootstrap, at most: each has three N x N matrices."""
 SLOWEST = 2.0
 """A mode that comes out unstable is made to decay this many times within the recording."""
 
@@ -122,7 +125,7 @@ def infer_network(
     recording : Recording, Trajectory, objects of Neo, or the path of a file
     method : "lagged" (directed) or "precision" (symmetric)
     lag : tau, s; by default one sample, and for rates made of spikes the lag from which on no
-        spike is shared
+        spike is shared, which is the least for "precision"
     noise : sigma in the recording's units, for "precision"; estimated if left out
     shrink, zero_lag, block : as for `recordings.covariance`; `zero_lag` matters to "lagged" only
         for the noise, as with spikes it does without lag 0
@@ -156,12 +159,15 @@ def infer_network(
         record = record.chosen(np.setdiff1d(np.arange(record.n_channels), lost))
     refuse_silent(record, what="leave silent channels out (--drop-silent), or record longer")
     step = record.step if step is None else positive("step", step)
-    start = record.spikes.lag if record.spikes else 0
-    samples = max(start, 1) if lag is None else round(positive("lag", lag) / record.period)
+    apart = record.spikes.lag if record.spikes else 0
+    samples = max(apart, 1) if lag is None else round(positive("lag", lag) / record.period)
     if samples < 1:
         raise RecordingError(
             f"the lag is {lag:g} s, but samples are {record.period:.4g} s apart: give at least that"
         )
+    # "lagged" compares lags s and s + tau, "precision" 0 and tau: where no spikes are shared.
+    start = apart if method == "lagged" else 0
+    samples = max(samples, apart - start)
     tau = samples * record.period
     slow = statistics.memory(record)
     how = statistics.estimator(record, zero_lag)
@@ -170,11 +176,11 @@ def infer_network(
     cut, notes = statistics.blocks(record, reach, block, slow)
     parts = _Parts.of(cut, start, start + samples)
     used = parts.early if method == "lagged" else parts.zeros
-    shrunk = _shrinkage(used, cut.shares, shrink, record, slow)
+    shrunk = _shrinkage(used, parts.shares, shrink, record, slow)
     fit = _Fit(method, tau, step, noise, shrunk, record.length)
-    drift, n_unstable, n_unresolved = fit(parts, cut.shares)
+    drift, n_unstable, n_unresolved = fit(parts, parts.shares)
     spread = _bootstrap(fit, parts, n_bootstrap, rng, progress)
-    zero = parts.zero(cut.shares, shrunk)
+    zero = parts.zero(parts.shares, shrunk)
     forcing = _forcing(drift, zero, step)
     scale = np.ones(len(drift))
     if equal_noise:
@@ -222,7 +228,7 @@ def infer_network(
         shrinkage=shrunk,
         n_samples=record.n_samples,
         n_effective=record.n_samples / slow.squared,
-        n_blocks=len(cut.cuts),
+        n_blocks=len(parts.shares),
         length=record.length,
         n_bootstrap=n_bootstrap,
         seed=seed,
@@ -256,7 +262,10 @@ def _as_recording(given: Any) -> Recording:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """Of every block, (B, N, N): covariance at lag 0, at lag s, and at lag s + tau."""
+    """Of every block, (B, N, N): covariance at lag 0, at lag s, and at lag s + tau.
+
+    More than `MOST_PARTS` blocks are put together, neighbours first.
+    """
 
     zeros: FloatArray
     early: FloatArray
@@ -265,11 +274,20 @@ class _Parts:
 
     @classmethod
     def of(cls, cut: statistics.Blocks, start: int, end: int) -> _Parts:
-        n, blocks = cut.mean.size, range(len(cut.cuts))
-        zeros = np.array([cut.rows(b, 0, n) for b in blocks])
-        early = np.array([cut.lagged(b, start) for b in blocks]) if start else zeros
-        late = np.array([cut.lagged(b, end) for b in blocks])
-        return cls(zeros, early, late, cut.shares)
+        n = cut.mean.size
+        groups = np.array_split(np.arange(len(cut.cuts)), min(len(cut.cuts), MOST_PARTS))
+        shares = np.array([cut.shares[group].sum() for group in groups])
+
+        def means(of_block: Callable[[int], FloatArray]) -> FloatArray:
+            found = np.zeros((len(groups), n, n))
+            for mean, group, share in zip(found, groups, shares):
+                for block in group:
+                    mean += cut.shares[block] / share * of_block(int(block))
+            return found
+
+        zeros = means(lambda block: cut.rows(block, 0, n))
+        early = means(lambda block: cut.lagged(block, start)) if start else zeros
+        return cls(zeros, early, means(lambda block: cut.lagged(block, end)), shares)
 
     def zero(self, shares: FloatArray, shrunk: float) -> FloatArray:
         """C(0), shrunk."""

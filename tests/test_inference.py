@@ -1,11 +1,12 @@
 """Networks from recordings alone: recovered drifts, the rate of convergence, honest errors."""
 
+import neo
 import numpy as np
 import pytest
 from scipy import linalg
 
 import noiseprune as npr
-from noiseprune import recordings
+from noiseprune import inference, recordings
 from noiseprune.errors import OptionError, RecordingError
 from noiseprune.figures.inference import network
 
@@ -167,6 +168,42 @@ def test_spikes_alone_give_the_drift():
 
 
 # ----------------------------------------------------------------------------- few, silent, bad
+
+
+def test_the_precision_method_knows_the_lag_of_spikes():
+    """Two coupled neurons, 20 Hz a unit of rate: each lag gives the drift, not a multiple of it."""
+    rng = np.random.default_rng(SEED)
+    net = npr.RateNetwork([[0.0, 1.0], [1.0, 0.0]], leak=2.0)
+    x = sampled(net, 1_000_000, 0.01).pieces[0]
+    rate = np.maximum(60 + 20 * x, 0).reshape(-1, 10, 2).sum(axis=1) * 0.01
+    trains = [
+        neo.SpikeTrain(np.sort(times), units="s", t_stop=10_000.0)
+        for times in (
+            np.repeat(0.1 * np.arange(len(rate)), counts) + rng.uniform(0, 0.1, counts.sum())
+            for counts in rng.poisson(rate).T
+        )
+    ]
+    record = recordings.from_neo(trains, bin=0.1)
+    for lag in (None, 0.3):
+        found = npr.infer_network(record, "precision", lag=lag, n_bootstrap=10)
+        np.testing.assert_allclose(found.drift, net.dense_drift(), atol=0.4)
+        assert found.noise == pytest.approx(20.0, rel=0.1)
+
+
+def test_many_short_trials_need_no_more_memory_than_few(monkeypatch):
+    """Blocks are put together, and say the same."""
+    record = sampled(DIRECTED, 12000, 0.1)
+    trials = recordings.from_arrays(
+        [record.pieces[0][k : k + 40] for k in range(0, 12000, 40)], 0.1
+    )
+    found = npr.infer_network(trials, shrink="none")
+    assert found.n_blocks == inference.MOST_PARTS
+    monkeypatch.setattr(inference, "MOST_PARTS", 1000)
+    every = npr.infer_network(trials, shrink="none")
+    assert every.n_blocks == 300
+    np.testing.assert_allclose(found.drift, every.drift, rtol=1e-9)
+    ratio = found.standard_error / every.standard_error
+    assert np.mean(ratio) == pytest.approx(1.0, abs=0.15)
 
 
 def test_few_samples_are_shrunk_to_neurons_that_decay_alone():

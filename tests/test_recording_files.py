@@ -324,6 +324,79 @@ def test_the_sorted_spikes_of_an_npz_file(tmp_path):
         recordings.read(tmp_path / "bad.npz")
 
 
+def test_a_clock_that_started_long_before_is_no_silence(tmp_path):
+    """Spikes from 1,000 s on: nothing is known of the time before, unless the file says so."""
+    rng = np.random.default_rng(SEED)
+    times, unit = rng.uniform(1000, 1060, 900), rng.integers(0, 3, 900)
+    np.savez(tmp_path / "late.npz", spike_times=times, unit=unit)
+    record = recordings.read(tmp_path / "late.npz", bin=0.5)
+    assert record.length == pytest.approx(60.0)
+    np.testing.assert_allclose(record.mean, np.bincount(unit) / 60)
+    np.savez(tmp_path / "late.npz", spike_times=times, unit=unit, duration=1060.0)
+    assert recordings.read(tmp_path / "late.npz", bin=0.5).length == pytest.approx(1060.0)
+
+
+def test_a_trajectory_is_refused_where_it_is_not_what_was_asked_for(simulated, tmp_path):
+    folder, _ = simulated
+    for options, words in (
+        ({"kind": "spikes"}, "leave kind 'spikes' out"),
+        ({"units": "mV"}, "leave units 'mV' out"),
+        ({"series": "lfp"}, "leave series 'lfp' out"),
+    ):
+        with pytest.raises(RecordingError, match=words):
+            recordings.read(folder / "run.npz", **options)
+    with np.load(folder / "run.npz") as stored:
+        arrays = dict(stored)
+    arrays["times"] = arrays["times"] ** 1.1
+    np.savez(tmp_path / "bent.npz", **arrays)
+    with pytest.raises(RecordingError, match="s apart: resample it to equal steps"):
+        recordings.read(tmp_path / "bent.npz")
+    with pytest.raises(OptionError, match="kind"):
+        recordings.read(folder / "run.npz", kind="rubbish")
+    with pytest.raises(OptionError, match="bin"):
+        recordings.read(folder / "run.npz", bin=-3.0)
+
+
+def test_lists_of_neo_and_single_signals():
+    segment = neo.Segment()
+    segment.spiketrains.extend([train([1.0, 2.0, 3.5]), train([0.5, 7.0])])
+    assert recordings.from_neo(segment.spiketrains).n_channels == 2
+    segment.analogsignals.extend(
+        [signal(noise(), name="lfp"), signal(noise(80), "s", period=0.05, name="pupil")]
+    )
+    with pytest.raises(RecordingError, match="choose one with --series"):
+        recordings.from_neo(segment, kind="signals")
+    lfp = recordings.from_neo(segment, series="lfp")
+    assert (lfp.channels, lfp.units) == (("lfp",), "mV")
+    with pytest.raises(RecordingError, match="no analog signal 'emg': there are lfp, pupil"):
+        recordings.from_neo(segment, series="emg")
+    with pytest.raises(RecordingError, match="leave it out, or kind 'spikes'"):
+        recordings.from_neo(segment, series="lfp", kind="spikes")
+
+
+def test_options_that_would_do_nothing_are_refused(simulated, tmp_path):
+    folder, _ = simulated
+    net, file = folder / "net.npz", folder / "run.npz"
+    for arguments, words in (
+        (("prune", net, "--bin", 1), "--bin 1.0 reads recordings"),
+        (("prune", net, "--match", "name"), "--match name is for recordings"),
+        (("prune", net, "--recording", file, "--method", "probe"), "come from the recording"),
+        (("prune", net, "--drive", "independent-poisson", "--n-probes", 3), "come from the rec"),
+        (("infer", file, "--noise", 2), "finds the noise itself"),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert words in " ".join(result.output.split())
+    shown = run("infer", file, "-o", tmp_path / "net.mtx")
+    assert "does not hold the leak" in shown.stdout
+
+
+def test_a_folder_that_neo_reads_no_reader_knows(tmp_path):
+    (tmp_path / "session").mkdir()
+    with pytest.raises(FileError, match="of no kind that Neo can read"):
+        recordings.read(tmp_path / "session")
+
+
 @pytest.fixture
 def nwb(tmp_path):
     """A file with 3 units, one series in mV and one that is none."""
@@ -359,6 +432,41 @@ def test_nwb_by_pynwb(nwb):
     path.write_bytes(path.read_bytes()[:-3000])
     with pytest.raises(FileError, match=r"damaged|truncated"):
         recordings.read(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_nwb_gaps_are_no_silence_and_electrodes_go_before_behaviour(tmp_path):
+    pynwb = pytest.importorskip("pynwb")
+    from datetime import UTC, datetime
+
+    session = pynwb.NWBFile("test", "id", datetime(2020, 1, 1, tzinfo=UTC))
+    seen = [[[0, 20], [50, 80]], [[10, 30], [45, 60], [62, 90]]]
+    rng = np.random.default_rng(SEED)
+    for intervals in seen:
+        spikes = np.concatenate([np.sort(rng.uniform(a, b, 20 * (b - a))) for a, b in intervals])
+        session.add_unit(spike_times=spikes, obs_intervals=intervals)
+    device = session.create_device("probe")
+    group = session.create_electrode_group("group", "of the probe", "cortex", device)
+    for _ in range(2):
+        session.add_electrode(group=group, location="cortex")
+    region = session.create_electrode_table_region([0, 1], "both")
+    values = rng.standard_normal((50, 2))
+    session.add_acquisition(
+        pynwb.ecephys.ElectricalSeries(
+            "lfp", values, region, rate=10.0, conversion=1e-3, channel_conversion=[1.0, 2.0]
+        )
+    )
+    session.add_acquisition(pynwb.TimeSeries("speed", data=np.ones(7), unit="m/s", rate=1.0))
+    path = tmp_path / "gaps.nwb"
+    with pynwb.NWBHDF5IO(str(path), "w") as file:
+        file.write(session)
+    spikes = recordings.read(path, kind="spikes", bin=1.0)
+    assert [len(piece) for piece in spikes.pieces] == [10, 10, 18]  # 10-20, 50-60, 62-80
+    assert np.all(np.abs(spikes.mean - 20) < 3)
+    covariance = np.cov(np.vstack(spikes.pieces).T)
+    assert abs(covariance[0, 1]) < 4 * 20 / np.sqrt(38)
+    lfp = recordings.read(path, kind="signals")
+    np.testing.assert_allclose(lfp.pieces[0], values * 1e-3 * [1.0, 2.0])
 
 
 def test_without_pynwb_the_remedy_is_named(tmp_path, monkeypatch):

@@ -9,12 +9,13 @@ from noiseprune.cli.options import (
     Bin,
     BurnIn,
     Kind,
+    Series,
     Smoothing,
     Units,
     ZeroLag,
     parsed_keep,
 )
-from noiseprune.cli.prune import certified, recorded
+from noiseprune.cli.outcome import NO_LEAK, certified, recorded
 from noiseprune.cli.shared import Common, check_suffix
 from noiseprune.errors import OptionError
 
@@ -37,6 +38,7 @@ def infer(
     zero_lag: ZeroLag = "poisson",
     burn_in: BurnIn = 0.0,
     units: Units = None,
+    series: Series = None,
     drop_silent: Annotated[
         bool, typer.Option("--drop-silent", help="Leave out channels that never change.")
     ] = False,
@@ -63,6 +65,11 @@ def infer(
         )
     if keep is None and (pruned, page) != (None, None):
         raise OptionError("--pruned and --report need a pruned network: give --keep, too")
+    if common.noise is not None and method != "precision":
+        raise OptionError(
+            f"--noise {common.noise:g} is what method 'precision' can be told; {method!r} finds "
+            "the noise itself: leave it out"
+        )
     if page is not None:
         check_suffix(page, "a report is a page", ".html")
     from noiseprune import files
@@ -75,7 +82,13 @@ def infer(
 
     with common.stage("recording"):
         found = npr.recordings.read(
-            recording, kind=kind, bin=bin, smoothing=smoothing, burn_in=burn_in, units=units
+            recording,
+            kind=kind,
+            bin=bin,
+            smoothing=smoothing,
+            burn_in=burn_in,
+            units=units,
+            series=series,
         )
     with common.stage("infer", bar=True) as progress:
         inferred = npr.infer_network(
@@ -100,7 +113,7 @@ def infer(
         "n_neurons": net.n_neurons,
         "n_synapses": net.n_synapses,
         **own,
-        "spectral_abscissa": abscissa,
+        "spectral_abscissa": {"original": abscissa, "pruned": None},
         "stable": abscissa < 0,
         "seconds": common.seconds,
         "seed": common.seed,
@@ -144,6 +157,7 @@ def evidence(inferred: "InferredNetwork") -> dict[str, Any]:
 
 def rows_of(inferred: "InferredNetwork", source: str, output: Path | None) -> list[tuple[str, str]]:
     from noiseprune.cli.tables import number, size_of
+    from noiseprune.files import holds_leak
 
     net = inferred.network
     rows = [
@@ -161,4 +175,6 @@ def rows_of(inferred: "InferredNetwork", source: str, output: Path | None) -> li
         rows.append(("left out, silent", ", ".join(inferred.dropped)))
     rows += [("note", note) for note in inferred.notes]
     rows.append(("written to", "- (give a file with -o)" if output is None else str(output)))
+    if output is not None and not holds_leak(output):
+        rows.append(("note", NO_LEAK))
     return rows

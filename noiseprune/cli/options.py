@@ -51,6 +51,9 @@ BurnIn = Annotated[
     float, typer.Option(help="Left out at the start of every piece of the recording, s.")
 ]
 Units = Annotated[str | None, typer.Option(help="Unit to express analog signals in, such as mV.")]
+Series = Annotated[
+    str | None, typer.Option(help="Name of the analog signal to take, where there are several.")
+]
 ZeroLag = Annotated[
     str,
     typer.Option(help="Spikes: poisson, or extrapolated (any spikes, noisier), to remove theirs."),

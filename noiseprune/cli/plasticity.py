@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from noiseprune.cli.options import Network, parsed_keep
+from noiseprune.cli.outcome import NO_LEAK
 from noiseprune.cli.shared import Common, check_suffix
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def plasticity(
     if figure is not None:
         rows.append(("figure", str(figure)))
     if common.output is not None and not files.holds_leak(common.output):
-        rows.append(("note", "this format does not hold the leak: write .npz to keep it"))
+        rows.append(("note", NO_LEAK))
     header = ("time (s)", "synapses", "threshold", "epsilon", "trajectory error", "mean rate")
     lines = [
         tuple("-" if value is None else number(value) for value in line)

@@ -1,6 +1,5 @@
 """`noiseprune prune`."""
 
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +17,7 @@ from noiseprune.cli.options import (
     Network,
     Probes,
     Resume,
+    Series,
     Smoothing,
     Units,
     ZeroLag,
@@ -25,16 +25,12 @@ from noiseprune.cli.options import (
     print_job_script,
     working,
 )
-from noiseprune.cli.report import DYNAMICS, with_dynamics
+from noiseprune.cli.outcome import certified, recorded
 from noiseprune.cli.shared import DEFAULT_NETWORK, Common, check_suffix
 from noiseprune.errors import OptionError
 
 if TYPE_CHECKING:
-    from noiseprune.network import RateNetwork
-    from noiseprune.pruning import Pruning
-    from noiseprune.recordings import Recording
     from noiseprune.variance import SynapseVariance
-    from noiseprune.weights import FloatArray
 
 
 def prune(
@@ -83,6 +79,7 @@ def prune(
     zero_lag: ZeroLag = "poisson",
     burn_in: BurnIn = 0.0,
     units: Units = None,
+    series: Series = None,
     drive: Annotated[
         str | None,
         typer.Option(help="independent-poisson: a negative control, spikes without a network."),
@@ -98,6 +95,33 @@ def prune(
     if page is not None:
         check_suffix(page, "a report is a page", ".html")
     check_source(recording, drive, rule)
+    of_recordings: dict[str, tuple[Any, Any]] = {
+        "kind": (kind, "auto"),
+        "bin": (bin, 0.1),
+        "smoothing": (smoothing, None),
+        "burn_in": (burn_in, 0.0),
+        "units": (units, None),
+        "series": (series, None),
+    }
+    if recording is None:
+        refuse_given(of_recordings, "reads recordings, and there is none: give --recording")
+    if recording is None and drive is None:
+        refuse_given(
+            {"match": (match, "auto"), "zero_lag": (zero_lag, "poisson")},
+            "is for recordings, and there is none: give --recording",
+        )
+    else:
+        refuse_given(
+            {
+                "method": (method, "auto"),
+                "n_probes": (n_probes, 64),
+                "probe_error": (probe_error, None),
+                "solver": (solver, "auto"),
+                "cluster": (cluster, None),
+                "resume": (resume, None),
+            },
+            "would do nothing: the synapse variances come from the recording; leave it out",
+        )
     import noiseprune as npr
     from noiseprune.cli.tables import facts
     from noiseprune.pipeline import check_request
@@ -114,11 +138,7 @@ def prune(
                 if recording is None
                 else npr.recordings.read(
                     recording,
-                    kind=kind,
-                    bin=bin,
-                    smoothing=smoothing,
-                    burn_in=burn_in,
-                    units=units,
+                    **{name: value for name, (value, _) in of_recordings.items()},
                 )
             )
         # The control is taken as it is: what is put right for others is what it lacks.
@@ -181,158 +201,8 @@ def check_source(recording: str | None, drive: str | None, rule: str) -> None:
         one_of("drive", drive, ("independent-poisson",))
 
 
-def recorded(
-    common: Common,
-    net: "RateNetwork",
-    found: "Recording",
-    match: str,
-    zero_lag: str,
-    shrink: str = "auto",
-    scale: "FloatArray | None" = None,
-) -> "SynapseVariance":
-    """Synapse variances from a recording."""
-    import noiseprune as npr
-
-    with common.stage("variance", bar=True) as progress:
-        return npr.recordings.synapse_variance(
-            net,
-            found,
-            match=match,
-            zero_lag=zero_lag,
-            shrink=shrink,
-            noise=common.noise,
-            scale=scale,
-            progress=progress,
-        )
-
-
-def certified(
-    common: Common,
-    net: "RateNetwork",
-    pruning: "Pruning",
-    variance: "SynapseVariance | None",
-    page: Path | None,
-    output: Path | None,
-    known: dict[str, Any],
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """The result of a pruning with its certificate, and as rows; `page` is written, too.
-
-    output : where the pruned network was written; known : what else the page is to show
-    """
-    import numpy as np
-
-    import noiseprune as npr
-    from noiseprune import files
-    from noiseprune.cli.tables import NORMS, guarantee_line, interval, number, size_of
-    from noiseprune.recordings import RecordedVariance
-
-    measured = variance.evidence() if isinstance(variance, RecordedVariance) else None
-    if page is None:
-        # Each array is half a dense matrix or so, and the certificate has no use for them.
-        nothing = np.empty(0)
-        variance = variance and replace(variance, variance=nothing)
-        none_kept = np.empty(0, dtype=np.bool_)
-        pruning = replace(pruning, variance=None, keep_probability=nothing, kept=none_kept)
-    with common.stage("certificate"):
-        found = npr.spectral_similarity(
-            net, pruning.network, detail=None if page else False, seed=common.seed
-        )
-    # The theorem is about the noise rule with the variances of the network itself.
-    covered = pruning.rule == "noise" and measured is None
-    guarantee = found.guarantee if covered else "none"
-    promised = pruning.promised_epsilon if covered else None
-    result = {
-        "n_neurons": net.n_neurons,
-        "n_synapses": net.n_synapses,
-        "n_kept": pruning.n_kept,
-        "kept_fraction": pruning.n_kept / net.n_synapses,
-        "rule": pruning.rule,
-        "method": variance.method if variance else None,
-        "sampling": pruning.sampling,
-        "balance": pruning.balance,
-        "gain": pruning.gain,
-        "refit": pruning.refit and asdict(pruning.refit),
-        "epsilon": found.epsilon,
-        "epsilon_interval": found.epsilon_interval,
-        "epsilon_norm": found.epsilon_norm,
-        "epsilon_method": found.change.method,
-        "epsilon_upper_bound": found.change.upper_bound,
-        "epsilon_failure_probability": found.change.failure_probability,
-        "promised_epsilon": promised,
-        "guarantee": guarantee,
-        "stable": found.stable,
-        "residual": variance.residual if variance else None,
-        "n_probes": variance.n_probes if variance else None,
-        "variance_error": variance.relative_error if variance else None,
-        "solver": variance.solver if variance else None,
-        "solver_steps": variance.solver_steps if variance else None,
-        "recording": measured,
-        "seconds": common.seconds,
-        "seed": common.seed,
-        "output": output,
-        "report": page,
-    }
-    if page is not None:
-        from noiseprune.report import write_html
-
-        if net.n_neurons <= DYNAMICS:
-            found = with_dynamics(common, net, pruning.network, found)
-        with common.stage("report"):
-            write_html(
-                page,
-                net,
-                pruning.network,
-                {**found.to_dict(), **result, "pruned": output, **known},
-                variance=variance.variance if variance else None,
-            )
-    rows = [
-        ("network", size_of(net)),
-        ("kept", f"{pruning.n_kept:,} synapses ({100 * pruning.n_kept / net.n_synapses:.1f} %)"),
-        ("rule", f"{pruning.rule}, {pruning.sampling} sampling, {pruning.balance} balance"),
-        *probes_line(variance),
-        *recording_lines(measured),
-        ("epsilon", f"{number(found.epsilon)}    {NORMS[found.epsilon_norm]}"),
-        ("interval", interval(found.epsilon_interval)),
-        ("stable", "yes" if found.stable else "NO"),
-        ("guarantee", guarantee_line(guarantee, promised)),
-        ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in common.seconds.items())),
-        ("written to", "- (give a file with -o)" if output is None else str(output)),
-    ]
-    if pruning.refit is not None:
-        fitted = pruning.refit
-        change = f"epsilon {number(fitted.epsilon_before)} -> {number(fitted.epsilon_after)}"
-        rows.insert(3, ("refit", f"{change} in {fitted.evaluations} evaluations"))
-    if page is not None:
-        rows.append(("report", str(page)))
-    if output is not None and not files.holds_leak(output):
-        rows.append(("note", "this format does not hold the leak: write .npz to keep it"))
-    return result, rows
-
-
-def recording_lines(measured: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """What the recording was that the synapse variances are from."""
-    if measured is None:
-        return []
-    length, worth = measured["length"], measured["n_effective"]
-    text = (
-        f"{measured['source']}, {length:.4g} s, {measured['n_samples']:,} samples, worth "
-        f"{worth:,.0f} for the slowest channel; relative error {measured['relative_error']:.2g}"
-    )
-    rows = [("recording", text)]
-    if measured["shrinkage"]:
-        rows.append(("shrinkage", f"{measured['shrinkage']:.2g} (Ledoit-Wolf)"))
-    if measured["n_raised"]:
-        rows.append(
-            ("in doubt", f"{measured['n_raised']:,} variances below their error, set to it")
-        )
-    return rows + [("note", note) for note in measured["notes"]]
-
-
-def probes_line(variance: "SynapseVariance | None") -> list[tuple[str, str]]:
-    """What made the synapse variances, where they were estimated."""
-    if variance is None or variance.n_probes is None:
-        return []
-    text = f"{variance.n_probes} by {variance.method}, relative error {variance.relative_error:.2g}"
-    if variance.solver is not None:
-        text += f"; {variance.solver} preconditioner, {variance.solver_steps} steps"
-    return [("probes", text)]
+def refuse_given(options: dict[str, tuple[Any, Any]], why: str) -> None:
+    """Refuse an option that has another value than its default, as it would do nothing."""
+    for name, (value, default) in options.items():
+        if value != default:
+            raise OptionError(f"--{name.replace('_', '-')} {value} {why}")

@@ -17,10 +17,11 @@ _LARGEST_RATIO = 200
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path, *, or_folder: bool = False) -> Iterator[None]:
     """Turn whatever goes wrong while `path` is read into a FileError of one sentence."""
     try:
-        _check_is_file(path)
+        if not (or_folder and path.is_dir()):
+            _check_is_file(path)
         yield
     except NoisePruneError:
         raise

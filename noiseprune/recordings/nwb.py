@@ -11,11 +11,12 @@ from noiseprune.errors import MissingExtraError, RecordingError
 from noiseprune.recordings.units import quantity
 
 
-def read_segment(path: Path) -> Any:
-    """neo.Segment of an .nwb file: its units as spike trains, its regular time series as signals.
+def read_segments(path: Path) -> list[Any]:
+    """neo.Segments of an .nwb file: its units as spike trains, its regular time series as signals.
 
-    The end of the recording is that of the units' observation intervals where the file has them,
-    else the last spike of all.
+    Every interval in which all units were observed is a segment; where the file does not say, it
+    is from the first spike of all to the last, in whole seconds. If some series are of electrodes
+    or regions of interest, the others (behaviour, stimuli) are left out.
 
     Raises
     ------
@@ -24,26 +25,31 @@ def read_segment(path: Path) -> Any:
     """
     try:
         from pynwb import NWBHDF5IO, TimeSeries
+        from pynwb.ecephys import ElectricalSeries
+        from pynwb.ophys import RoiResponseSeries
     except ImportError as error:
         raise MissingExtraError(
             "reading .nwb needs pynwb: install it with pip install 'noiseprune[nwb]'"
         ) from error
     import neo
 
-    segment = neo.Segment(name=path.stem)
     with NWBHDF5IO(str(path), "r", load_namespaces=True) as file:
         content = file.read()
+        pieces = []
         if content.units is not None and len(content.units):
-            segment.spiketrains.extend(_trains(content.units, path))
-        for series in sorted(content.objects.values(), key=lambda item: str(item.name)):
-            if isinstance(series, TimeSeries):
-                signal = _signal(series)
-                if signal is not None:
-                    segment.analogsignals.append(signal)
-    return segment
+            pieces = _trains(content.units, path)
+        every = [item for item in content.objects.values() if isinstance(item, TimeSeries)]
+        neural = [item for item in every if isinstance(item, (ElectricalSeries, RoiResponseSeries))]
+        signals = [_signal(series) for series in sorted(neural or every, key=lambda s: str(s.name))]
+    segments = [neo.Segment(name=path.stem) for _ in range(max(1, len(pieces)))]
+    for segment, trains in zip(segments, pieces):
+        segment.spiketrains.extend(trains)
+    segments[0].analogsignals.extend([signal for signal in signals if signal is not None])
+    return segments
 
 
-def _trains(units: Any, path: Path) -> list[Any]:
+def _trains(units: Any, path: Path) -> list[list[Any]]:
+    """Spike trains of all units, for every interval in which all were observed."""
     import neo
     import quantities as pq
 
@@ -51,16 +57,48 @@ def _trains(units: Any, path: Path) -> list[Any]:
     every = np.concatenate(times)
     if not every.size:
         raise RecordingError(f"{path}: none of its {len(times)} units has a spike")
-    start, end = min(0.0, float(every.min())), float(every.max())
+    intervals = [(float(np.floor(every.min())), float(np.ceil(every.max())))]
     if "obs_intervals" in units.colnames:
-        seen = np.concatenate([np.atleast_2d(units["obs_intervals"][k]) for k in range(len(units))])
-        start, end = float(seen.min()), max(end, float(seen.max()))
+        seen = [np.reshape(units["obs_intervals"][k], (-1, 2)) for k in range(len(units))]
+        intervals = _common(seen)
+        if not intervals:
+            raise RecordingError(
+                f"{path}: its {len(times)} units were never all observed at once (obs_intervals): "
+                "write a file of units that were"
+            )
     column = next((name for name in ("unit_name", "label") if name in units.colnames), None)
     names = units[column][:] if column else units.id[:]
     return [
-        neo.SpikeTrain(found, units=pq.s, t_start=start, t_stop=end, name=str(name))
-        for found, name in zip(times, names)
+        [
+            neo.SpikeTrain(
+                found[(found >= start) & (found <= end)],
+                units=pq.s,
+                t_start=start,
+                t_stop=end,
+                name=str(name),
+            )
+            for found, name in zip(times, names)
+        ]
+        for start, end in intervals
     ]
+
+
+def _common(seen: list[Any]) -> list[tuple[float, float]]:
+    """Intervals that lie in one of every unit's (K, 2), in order."""
+    common = [(-np.inf, np.inf)]
+    for intervals in seen:
+        own, i, j = sorted((float(a), float(b)) for a, b in intervals), 0, 0
+        both = []
+        while i < len(common) and j < len(own):
+            start, end = max(common[i][0], own[j][0]), min(common[i][1], own[j][1])
+            if start < end:
+                both.append((start, end))
+            if common[i][1] < own[j][1]:
+                i += 1
+            else:
+                j += 1
+        common = both
+    return common
 
 
 def _signal(series: Any) -> Any:
@@ -80,6 +118,9 @@ def _signal(series: Any) -> Any:
             return None
         period, start = float(np.mean(steps)), float(times[0])
     values = np.asarray(data, dtype=np.float64) * float(series.conversion or 1.0)
+    gains = getattr(series, "channel_conversion", None)
+    if gains is not None:
+        values = values * np.asarray(gains, dtype=np.float64)
     values = values + float(series.offset or 0.0)
     try:
         unit = quantity(_UNITS.get(str(series.unit), str(series.unit)))

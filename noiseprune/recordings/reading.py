@@ -4,7 +4,8 @@
 |---|---|
 | .nwb | pynwb (extra `nwb`): units as spike trains, time series as signals |
 | .npz with `times`, `rates` | as a trajectory of `noiseprune simulate` |
-| .npz with `spike_times` (s), `unit` | as sorted spikes; `labels` or `location` name the units |
+| .npz with `spike_times` (s), `unit` | as sorted spikes; `labels` or `location` name the units; |
+|  | from 0 to `duration` (s), or from the first spike to the last, in whole seconds |
 | dataset:NAME | a recording that ships with the package |
 | any other | the reader that Neo has for it, `.nix` included |
 """
@@ -21,11 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from noiseprune import datasets, files
-from noiseprune.errors import FileError, RecordingError
+from noiseprune.choices import one_of, positive
+from noiseprune.errors import FileError, MissingExtraError, RecordingError
 from noiseprune.files.guard import open_arrays, printable, reading
 from noiseprune.recordings import nwb
 from noiseprune.recordings.record import Recording, from_arrays
-from noiseprune.recordings.signals import from_neo
+from noiseprune.recordings.signals import KINDS, from_neo
 
 _PICKLES = (".pkl", ".pickle")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -39,6 +41,7 @@ def read(
     smoothing: float | None = None,
     burn_in: float = 0.0,
     units: str | None = None,
+    series: str | None = None,
 ) -> Recording:
     """The recording in a file (see the module), or in `dataset:NAME`.
 
@@ -50,6 +53,7 @@ def read(
         instead of bins
     burn_in : s, left out at the start of every piece
     units : to express analog signals in
+    series : name of the analog signal to take, where there are several
 
     Raises
     ------
@@ -66,7 +70,10 @@ def read(
         "smoothing": smoothing,
         "burn_in": burn_in,
         "units": units,
+        "series": series,
     }
+    one_of("kind", kind, KINDS)
+    positive("bin", bin)
     name, separator, rest = str(path).partition(":")
     if separator and name == "dataset":
         spikes = datasets.load_spikes(rest)
@@ -74,12 +81,12 @@ def read(
         return from_neo(trains, source=str(path), **options)
     path = Path(path)
     suffix = path.suffix.lower()
-    with reading(path), warnings.catch_warnings():
+    with reading(path, or_folder=True), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # readers warn about themselves
         if suffix == ".npz":
             return _read_npz(path, options)
         if suffix == ".nwb":
-            return from_neo(nwb.read_segment(path), source=str(path), **options)
+            return from_neo(nwb.read_segments(path), source=str(path), **options)
         return from_neo(_read_neo(path), source=str(path), **options)
 
 
@@ -99,11 +106,21 @@ def _read_neo(path: Path) -> Any:
             f"{path} is of no kind that Neo can read (suffix {path.suffix!r}), or damaged: save it "
             "as .nix"
         ) from error
+    except ImportError as error:
+        raise _missing(path, error) from error
     try:
         return reader.read()
+    except ImportError as error:
+        raise _missing(path, error) from error
     finally:
         if hasattr(reader, "close"):
             reader.close()
+
+
+def _missing(path: Path, error: ImportError) -> MissingExtraError:
+    return MissingExtraError(
+        f"Neo reads {path} by a package that is not there ({error}): install it, or save as .nix"
+    )
 
 
 def _check_hdf5(path: Path) -> None:
@@ -147,9 +164,21 @@ def _read_npz(path: Path, options: dict[str, Any]) -> Recording:
             )
         labels = [str(name) for name in archive["labels"]] if "labels" in names else None
         step = float(archive["dt"]) if "dt" in names else None
+    for option, least in (("kind", ("auto", "signals")), ("units", (None,)), ("series", (None,))):
+        if options[option] not in least:
+            raise RecordingError(
+                f"{path} holds rates without a unit, of one kind: leave {option} "
+                f"{options[option]!r} out"
+            )
     times, rates = files.load_trajectory(path)
     if len(times) < 2:
         raise RecordingError(f"{path} has {len(times)} sample: give a longer recording")
+    steps = np.diff(times)
+    if not np.ptp(steps) <= 1e-3 * np.mean(steps):
+        raise RecordingError(
+            f"{path} has samples {steps.min():.4g} to {steps.max():.4g} s apart: resample it to "
+            "equal steps"
+        )
     return from_arrays(
         [rates[:, k] for k in range(rates.shape[1])],
         float(times[1] - times[0]),
@@ -179,8 +208,9 @@ def _trains(
             f"{source}: units run from {unit.min()} to {unit.max()}, but {n} have a name: number "
             "them from 0"
         )
+    # Clocks may have started long before: silence of all units at once would be covariance.
+    start = min(0.0, float(times.min())) if duration else float(np.floor(times.min()))
     end = duration or float(np.ceil(times.max()))
-    start = min(0.0, float(times.min()))
     if not end >= times.max():
         raise RecordingError(
             f"{source}: its last spike is at {times.max():g} s, after its end at {end:g} s: mend "

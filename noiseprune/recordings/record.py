@@ -30,6 +30,7 @@ class Reading:
     bin : s, of spike counts; smoothing : s, standard deviation of a Gaussian kernel instead
     burn_in : s, left out at the start of every piece
     units : to express analog signals in; None for those of the first channel
+    series : name of the analog signal to take; None for all
     """
 
     kind: str = "auto"
@@ -37,6 +38,7 @@ class Reading:
     smoothing: float | None = None
     burn_in: float = 0.0
     units: str | None = None
+    series: str | None = None
 
 
 @dataclass(frozen=True)

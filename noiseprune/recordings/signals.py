@@ -15,6 +15,7 @@ import numpy as np
 
 from noiseprune.choices import one_of, positive
 from noiseprune.errors import RecordingError
+from noiseprune.files.guard import printable
 from noiseprune.recordings import rates
 from noiseprune.recordings.record import Reading, Recording, from_arrays
 from noiseprune.recordings.units import quantity, seconds
@@ -32,23 +33,28 @@ def from_neo(
     smoothing: float | None = None,
     burn_in: float = 0.0,
     units: str | None = None,
+    series: str | None = None,
     source: str = "recording",
 ) -> Recording:
     """The recording in a neo Block, Segment, or list of Blocks, Segments, AnalogSignals or
     SpikeTrains.
 
-    kind, bin, smoothing, burn_in, units : see `Reading`
+    kind, bin, smoothing, burn_in, units, series : see `Reading`
 
     Raises
     ------
     RecordingError
         If there is nothing to read, or things that do not go together.
     """
-    how = Reading(kind, positive("bin", bin), smoothing, burn_in, units)
+    if series is not None and kind == "auto":
+        kind = "signals"
+    how = Reading(kind, positive("bin", bin), smoothing, burn_in, units, series)
     one_of("kind", kind, KINDS)
     blocks, segments = _segments(data)
     signals = [list(segment.analogsignals) for segment in segments]
     trains = [list(segment.spiketrains) for segment in segments]
+    if series is not None:
+        signals = _named(signals, how, source)
     n_signals, n_trains = sum(map(len, signals)), sum(map(len, trains))
     if how.kind == "auto" and n_signals and n_trains:
         raise RecordingError(
@@ -79,7 +85,9 @@ def _segments(data: Any) -> tuple[list[Any], list[Any]]:
     """(blocks, segments) of whatever of Neo's was given."""
     import neo
 
-    items = list(data) if isinstance(data, (list, tuple)) else [data]
+    alone = (neo.Block, neo.Segment, neo.AnalogSignal, neo.SpikeTrain)
+    several = isinstance(data, Iterable) and not isinstance(data, (*alone, str, bytes))
+    items = list(data) if several else [data]
     kinds: dict[str, list[Any]] = {"Block": [], "Segment": []}
     loose = SimpleNamespace(
         analogsignals=[], spiketrains=[], irregularlysampledsignals=[], events=[]
@@ -103,6 +111,21 @@ def _segments(data: Any) -> tuple[list[Any], list[Any]]:
     if loose.analogsignals or loose.spiketrains:
         segments.append(loose)
     return kinds["Block"], segments
+
+
+def _named(signals: list[list[Any]], how: Reading, source: str) -> list[list[Any]]:
+    """The signals of that name."""
+    if how.kind == "spikes":
+        raise RecordingError(
+            f"{source}: series {how.series!r} is an analog signal: leave it out, or kind 'spikes'"
+        )
+    chosen = [[s for s in of_segment if _name(s) == how.series] for of_segment in signals]
+    if not any(chosen):
+        known = ", ".join(sorted({_name(s) for of_segment in signals for s in of_segment}))
+        raise RecordingError(
+            f"{source} has no analog signal {how.series!r}: there are {printable(known) or 'none'}"
+        )
+    return chosen
 
 
 def _euler_step(blocks: Iterable[Any]) -> float | None:
@@ -138,7 +161,8 @@ def _together(signals: Sequence[Any], units: str | None, source: str) -> _Part:
         if not abs(own - period) <= 1e-6 * period:
             raise RecordingError(
                 f"{source}: signal {_name(signal)!r} is sampled every {own:.6g} s and "
-                f"{_name(first)!r} every {period:.6g} s: resample them to one rate"
+                f"{_name(first)!r} every {period:.6g} s: resample them to one rate, or "
+                "choose one with --series"
             )
     start, end = starts.max(), ends.min()
     n = round((end - start) / period)
@@ -154,7 +178,8 @@ def _together(signals: Sequence[Any], units: str | None, source: str) -> _Part:
             raise RecordingError(
                 f"{source}: signal {_name(signal)!r} is in {signal.dimensionality.string}, which "
                 f"is not {target.dimensionality.string}"
-                f"{'' if units else f', the unit of {_name(first)!r}'}: give signals of one kind"
+                f"{'' if units else f', the unit of {_name(first)!r}'}: give signals of one kind, "
+                "or choose one with --series"
             ) from None
         offset = round((start - begin) / period)
         arrays.append(values[offset : offset + n].reshape(n, -1))

@@ -165,7 +165,8 @@ class Blocks:
 @dataclass(frozen=True)
 class Memory:
     """How a recording forgets: samples of the autocorrelation time and of that of the squares,
-    the largest of all channels."""
+    the largest of all channels. Of rates made of spikes, with what the spikes add at lag 0, which
+    is forgotten at once: the rates beneath may forget later."""
 
     linear: float
     squared: float
