@@ -50,7 +50,8 @@ class DeepOptions(EquilibriumOptions):
     """Directed equilibrium propagation (DEEP): directed networks that learn a logic task."""
 
     preset: Annotated[
-        str, "published, contracting or improved: what leak, constant, scale, beta, lr are by default."
+        str,
+        "published, contracting or improved: what leak, constant, scale, beta, lr are by default.",
     ] = "published"
     leakage: Annotated[str | None, "Kind of leak: signed, absolute or none."] = None
     leak_constant: Annotated[float | None, "Added to the leak of every neuron."] = None

@@ -117,7 +117,9 @@ def graph(network: DirectedEP) -> Figure:
     axes.plot([], [], color=POSITIVE, label="excitatory")
     axes.plot([], [], color=NEGATIVE, label="inhibitory")
     figure.legend(loc="outside lower center", ncols=2)
-    axes.set_title(f"{int((matrix != 0).sum())} synapses, {network.sparsity[0]:.0%} of those allowed are 0")
+    axes.set_title(
+        f"{int((matrix != 0).sum())} synapses, {network.sparsity[0]:.0%} of those allowed are 0"
+    )
     return figure
 
 
@@ -126,8 +128,10 @@ def _places(layer: np.ndarray) -> FloatArray:
     places = np.zeros((layer.size, 2))
     for number in range(int(layer.max()) + 1):
         members = np.flatnonzero(layer == number)
-        heights = np.linspace(1, 0, members.size + 2)[1:-1] if members.size < 3 else np.linspace(
-            1, 0, members.size
+        heights = (
+            np.linspace(1, 0, members.size + 2)[1:-1]
+            if members.size < 3
+            else np.linspace(1, 0, members.size)
         )
         places[members, 0] = number + 0.3 * (heights - 0.5) ** 2
         places[members, 1] = heights

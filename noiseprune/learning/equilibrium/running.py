@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.choices import count
+from noiseprune.choices import count, one_of
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.equilibrium.logic import answers_of, logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP, Dynamics, Learning, Settled
@@ -18,13 +18,22 @@ from noiseprune.learning.equilibrium.pruning import RULES, prune_equilibrium
 from noiseprune.learning.equilibrium.sparsification import Sparsification
 from noiseprune.learning.equilibrium.topology import Topology, layer_sizes
 from noiseprune.learning.training import Experiment, Row
-from noiseprune.choices import one_of
 from noiseprune.pruning.rules import budget
 from noiseprune.weights import FloatArray
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "published": {"leakage": "signed", "leak_constant": 0.0, "scale": 0.05, "beta": 10.0, "lr": 100.0},
-}
+    "published": {
+        "leakage": "signed", "leak_constant": 0.0, "scale": 0.05, "beta": 10.0, "lr": 100.0,
+    },
+    "improved": {
+        "leakage": "none", "leak_constant": 1.0, "scale": 1.0, "beta": 10.0, "lr": 100.0,
+        "bound": 1.0,
+    },
+    "contracting": {
+        "leakage": "none", "leak_constant": 1.0, "scale": 1.0, "beta": 10.0, "lr": 100.0,
+        "cap": 0.9,
+    },
+}  # fmt: skip
 ONE_HOT = {"beta": 1.0, "lr": 200.0}
 """What the published choices are with one-hot outputs, with 2 hidden neurons."""
 
