@@ -2,8 +2,13 @@
 
 All networks of a run are trained at once, network k from the seed of the run plus k. Presets:
 
-                 leak      constant  scale   beta   lr
-    published    signed    0         0.05    10     100     (with one-hot outputs beta 1, lr 200)
+                 leakage   leak_constant   scale   cap    beta   lr
+    published    signed    0               0.05    none   10     100  (one-hot outputs: 1, 200)
+    improved     none      1               1       0.9    10     100
+
+The published leak lets no state rest but at the walls of the clip; the improved networks contract,
+so that every start leads to the same state, and start from weights large enough to tell the hidden
+neurons apart.
 """
 
 from __future__ import annotations

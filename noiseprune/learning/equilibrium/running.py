@@ -27,10 +27,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "improved": {
         "leakage": "none", "leak_constant": 1.0, "scale": 1.0, "beta": 10.0, "lr": 100.0,
-        "bound": 1.0,
-    },
-    "contracting": {
-        "leakage": "none", "leak_constant": 1.0, "scale": 1.0, "beta": 10.0, "lr": 100.0,
         "cap": 0.9,
     },
 }  # fmt: skip
