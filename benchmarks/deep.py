@@ -74,7 +74,7 @@ def main(seeds: int) -> None:
         ("variant", "task", "right (95 %)", "from 20 more starts, too", "at any epoch",
          "loss", "median", "at rest", "contracts", "seconds"),
         rows,
-        "Right: all rows of the truth table in the free phase, from a random start; with the Wilson "
+        "Right: all rows of the truth table in the free phase, from a random start; with Wilson's "
         "interval. Loss: half of the squared error, mean and median over networks. At rest: the "
         "last step of the free phase moved no sample by more than the published criterion, 1e-10. "
         "Contracts: a logarithmic norm of the Jacobian is below 0, so that there is one state of "

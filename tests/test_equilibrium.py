@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from noiseprune import OptionError
-from noiseprune.learning import DirectedEP
-from noiseprune.learning.equilibrium import kernels
+from noiseprune.learning import DirectedEP, prune_equilibrium
+from noiseprune.learning.equilibrium import kernels, pruning
 from noiseprune.learning.equilibrium.logic import answers_of, logic_task
 from noiseprune.learning.equilibrium.network import Dynamics, Learning
 from noiseprune.learning.equilibrium.sparsification import Sparsification
@@ -114,7 +114,7 @@ def test_the_compiled_loop_and_its_twin_agree(stop):
             jacobian,
             drive,
             target,
-            np.array([2.0, -1.0]),
+            beta,
             0.05,
             300,
             200,
@@ -399,3 +399,81 @@ def test_no_hidden_neurons_are_allowed():
     assert layer_sizes("0") == ()
     assert layer_sizes("4,3") == (4, 3)
     assert Topology(3, (), 1).n_free == 1
+
+
+# -------------------------------------------------------------------------------- pruning
+
+
+CONTRACTING = {
+    "dynamics": Dynamics(leak="none", constant=1.0, **SHORT),
+    "learning": Learning(cap=0.9),
+    "scale": 1.0,
+    "hidden": (6,),
+}
+
+
+@pytest.mark.parametrize("rule", pruning.RULES)
+def test_as_many_are_kept_as_were_asked_for(rule):
+    made = networks(range(3), **CONTRACTING)
+    before = made.weights.copy()
+    found = prune_equilibrium(made, 0.5, rule, seed=3)
+    np.testing.assert_array_equal(made.weights, before)
+    assert (found.n_kept == np.round(0.5 * found.n_synapses)).all()
+    left = found.network.weights
+    assert (left[before == 0] == 0).all()
+    assert (np.sign(left[left != 0]) == np.sign(before[left != 0])).all()
+    strengthened = rule in ("noise", "weight", "uniform")
+    assert np.allclose(left[left != 0], before[left != 0]) != strengthened
+    assert found.own_leak.all()
+    assert (found.epsilon > 0).all()
+    again = prune_equilibrium(made, 0.5, rule, seed=3).network.weights
+    np.testing.assert_array_equal(left, again)
+    found.network.learn(XOR.inputs, XOR.targets)
+    assert (found.network.weights[left == 0] == 0).all(), "what was pruned stays so"
+    counts = [5, 9, 20]
+    assert prune_equilibrium(made, counts, rule, seed=3).n_kept.tolist() == counts
+
+
+@pytest.mark.parametrize("rule", pruning.RULES)
+def test_keeping_all_changes_nothing(rule):
+    made = networks(range(2), **CONTRACTING)
+    found = prune_equilibrium(made, 1.0, rule, seed=3)
+    np.testing.assert_allclose(found.network.weights, made.weights)
+    np.testing.assert_allclose(found.epsilon, 0, atol=1e-7)
+
+
+def test_noise_needs_a_state_of_rest():
+    """The published leak leaves none: then the dominant leak stands in."""
+    published = networks(hidden=(5,))
+    linear, own = pruning.linearised(published, 0)
+    assert not own
+    sums = np.maximum(np.abs(linear.dense_weights()).sum(0), np.abs(linear.dense_weights()).sum(1))
+    np.testing.assert_allclose(linear.leak, 1.1 * sums)
+    absolute = networks(dynamics=Dynamics(leak="absolute", constant=0.2))
+    linear, own = pruning.linearised(absolute, 1)
+    assert own
+    np.testing.assert_allclose(linear.dense_drift()[3:, 3:], absolute.jacobian[1])
+    assert not prune_equilibrium(published, 0.5, seed=3).own_leak.any()
+
+
+def test_draws_of_boltzmann_take_the_weak_where_it_is_cold():
+    made = networks(range(4), **CONTRACTING)
+    cold = prune_equilibrium(made, 0.5, "boltzmann", temperature=1e-3, seed=3).network.weights
+    for before, after in zip(made.weights, cold, strict=True):
+        for was, left in zip(before[3:], after[3:], strict=True):
+            gone = (was != 0) & (left == 0)
+            if gone.any() and (left != 0).any():
+                assert np.abs(was[gone]).max() < np.abs(left[left != 0]).min() + 0.02
+
+
+def test_pruning_refuses():
+    made = networks(**CONTRACTING)
+    for given, said in (
+        (("0.5",), "keep is '0.5'"), ((2.0,), "keep is 2"), ((0.5, "noisy"), "did you mean 'noise'")
+    ):  # fmt: skip
+        with pytest.raises(OptionError) as caught:
+            prune_equilibrium(made, *given)
+        assert said in str(caught.value)
+    made.weights[0] = 0
+    with pytest.raises(OptionError, match="no synapses left"):
+        prune_equilibrium(made, 0.5)

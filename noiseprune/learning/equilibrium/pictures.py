@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
@@ -73,8 +74,8 @@ def weights(network: DirectedEP) -> Figure:
     axes = figure.subplots()
     top = float(np.abs(matrix).max()) or 1.0
     shown = np.ma.masked_where(~topology.allowed, matrix)
-    image = axes.imshow(shown, cmap="RdBu", vmin=-top, vmax=top)
-    image.cmap.set_bad("#e4e4e4")
+    colours = colormaps["RdBu"].with_extremes(bad="#e4e4e4")
+    image = axes.imshow(shown, cmap=colours, vmin=-top, vmax=top)
     axes.set(xlabel="sends", ylabel="hears")
     axes.set_xticks(range(n), topology.labels, fontsize=7)
     axes.set_yticks(range(n), topology.labels, fontsize=7)

@@ -86,7 +86,7 @@ def prune_equilibrium(
     counts = (network.weights != 0).sum(axis=(1, 2))
     if counts.min() == 0:
         raise OptionError("a network has no synapses left: there is nothing to prune")
-    if isinstance(keep, Sequence):
+    if isinstance(keep, Sequence) and not isinstance(keep, str):
         numbers = [round(rules.budget(int(k), int(m))) for k, m in zip(keep, counts, strict=True)]
     else:
         numbers = [max(1, round(rules.budget(keep, int(m)))) for m in counts]

@@ -251,7 +251,7 @@ def check(options: EquilibriumOptions) -> None:
         budget(o.prune, 1)
     elif o.fine_tune:
         raise OptionError("fine_tune follows pruning: give --prune, or leave --fine-tune out")
-    if not o.sparse and (o.permanent or o.sparse_schedule):
+    if not o.sparse and (o.permanent or o.sparse_schedule or o.temp_end is not None):
         raise OptionError("permanent and scheduled draws are of the sparsification: give --sparse")
 
 
