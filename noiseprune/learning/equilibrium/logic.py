@@ -54,4 +54,5 @@ def answers_of(outputs: FloatArray) -> FloatArray:
     k = outputs.shape[-1]
     if k == 1:
         return (outputs >= 0.5).astype(np.float64)
-    return np.eye(k)[np.argmax(outputs, axis=-1)]
+    chosen: FloatArray = np.eye(k)[np.argmax(outputs, axis=-1)]
+    return chosen

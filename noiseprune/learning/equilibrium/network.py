@@ -383,7 +383,7 @@ class DirectedEP:
                 labels=np.array(self.topology.labels),
                 seeds=np.array(self.seeds),
                 **self.state(),
-            )  # type: ignore[arg-type]
+            )
         return path
 
 

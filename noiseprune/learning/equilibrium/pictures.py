@@ -77,6 +77,7 @@ def weights(network: DirectedEP) -> Figure:
     colours = colormaps["RdBu"].with_extremes(bad="#e4e4e4")
     image = axes.imshow(shown, cmap=colours, vmin=-top, vmax=top)
     axes.set(xlabel="sends", ylabel="hears")
+    axes.grid(visible=False)
     axes.set_xticks(range(n), topology.labels, fontsize=7)
     axes.set_yticks(range(n), topology.labels, fontsize=7)
     for edge in np.flatnonzero(np.diff(topology.layer)) + 0.5:
@@ -175,3 +176,4 @@ def _map(axes: Axes, said: FloatArray, inputs: FloatArray, targets: FloatArray) 
             zorder=3,
         )  # fmt: skip
     axes.set(xlabel="first input", ylabel="second input")
+    axes.grid(visible=False)

@@ -62,7 +62,7 @@ def stability(jacobians: FloatArray) -> Stability:
     columns = magnitude.sum(axis=1) - np.abs(diagonal) + diagonal
     return Stability(
         eigenvalues=np.take_along_axis(eigenvalues, order, axis=1),
-        diagonal=(diagonal < 0).all(axis=1),
+        diagonal=diagonal.max(axis=1) < 0,
         rows=(rows >= 0).sum(axis=1),
         columns=(columns >= 0).sum(axis=1),
         mu_1=columns.max(axis=1),
