@@ -111,7 +111,7 @@ def graph(network: DirectedEP) -> Figure:
                 alpha=0.25 + 0.7 * strength,
             )
         )
-    axes.scatter(*places.T, s=260, facecolor="white", edgecolor=INK, zorder=3)
+    axes.scatter(places[:, 0], places[:, 1], s=260, facecolor="white", edgecolor=INK, zorder=3)
     for place, label in zip(places, topology.labels):
         axes.annotate(label, place, ha="center", va="center", fontsize=8, zorder=4)
     axes.set(xlim=(-0.4, topology.layer.max() + 0.4), ylim=(-0.1, 1.1))
