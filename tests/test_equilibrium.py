@@ -8,7 +8,7 @@ from noiseprune import OptionError
 from noiseprune.learning import DirectedEP, prune_equilibrium
 from noiseprune.learning.equilibrium import kernels, pruning
 from noiseprune.learning.equilibrium.logic import answers_of, logic_task
-from noiseprune.learning.equilibrium.network import Dynamics, Learning
+from noiseprune.learning.equilibrium.settings import Dynamics, Learning
 from noiseprune.learning.equilibrium.sparsification import Sparsification
 from noiseprune.learning.equilibrium.stability import stability
 from noiseprune.learning.equilibrium.topology import Topology, layer_sizes

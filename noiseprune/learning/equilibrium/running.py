@@ -12,9 +12,10 @@ import numpy.typing as npt
 from noiseprune.choices import count, one_of
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.equilibrium.logic import answers_of, logic_task
-from noiseprune.learning.equilibrium.network import DirectedEP, Dynamics, Learning, Settled
+from noiseprune.learning.equilibrium.network import DirectedEP, Settled
 from noiseprune.learning.equilibrium.options import DeepOptions, EPOptions, EquilibriumOptions
 from noiseprune.learning.equilibrium.pruning import RULES, prune_equilibrium
+from noiseprune.learning.equilibrium.settings import Dynamics, Learning
 from noiseprune.learning.equilibrium.sparsification import Sparsification
 from noiseprune.learning.equilibrium.topology import Topology, layer_sizes
 from noiseprune.learning.training import Experiment, Row
