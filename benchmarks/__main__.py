@@ -39,6 +39,8 @@ MINUTES = {
     "failures_fixed_point": 3,
     "failures_theory": 6,
     "failures_speed": 1,
+    "deep": 6,
+    "deep_pruning": 8,
 }
 """The scripts in the order in which they run, and about how long each takes on two cores."""
 LIBRARIES = ("OPENBLAS", "MKL", "OMP", "NUMBA")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MODELS = {
     "failures": "noiseprune.learning.failures.experiment",
     "ctrnn": "noiseprune.learning.ctrnn.experiment",
+    "deep": "noiseprune.learning.equilibrium.deep",
+    "ep": "noiseprune.learning.equilibrium.asymmetric",
 }
 """The module of each model, with Options and experiment: see noiseprune/learning/training.py."""
 

@@ -56,6 +56,8 @@ _HOME = {
     "RecurrentPruning": "recurrent_pruning",
     "compare_recurrent": "pruning_comparison",
     "RecurrentRival": "pruning_comparison",
+    "DirectedEP": "equilibrium.network",
+    "prune_equilibrium": "equilibrium.pruning",
     "SinePrediction": "tasks.sine",
     "PerceptualDecision": "tasks.decision",
     "DelayedMatch": "tasks.match",
@@ -72,6 +74,8 @@ _WITHOUT_TORCH = {
     "tasks.sine",
     "tasks.decision",
     "tasks.match",
+    "equilibrium.network",
+    "equilibrium.pruning",
 }
 """Modules that do not import torch."""
 

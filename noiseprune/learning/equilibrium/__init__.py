@@ -1,0 +1,1 @@
+"""Directed equilibrium propagation (DEEP), its sparsification, and asymmetric EP."""

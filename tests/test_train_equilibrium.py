@@ -1,0 +1,143 @@
+"""`noiseprune train deep` and `ep`: keys, folder, pictures, resumption, presets, refusals."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from noiseprune import cli
+from noiseprune.learning.equilibrium.deep import Options
+from noiseprune.learning.equilibrium.running import chosen_values, wilson
+
+SMALL = (
+    "--seeds", 4, "--hidden", 3, "--epochs", 6, "--log-every", 3,
+    "--free-steps", 60, "--nudged-steps", 40,
+)  # fmt: skip
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli.app, ["train", *map(str, arguments)])
+
+
+def asked(*arguments):
+    result = invoke(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("model", ["deep", "ep"])
+def test_json_has_the_keys_of_the_contract(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # not needed
+    found = asked(model, *SMALL, "--task", "and", "--seed", 3)
+    keys = {"model", "task", "epochs", "train_loss", "test_loss", "test_error", "success_rate"}
+    assert found.keys() >= keys | {"seconds", "seed", "seeds", "success_interval", "networks"}
+    assert (found["model"], found["task"], found["epochs"]) == (model, "and", 6)
+    assert (found["seed"], found["seeds"]) == (3, 4)
+    assert [network["seed"] for network in found["networks"]] == [3, 4, 5, 6]
+    right = [network["wrong"] == 0 for network in found["networks"]]
+    assert found["success_rate"] == np.mean(right)
+    losses = [network["loss"] for network in found["networks"]]
+    assert found["test_loss"] == pytest.approx(np.mean(losses))
+    assert found["loss_q50"] == pytest.approx(np.median(losses))
+    assert found["networks"][found["best"]["index"]]["loss"] == min(losses)
+
+
+def test_a_network_of_many_is_that_of_its_seed_alone():
+    many = asked("deep", *SMALL)["networks"][2]
+    alone = asked("deep", *SMALL, "--seeds", 1, "--seed", 2)["networks"][0]
+    assert many == alone
+
+
+@pytest.mark.parametrize("model", ["deep", "ep"])
+def test_what_was_interrupted_goes_on_to_the_last_bit(model, folder):
+    sparse = ("--sparse", "--permanent", "--tol-w", 0.1, "--l1", 1e-3)
+    asked(model, *SMALL, *sparse, "-o", "run")
+    longer = asked(model, *SMALL, *sparse, "--epochs", 9, "-o", "run")
+    whole = asked(model, *SMALL, *sparse, "--epochs", 9, "-o", "whole")
+    assert longer["resumed_from"] == 6
+    for name in ("networks", "best", "train_loss", "sparsity"):
+        assert longer[name] == whole[name]
+    with np.load("run/networks.npz") as one, np.load("whole/networks.npz") as other:
+        assert set(one) == set(other) >= {"weights", "leak", "labels", "seeds", "biases"}
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
+    names = {path.name for path in (folder / "run").iterdir()}
+    assert names >= {"quantiles.png", "weights.png", "graph.png", "decisions.png", "learning.png"}
+
+
+@pytest.mark.parametrize("options", [("--task", "not"), ("--one-hot", "--topology", "layered")])
+def test_other_tasks_have_their_pictures(options, folder):
+    asked("deep", *SMALL, *options, "-o", "run")
+    assert (folder / "run" / "decisions.png").stat().st_size > 5000
+
+
+def test_what_is_pruned_is_told():
+    found = asked("deep", *SMALL, "--preset", "improved", "--prune", 0.5, "--fine-tune", 2)
+    assert found["kept_fraction"] == pytest.approx(0.5, abs=0.03)
+    assert found["guarantee"] == "none"
+    assert found["own_leak_rate"] == found["contracting_rate"] == 1
+    assert {"pruned_success_rate", "tuned_success_rate", "pruned_stable_rate"} <= found.keys()
+    assert all(network["mu_1"] < 0 for network in found["networks"])
+
+
+def test_presets_are_defaults():
+    found = chosen_values(Options(preset="improved", lr=3.0))
+    assert (found["leakage"], found["lr"], found["cap"]) == ("none", 3.0, 0.9)
+    published = chosen_values(Options())
+    assert (published["leakage"], published["lr"], published["cap"]) == ("signed", 100.0, None)
+    assert chosen_values(Options(one_hot=True))["lr"] == 200.0
+    assert chosen_values(Options(one_hot=True, lr=5.0))["lr"] == 5.0
+
+
+def test_the_table_and_the_log(folder):
+    text = invoke("deep", *SMALL, "-o", "run").stdout
+    for words in ("deep, xor", "success rate", "contracting rate", "success interval"):
+        assert words in text
+    with (folder / "run" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "3", "6"]
+    assert float(rows[-1]["loss_q0"]) <= float(rows[-1]["loss_q50"]) <= float(rows[-1]["loss_q100"])
+
+
+def test_the_interval_of_a_rate():
+    low, high = wilson(12, 50)
+    for end in (low, high):  # where the score test is at its limit
+        assert abs(0.24 - end) == pytest.approx(1.959964 * np.sqrt(end * (1 - end) / 50))
+    assert wilson(50, 50)[1] == pytest.approx(1)
+    assert wilson(0, 50)[0] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--task nand", "unknown task 'nand': did you mean 'and'"),
+        ("--hidden few", "hidden is 'few'"),
+        ("--leakage big", "unknown leak 'big'"),
+        ("--preset best", "unknown preset"),
+        ("--lr 0", "lr is 0"),
+        ("--seeds 0", "seeds is 0"),
+        ("--fine-tune 3", "give --prune"),
+        ("--permanent", "give --sparse"),
+        ("--temp-end 2", "give --sparse"),
+        ("--prune 1.5", "keep is 1.5"),
+        ("--rule noisy", "did you mean 'noise'"),
+        ("--sparse --temp-end 2", "give --sparse-schedule"),
+        ("--seed -1", "seed"),
+    ],
+)
+def test_one_line_says_what_is_wrong(options, said):
+    result = invoke("deep", *options.split())
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("noiseprune: ")
+    assert said in line
