@@ -6,7 +6,7 @@
 250 steps of Adam (64 trials each), then pruned by every rule to several densities of the recurrent
 weights, and trained further for 20 steps of 32 trials. One network a seed; accuracy on 400 new
 trials.
-The numbers go to figures/trained.json, from which the picture is drawn.
+The numbers go to benchmarks/figures/trained.json, from which the picture is drawn.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from noiseprune.learning.ctrnn.objective import training_step
 from noiseprune.learning.pruning_comparison import RIVALS, compare_recurrent
 from noiseprune.learning.tasks.decision import PerceptualDecision
 
-FIGURES = Path(__file__).parents[1] / "figures"
+FIGURES = Path(__file__).parent / "figures"
 FRACTIONS = (0.5, 0.2, 0.1, 0.05)
 NEURONS, STEPS, FINE_TUNE, BATCH, RATE = 200, 250, 20, 64, 1e-3
 TUNE_BATCH, TEST = 32, 400
@@ -150,10 +150,7 @@ def main(seeds: int) -> None:
 def write(numbers: Mapping[str, Any]) -> None:
     """The table and the picture of these numbers."""
     with mpl.rc_context(style.RC):
-        figure = draw(numbers)
-        for suffix in ("png", "svg"):
-            stamp = {"Date": None} if suffix == "svg" else {}
-            figure.savefig(FIGURES / f"trained.{suffix}", metadata=stamp)
+        draw(numbers).savefig(FIGURES / "trained.png")
     whole = cell(numbers, "unpruned", 1.0)
     rows = [
         ("unpruned", "100 %", _mean(whole["pruned"]), _mean(whole["tuned"]),

@@ -61,7 +61,7 @@ def quantiles(runs: Sequence[Training]) -> Figure:
             title=f"{run.options['task']}: {rate:.0%} of {number} networks right",
         )
     panels[0].set_ylabel("squared error / 2")
-    panels[0].legend()
+    panels[-1].legend()
     return figure
 
 
