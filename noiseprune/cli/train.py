@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 MODELS = {
     "failures": "noiseprune.learning.failures.experiment",
     "ctrnn": "noiseprune.learning.ctrnn.experiment",
+    "ann": "noiseprune.learning.burst.commands.ann",
+    "burstccn": "noiseprune.learning.burst.commands.burstccn",
+    "burstprop": "noiseprune.learning.burst.commands.burstprop",
+    "edn": "noiseprune.learning.burst.commands.edn",
 }
 """The module of each model, with Options and experiment: see noiseprune/learning/training.py."""
 
