@@ -1,6 +1,7 @@
-"""What an update is compared with: the gradients of backprop and of feedback alignment, written out.
+"""What an update is compared with: gradients of backprop and feedback alignment, written out.
 
-    delta_L = - (t - e_L) o f'(v_L),   delta_l = (B_l^T delta_(l+1)) o f'(v_l),   dW_l = mean delta_l e_(l-1)^T
+    delta_L = - (t - e_L) o f'(v_L),   delta_l = (B_l^T delta_(l+1)) o f'(v_l)
+    gradient of W_l = mean of delta_l e_(l-1)^T
 
 with B_l = W_(l+1) (backprop: the gradient of E |t - e|^2 / 2), or Y_l (feedback alignment).
 """

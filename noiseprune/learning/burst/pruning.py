@@ -4,9 +4,8 @@ At a working point with slopes g = f'(v) a stack of layers is a linear rate netw
 
     dv_l/dt = -v_l + F_l v_(l-1) + noise,   F_l = W_l diag(g_(l-1)),   g of the inputs 1
 
-whose drift A = -1 + F, F with the F_l below its block diagonal, is nilpotent but for the leak. Noise
-of strength sigma in every neuron, the inputs too, is propagated in closed form: with
-P_(l,k) = F_l ... F_(l-k+1), P_(l,0) = 1,
+whose drift is A = -1 + F, F with the F_l below its block diagonal. Noise of strength sigma in every
+neuron, the inputs too, is propagated in closed form: with P_(l,k) = F_l ... F_(l-k+1), P_(l,0) = 1,
 
     C_(l,l)   = sigma^2 sum_k binom(2k, k) 2^-(2k+1) P_(l,k) P_(l,k)^T
     C_(l,l-1) = sigma^2 sum_k binom(2k+1, k) 2^-(2k+2) P_(l,k+1) P_(l-1,k)^T
@@ -17,11 +16,12 @@ network. Draw and balance are those of `noiseprune.prune`, layer by layer.
 What the theory covers: draws keep E[W_pruned] = W, hence the mean drive of every neuron for given
 activities below ("independent" and "systematic" exactly, "balanced" nearly, and before the factors
 of the homeostatic balance). What it does not: its bound on epsilon is for symmetric, diagonally
-dominant drifts, and a feed-forward drift is as far from symmetric as can be. Its eigenvalues are all
--1 before and after, whatever is pruned, so that a preserved spectrum promises nothing about what the
-network computes; that |f| v finds what matters is then a heuristic, to be measured. Nor are the
-feedback weights Y and Q pruned, unless they are tied to W: with one's own Q = p_b Y the apical
-potentials without a teacher stay 0.
+dominant drifts, and a feed-forward drift is as far from symmetric as can be. Its eigenvalues are
+all -1 before and after, whatever is pruned, so that a preserved spectrum promises nothing about
+what the network computes; that |f| v finds what matters is a heuristic here, to be measured.
+
+The feedback Y and Q is pruned where it is tied to W, and stays as it is otherwise; with Q = p_b Y
+the apical potentials without a teacher remain 0 either way.
 
 Source of the rule: E. Moore and R. Chaudhuri (2020).
 """
@@ -187,7 +187,7 @@ def _diagonal(paths: Sequence[FloatArray]) -> FloatArray:
 def activity_variances(
     weights: Sequence[FloatArray], potentials: Sequence[FloatArray]
 ) -> list[FloatArray]:
-    """v (post, pre) of every layer over samples, from (samples, n) of inputs and of v_1, v_2, ..."""
+    """v (post, pre) of every layer over samples, from (samples, n) of the inputs, v_1, v_2, ..."""
     found = []
     for w, below, above in zip(weights, potentials, potentials[1:]):
         cross = (above - above.mean(0)).T @ (below - below.mean(0)) / len(below)

@@ -149,7 +149,7 @@ def convolutions(text: str, below: Shape) -> list[Convolution]:
         numbers = [channels, kernel, stride or "1"]
         if not all(number.isdecimal() and int(number) for number in numbers):
             raise OptionError(
-                f"conv is {text!r}: give channels, kernel and stride of each layer as in 64k5s2,128k3"
+                f"conv is {text!r}: give channels, kernel and stride of each layer, as 64k5s2,128k3"
             )
         found.append(Convolution(found[-1].above if found else below, *map(int, numbers)))
     return found
