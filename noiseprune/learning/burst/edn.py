@@ -1,4 +1,4 @@
-"""EDN: errors are encoded in dendrites, as what interneurons do not cancel of what comes from above.
+"""EDN: dendrites encode errors, as what interneurons do not cancel of what comes from above.
 
     basal     v_l = W_l e_(l-1) + c_l,  e_l = f(v_l);    f logistic
     interneurons of a hidden layer, as many as there are neurons above
@@ -27,7 +27,7 @@ INTN_MODES = ("symmetric_init", "random_init")
 
 
 class EDNLayer(LocalLayer):
-    """A layer of EDN; hidden ones have interneurons with weights p (P), k and g (G), all learned."""
+    """A layer of EDN; hidden ones have interneurons with p (P), k and g (G), all learned."""
 
     lambda_output: float
     lambda_intn: float
