@@ -23,6 +23,7 @@ MODELS = {
     "ctrnn": "noiseprune.learning.ctrnn.experiment",
     "ann": "noiseprune.learning.burst.commands.ann",
     "burstccn": "noiseprune.learning.burst.commands.burstccn",
+    "burstccn-continuous": "noiseprune.learning.burst.continuous.experiment",
     "burstprop": "noiseprune.learning.burst.commands.burstprop",
     "edn": "noiseprune.learning.burst.commands.edn",
 }

@@ -62,6 +62,7 @@ _HOME = {
     "ANN": "burst.ann",
     "BurstCCN": "burst.burstccn",
     "Burstprop": "burst.burstprop",
+    "ContinuousBurstCCN": "burst.continuous.model",
     "EDN": "burst.edn",
     "FeedforwardPruning": "burst.pruning",
     "diagnostics": "burst.gradients",
@@ -74,6 +75,7 @@ _HOME = {
 }
 _WITHOUT_TORCH = {
     "training",
+    "burst.continuous.model",
     "datasets",
     "failures.statistics",
     "tasks.sine",

@@ -1,4 +1,4 @@
-"""Burstprop: two phases; what bursts say without a teacher is subtracted from what they say with it.
+"""Burstprop: two phases; bursts without a teacher are subtracted from those with one.
 
     output    p = p_b;  with a teacher p' = p_b (1 + (t - e) h(e))
     apical    x_l = b_(l+1) Y_l,  x'_l = b'_(l+1) Y_l;   b = p e,  b' = p' e
