@@ -16,7 +16,7 @@ def logistic(v: float) -> float:
 
 @sequential
 def wanted(x: FloatArray, weights: FloatArray, readout: FloatArray) -> float:
-    """The target of inputs x: `weights` (m, n + 1) and `readout` (m + 1,), the last being biases."""
+    """The target of inputs x; weights (m, n + 1), readout (m + 1,), the last ones biases."""
     n, m = x.size, weights.shape[0]
     v = readout[m]
     for i in range(m):
