@@ -189,7 +189,7 @@ def test_the_rule_is_the_published_one_at_one_half():
     net = BurstCCN(5, 4, Y_mode="random_init", Q_mode="random_init", **SMALL)
     x, target = batch()
     found = learnt(net, x, target)
-    below, middle, top = net.layers
+    below, middle, _top = net.layers
     e = [layer.events for layer in net.layers]
     p = 0.5 * ((target - e[2]) * (1 - e[2]) + 1)
     u = (p * e[2]) @ middle.Y - e[2] @ middle.Q
@@ -230,7 +230,7 @@ def test_burstprop_as_written():
     net = Burstprop(5, 4, **SMALL)
     x, target = batch()
     found = learnt(net, x, target)
-    _, middle, top = net.layers
+    _, middle, _top = net.layers
     e = [layer.events for layer in net.layers]
     b, taught = 0.2 * e[2], 0.2 * ((target - e[2]) * (1 - e[2]) + 1) * e[2]
     before = torch.sigmoid(b @ middle.Y) * e[1]
@@ -247,7 +247,7 @@ def test_edn_as_written():
     net = EDN(5, 4, lambda_output=0.2, lambda_intn=0.3, lambda_hidden=0.4, **SMALL)
     x, target = batch()
     found = learnt(net, x, target)
-    _, middle, top = net.layers
+    _, middle, _top = net.layers
     v, e = [layer.potential for layer in net.layers], [layer.events for layer in net.layers]
     aim = 0.2 + 0.6 * target
     soma = 0.8 * v[2] + 0.2 * torch.log(aim / (1 - aim))
@@ -316,7 +316,7 @@ def test_the_apical_rules_silence_the_dendrites(which):
     """u falls by gradient descent on |u|^2 / 2 through Q; through Y, whose bursts carry p."""
     options = {f"{which}_learning": True, "Q_mode": "random_init", "Q_scale": 0.5, **SMALL}
     net = BurstCCN(5, 4, **options)
-    x, target = batch()
+    x, _target = batch()
     learnt(net, x, None)
     layer = net.layers[1]
     outer = layer.above.events.T @ layer.apical / len(x)

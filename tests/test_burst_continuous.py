@@ -1,6 +1,7 @@
 """BurstCCN in continuous time: the kernel, convergence in dt, the schedule of the teacher."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_the_steps_converge_to_the_equations():
         model = made(dt=dt, tau_w=1.0)
         model.advance(TASK, round(2 / dt), teacher=True, learn=True)
         ends.append(np.concatenate([model.z.ravel(), model.u.ravel(), model.w.ravel()]))
-    gaps = [np.linalg.norm(a - b) for a, b in zip(ends, ends[1:])]
+    gaps = [np.linalg.norm(a - b) for a, b in itertools.pairwise(ends)]
     assert gaps[0] / gaps[1] == pytest.approx(2, rel=0.15)
     assert gaps[1] / gaps[2] == pytest.approx(2, rel=0.1)
 

@@ -1,5 +1,7 @@
 """Pruning of feed-forward layers: propagated noise, counts, means, and what stays pruned."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +25,7 @@ def sample(rows=40):
 def test_propagated_noise_is_the_stationary_covariance_of_the_whole_network():
     """Against the Lyapunov equation of all neurons together."""
     sizes = (3, 5, 4, 2)
-    layers = [RNG.normal(size=(post, pre)) for pre, post in zip(sizes, sizes[1:])]
+    layers = [RNG.normal(size=(post, pre)) for pre, post in itertools.pairwise(sizes)]
     starts = np.cumsum([0, *sizes])
     whole = np.zeros((sum(sizes), sum(sizes)))
     for k, f in enumerate(layers):
