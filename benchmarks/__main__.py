@@ -39,6 +39,12 @@ MINUTES = {
     "failures_fixed_point": 3,
     "failures_theory": 6,
     "failures_speed": 1,
+    "burst_exact": 1,
+    "burst_digits": 15,
+    "burst_mnist": 5,
+    "burst_speed": 10,
+    "burst_continuous": 5,
+    "burst_pruning": 5,
 }
 """The scripts in the order in which they run, and about how long each takes on two cores."""
 LIBRARIES = ("OPENBLAS", "MKL", "OMP", "NUMBA")
