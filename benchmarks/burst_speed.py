@@ -9,6 +9,7 @@ the same tensors; the epochs are made in turns, on as many threads as torch is t
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,7 @@ def plain(x: torch.Tensor, y: torch.Tensor) -> Callable[[], None]:
     """An epoch of the obvious loop."""
     sizes = (784, 500, 500, 500, 10)
     parts: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         parts += [nn.Linear(inputs, outputs), nn.Sigmoid()]
     model = nn.Sequential(*parts)
     optimizer = torch.optim.SGD(model.parameters(), 0.15)
