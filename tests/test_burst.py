@@ -148,7 +148,7 @@ def test_mismatched_cancellation_is_seen():
 
 
 @pytest.mark.parametrize("p_baseline", [0.2, 0.5])
-@pytest.mark.parametrize("activation", ["sigmoid", "softplus", "tanh", "exponential"])
+@pytest.mark.parametrize("activation", ["sigmoid", "softplus", "exponential"])
 def test_small_errors_send_p_b_times_feedback_alignment_with_an_error_of_third_order(
     p_baseline, activation
 ):
@@ -268,7 +268,7 @@ def test_every_network_can_be_convolutional(kind):
     net = kind((2, 9, 9), 4, Y_mode="tied", dtype="float64", **CONV)
     x, target = images()
     before = float((net(x) - target).square().sum())
-    optimizer = torch.optim.SGD(net.parameters(), 1.0)
+    optimizer = torch.optim.SGD(net.groups(1.0, r=0.01), 1.0)
     for _ in range(20):
         net(x)
         net.learn(0.25 + 0.5 * target)
@@ -333,17 +333,19 @@ def test_the_apical_rules_silence_the_dendrites(which):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_kolen_pollack_feedback_becomes_the_weights(kind):
+    """Y - W only decays: by 1 - lr wd a step."""
     rule = {"Y_rule": "kolen-pollack"} if kind is BurstCCN else {}
-    net = kind(5, 4, Y_learning=True, **rule, **SMALL)
+    net = kind(5, 4, Y_mode="random_init", Y_learning=True, **rule, **SMALL)
     x, target = batch()
-    first = angle(net.layers[1].Y, net.layers[2].weight)
-    optimizer = torch.optim.SGD(net.groups(0.5, weight_decay=0.02), 0.5)
-    for _ in range(400):
+    layer, top = net.layers[1:]
+    first, weight = (layer.Y - top.weight).detach(), top.weight.detach().clone()
+    optimizer = torch.optim.SGD(net.groups(0.5, weight_decay=0.02, r=0.0), 0.5)
+    for _ in range(20):
         net(x)
         net.learn(target)
         optimizer.step()
-    torch.testing.assert_close(net.layers[1].y.grad, net.layers[2].weight.grad)
-    assert angle(net.layers[1].Y, net.layers[2].weight) < 0.3 * first
+    torch.testing.assert_close((layer.Y - top.weight).detach(), 0.99**20 * first)
+    assert (top.weight - 0.99**20 * weight).abs().max() > 0.01
 
 
 def test_angles():
