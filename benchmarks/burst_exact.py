@@ -84,7 +84,7 @@ def main() -> None:
             "Y",
             "p_b",
             "errors, times",
-            "largest |u|, no teacher",
+            "largest apical potential, no teacher",
             "largest update, no teacher",
             "angle to backprop (tied) or feedback alignment, degrees",
             "size / (p_b gradient)",

@@ -79,7 +79,7 @@ def test_counts_and_masks(rule, variance):
 @pytest.mark.parametrize("rule", ["noise", "weight", "uniform"])
 def test_the_mean_of_draws_is_the_original(rule):
     net = network()
-    draws = 400
+    draws = 150
     total = total_squares = 0
     for seed in range(draws):
         found = prune_layers(

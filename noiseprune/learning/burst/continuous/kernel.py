@@ -18,13 +18,13 @@ def logistic(v: float) -> float:
 def wanted(x: FloatArray, weights: FloatArray, readout: FloatArray) -> float:
     """The target of inputs x; weights (m, n + 1), readout (m + 1,), the last ones biases."""
     n, m = x.size, weights.shape[0]
-    v = readout[m]
+    v = 0.0
     for i in range(m):
         drive = weights[i, n]
         for j in range(n):
             drive += weights[i, j] * x[j]
         v += readout[i] * logistic(drive)
-    return float(logistic(v))
+    return float(logistic(v + readout[m]))
 
 
 @sequential

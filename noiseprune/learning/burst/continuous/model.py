@@ -135,8 +135,20 @@ class ContinuousBurstCCN:
                 if Y_mode == "random_init"
                 else Y_scale * w[k + 1, :post, :pre]
             )
-        zeros = [np.zeros((n_layers, n)) for _ in range(3)]
-        return cls(sizes, dt, tau_z, tau_u, tau_w, p_baseline, Y_mode == "tied", *zeros, w, y)
+        return cls(
+            sizes=sizes,
+            dt=dt,
+            tau_z=tau_z,
+            tau_u=tau_u,
+            tau_w=tau_w,
+            p_baseline=p_baseline,
+            tied=Y_mode == "tied",
+            z=np.zeros((n_layers, n)),
+            u=np.zeros((n_layers, n)),
+            c=np.zeros((n_layers, n)),
+            w=w,
+            y=y,
+        )
 
     def advance(
         self,
@@ -184,5 +196,5 @@ class Passage:
         sizes = np.linalg.norm(self.ours), np.linalg.norm(self.theirs)
         if 0.0 in sizes:
             return float("nan")
-        chord = np.linalg.norm(self.ours / sizes[0] - self.theirs / sizes[1])
+        chord = float(np.linalg.norm(self.ours / sizes[0] - self.theirs / sizes[1]))
         return float(np.degrees(2 * np.arcsin(min(1.0, chord / 2))))
