@@ -179,4 +179,4 @@ class BurstCCN(LocalNetwork):
     @property
     def decays_with_weight(self) -> bool:
         """Whether Y learns by Kolen's and Pollack's rule, which needs the same decay."""
-        return self.options["Y_rule"] == "kolen-pollack"
+        return bool(self.options["Y_rule"] == "kolen-pollack")

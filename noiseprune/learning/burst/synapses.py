@@ -77,7 +77,7 @@ class Dense(Synapses):
     def back(self, y: Tensor, weight: Tensor) -> Tensor:
         """W^T y"""
         x = y @ weight
-        return x if len(self.below) == 1 else x.unflatten(1, self.below)
+        return x if len(self.below) == 1 else x.view(len(x), *self.below)
 
     def outer(self, y: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
         """y^T x of batches"""

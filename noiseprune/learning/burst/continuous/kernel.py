@@ -20,10 +20,10 @@ def wanted(x: FloatArray, weights: FloatArray, readout: FloatArray) -> float:
     n, m = x.size, weights.shape[0]
     v = 0.0
     for i in range(m):
-        drive = weights[i, n]
+        drive = 0.0
         for j in range(n):
             drive += weights[i, j] * x[j]
-        v += readout[i] * logistic(drive)
+        v += readout[i] * logistic(drive + weights[i, n])
     return float(logistic(v + readout[m]))
 
 
