@@ -14,6 +14,7 @@ from typing import Any
 import machine
 import numpy as np
 
+from noiseprune.errors import ConvergenceError
 from noiseprune.learning import train
 from noiseprune.learning.burst.experiment import experiment
 from noiseprune.learning.burst.options import (
@@ -25,7 +26,7 @@ from noiseprune.learning.burst.options import (
 )
 
 SEEDS = (1, 3, 5, 7, 9)
-EPOCHS = 60
+EPOCHS = 40
 COMMON: dict[str, Any] = {
     "epochs": EPOCHS,
     "log_every": EPOCHS,
@@ -35,32 +36,37 @@ COMMON: dict[str, Any] = {
     "diagnostics": 0,
 }
 CASES: dict[str, tuple[type[LocalOptions], dict[str, Any], tuple[float, ...]]] = {
-    "ANN (backprop)": (ANNOptions, {}, (0.1, 0.3, 1.0, 3.0)),
+    "ANN (backprop)": (ANNOptions, {}, (0.3, 1.0, 3.0, 10.0)),
     "ANN, random Y (feedback alignment)": (
-        ANNOptions, {"y_mode": "random_init"}, (0.03, 0.1, 0.3, 1.0),
+        ANNOptions, {"y_mode": "random_init"}, (0.1, 0.3, 1.0, 3.0),
     ),
     "BurstCCN, tied Y and Q": (
-        BurstCCNOptions, {"y_mode": "tied", "q_mode": "tied"}, (0.2, 0.6, 2.0, 6.0),
+        BurstCCNOptions, {"y_mode": "tied", "q_mode": "tied"}, (0.6, 2.0, 6.0, 20.0),
     ),
     "BurstCCN, random Y, learned Q": (
-        BurstCCNOptions, {"y_scale": 0.5, "q_learning": True}, (0.06, 0.2, 0.6, 2.0),
+        BurstCCNOptions, {"y_scale": 0.5, "q_learning": True}, (0.2, 0.6, 2.0, 6.0),
     ),
     "BurstCCN, tied, p_b = 0.2": (
         BurstCCNOptions, {"y_mode": "tied", "q_mode": "tied", "p_baseline": 0.2},
-        (0.5, 1.5, 5.0, 15.0),
+        (1.5, 5.0, 15.0, 50.0),
     ),
     "Burstprop, tied Y": (BurstpropOptions, {"y_mode": "tied"}, (1.0, 3.0, 10.0, 30.0)),
     "Burstprop, random Y": (BurstpropOptions, {}, (1.0, 3.0, 10.0, 30.0)),
-    "EDN, tied Y": (EDNOptions, {"y_mode": "tied"}, (0.3, 1.0, 3.0, 10.0)),
-    "EDN, random Y": (EDNOptions, {}, (0.3, 1.0, 3.0, 10.0)),
+    "EDN, tied Y": (EDNOptions, {"y_mode": "tied"}, (1.0, 3.0, 10.0, 30.0)),
+    "EDN, random Y": (EDNOptions, {}, (1.0, 3.0, 10.0, 30.0)),
 }  # fmt: skip
 
 
 def tuned(options: type[LocalOptions], own: dict[str, Any], rates: tuple[float, ...], seed: int):
     """Learning rate and test error of the run with the smallest validation error."""
-    runs = [train(experiment, options(lr=lr, seed=seed, **COMMON, **own)) for lr in rates]
-    best = min(range(len(rates)), key=lambda k: runs[k].result["validation_error"])
-    return rates[best], runs[best].result["test_error"]
+    runs = []
+    for lr in rates:
+        try:
+            found = train(experiment, options(lr=lr, seed=seed, **COMMON, **own)).result
+            runs.append((found["validation_error"], lr, found["test_error"]))
+        except ConvergenceError:
+            continue
+    return min(runs)[1:]
 
 
 def main() -> None:
