@@ -8,6 +8,7 @@
     update    dW_l ~ mean of (e'_l - e_l) e_(l-1)^T,     dP_l ~ mean of (f(s_l) - f(i_l)) e'_l^T,
               dG_l ~ mean of f(s_l) u_l^T
 
+G's rule is stable for learning rates below 2 / |f(s_l)|^2 only: with many neurons above, slow.
 Targets lie between 0.2 and 0.8: the squared error to classes coded by 0 and 1 cannot vanish.
 
 Source: J. Sacramento, R. Ponte Costa, Y. Bengio, W. Senn, NeurIPS 2018.
