@@ -23,8 +23,8 @@ def advance(model, task, steps, *, teacher, learn):
         target = task.target(time)
         feedback = w[1:] if model.tied else y
         e = [x, *(sigma(v) for v in z)]
-        p = [p_b + p_b * np.tanh(v / p_b) for v in u]
-        p[-1] = p_b * (1 + (target - e[-1]) * (1 - e[-1]) * teacher)
+        p = [np.minimum(1, p_b + p_b * np.tanh(v / p_b)) for v in u]
+        p[-1] = np.minimum(1, p_b * (1 + (target - e[-1]) * (1 - e[-1]) * teacher))
         b = [burst * rate for burst, rate in zip(p, e[1:])]
         errors.append(float(((target - e[-1]) ** 2).item()))
         dz = [(-z[k] + w[k] @ e[k] + c[k]) / model.tau_z for k in layers]

@@ -102,12 +102,12 @@ def advance(
             for i in range(sizes[k + 1]):
                 own = logistic(z[k, i])
                 e[k + 1, i] = own
+                deviation = 0.0
                 if not top:
-                    delta[k, i] = p_b * np.tanh(u[k, i] / p_b) * own
+                    deviation = p_b * np.tanh(u[k, i] / p_b)
                 elif teacher:
-                    delta[k, i] = p_b * (target - own) * (1.0 - own) * own
-                else:
-                    delta[k, i] = 0.0
+                    deviation = p_b * (target - own) * (1.0 - own)
+                delta[k, i] = min(deviation, 1.0 - p_b) * own
         error = target - e[n_layers, 0]
         squares += error * error
         if output.shape[0] > 0:

@@ -2,7 +2,7 @@
 
     tau_z dz_l/dt = -z_l + W_l e_(l-1) + c_l,         e_l = logistic(z_l),  e_0 = inputs
     tau_u du_l/dt = -u_l + (b_(l+1) Y_l - e_(l+1) Q_l) o (1 - e_l)          hidden layers
-    p_l = p_b + p_b tanh(u_l / p_b),   b = p e                             hidden layers
+    p_l = p_b + p_b tanh(u_l / p_b), at most 1,   b = p e                  hidden layers
     p_L = p_b (1 + (t - e_L) o (1 - e_L)) with the teacher, p_b without
     tau_w dW_l/dt = ((p_l - p_b) o e_l) e_(l-1)^T                          likewise c_l
 
@@ -113,8 +113,8 @@ class ContinuousBurstCCN:
             raise OptionError(
                 f"dt is {dt:g}, longer than the time constant {shortest:g}: give at most that"
             )
-        if not 0 < p_baseline <= 0.5:
-            raise OptionError(f"p_baseline is {p_baseline}, but must lie in (0, 0.5]")
+        if not 0 < p_baseline < 1:
+            raise OptionError(f"p_baseline is {p_baseline}, but must lie in (0, 1)")
         one_of("Y mode", Y_mode, Y_MODES)
         if not 0 <= Y_scale < np.inf:
             raise OptionError(f"Y_scale is {Y_scale}, but is at least 0")
