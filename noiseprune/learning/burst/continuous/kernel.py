@@ -23,8 +23,8 @@ def wanted(x: FloatArray, weights: FloatArray, readout: FloatArray) -> float:
         drive = 0.0
         for j in range(n):
             drive += weights[i, j] * x[j]
-        v += readout[i] * logistic(drive + weights[i, n])
-    return float(logistic(v + readout[m]))
+        v += readout[i] * logistic(float(drive + weights[i, n]))
+    return float(logistic(float(v + readout[m])))
 
 
 @sequential
