@@ -2,8 +2,9 @@
 
 python benchmarks/burst_digits.py
 
-For every model and seed the setting is that of a grid with the smallest validation error (a fifth of
-that seed's training images) after the last epoch; its test error is the one that counts. Seeds differ in division, initial weights and order.
+For every model and seed the setting is that of a grid with the smallest validation error (a fifth
+of that seed's training images) after the last epoch; its test error is the one that counts. Seeds
+differ in division, initial weights and order.
 """
 
 from __future__ import annotations
