@@ -32,9 +32,13 @@ WAYS: dict[str, dict[str, Any]] = {
     "noise, of activity": {"rule": "noise", "variance": "activity"},
     "weight": {"rule": "weight"},
     "uniform": {"rule": "uniform"},
+    "noise, propagated, largest": {"rule": "noise", "sampling": "largest"},
+    "noise, of activity, largest": {
+        "rule": "noise", "variance": "activity", "sampling": "largest",
+    },
     "magnitude": {"rule": "magnitude"},
-}
-COLOURS = ("#0072b2", "#56b4e9", "#d55e00", "#999999", "#000000")
+}  # fmt: skip
+COLOURS = ("#0072b2", "#56b4e9", "#d55e00", "#999999", "#009e73", "#cc79a7", "#000000")
 FURTHER = 5
 
 
@@ -78,7 +82,7 @@ def main() -> None:
         whole.append(error(made.model, made.test))
         for density in DENSITIES:
             for name, way in WAYS.items():
-                for draw in range(1 if name == "magnitude" else DRAWS):
+                for draw in range(1 if "magnitude" in name or "largest" in name else DRAWS):
                     pruned = prune_layers(
                         made.model, density, x=made.training.x[:1000], seed=draw, **way
                     ).network
@@ -106,7 +110,7 @@ def main() -> None:
         rows,
         f"64-100-100-10, tied, {len(SEEDS)} networks (test error {np.mean(whole):.2f} % before), "
         f"{DRAWS} draws each; then {FURTHER} epochs more with one of them. Balanced draws and "
-        "homeostatic balance, but magnitude, which draws and balances nothing. "
+        'homeostatic balance; magnitude and "largest" draw, strengthen and balance nothing. '
         "[Figure](../figures/burst_pruning.png).",
     )
 

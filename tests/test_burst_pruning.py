@@ -123,6 +123,21 @@ def test_what_is_pruned_stays_pruned_and_silent_without_a_teacher(tmp_path):
     assert torch.equal(loaded(x), net(x))
 
 
+def test_the_largest_are_kept_as_they_are():
+    net = network()
+    by_weight = prune_layers(net, 0.3, "weight", sampling="largest", seed=3)
+    magnitude = prune_layers(net, 0.3, "magnitude", seed=3)
+    for a, b in zip(by_weight.network.layers, magnitude.network.layers):
+        torch.testing.assert_close(a.weight, b.weight)
+    found = prune_layers(net, 0.3, "noise", sampling="largest", seed=3)
+    for k, layer in enumerate(net.layers):
+        weight = layer.weight.detach().numpy()
+        importance = np.abs(weight) * found.variance[k]
+        assert importance[found.kept[k]].min() >= importance[~found.kept[k]].max()
+        assert np.array_equal(found.network.layers[k].weight.detach()[found.kept[k]],
+                              weight[found.kept[k]])  # fmt: skip
+
+
 def test_seeds_make_draws():
     one, same, other = (prune_layers(network(), 0.4, seed=s) for s in (3, 3, 4))
     assert all(np.array_equal(a, b) for a, b in zip(one.kept, same.kept))
@@ -149,6 +164,8 @@ def test_silent_neurons_go_last():
         ({"balance": "leak"}, "no leak to balance"),
         ({"sampling": "x"}, "unknown sampling"),
         ({"x": torch.zeros(1, 9)}, "at least 2"),
+        ({"sampling": "largest", "balance": "homeostatic"}, "strengthens nothing"),
+        ({"sampling": "largest", "rule": "paper"}, "strengthens nothing"),
         ({"noise": 0.0}, "noise is 0"),
     ],
 )

@@ -96,7 +96,9 @@ def prune_layers(
     rule : "noise", "paper", "weight", "uniform", "magnitude" as for `noiseprune.prune`
     x : (samples, inputs) for the working point; without them g = 1, for the noise rules
     variance : "noise", propagated (see the module), or "activity", over the samples x
-    sampling, balance : as for `noiseprune.prune`; there is no leak here that could be balanced:
+    sampling : as for `noiseprune.prune`, or "largest": the synapses of the largest importance, not
+        strengthened (for "weight" that is "magnitude")
+    balance : as for `noiseprune.prune`, but there is no leak here that could be balanced:
         "homeostatic" (the default of rules that strengthen) or "none"; "paper" has none
 
     Raises
@@ -108,6 +110,11 @@ def prune_layers(
     one_of("rule", rule, rules.RULES)
     one_of("variance", variance, VARIANCES)
     noise = noise_strength(noise)
+    if sampling == "largest" and (balance == "homeostatic" or rule in ("paper", "magnitude")):
+        raise OptionError(
+            "sampling 'largest' strengthens nothing, and is for rules that draw: leave it out, or "
+            "the balance"
+        )
     if balance == "leak":
         raise OptionError("feed-forward layers have no leak to balance: choose homeostatic or none")
     if isinstance(keep, (bool, int)) and keep != 1:
@@ -238,10 +245,17 @@ def _drawn(
     if not net.n_synapses:
         return np.zeros(seen.shape), np.zeros(seen.shape)
     rows, columns = net.synapses
+    local = None if variance is None else variance[rows - pre, columns]
+    number = max(1, round(keep * net.n_synapses))
+    if sampling == "largest":
+        chosen = rules.largest(rules.importance(net, rule, local), number, rng)
+        factor = np.zeros(seen.shape)
+        factor[rows - pre, columns] = chosen
+        return factor, factor.copy()
     found = prune_with_variance(
         net,
-        None if variance is None else variance[rows - pre, columns],
-        keep=max(1, round(keep * net.n_synapses)),
+        local,
+        keep=number,
         rule=rule,
         sampling=sampling,
         balance=balance,
