@@ -41,6 +41,12 @@ MINUTES = {
     "failures_speed": 1,
     "deep": 6,
     "deep_pruning": 8,
+    "burst_exact": 1,
+    "burst_digits": 15,
+    "burst_mnist": 5,
+    "burst_speed": 10,
+    "burst_continuous": 5,
+    "burst_pruning": 5,
 }
 """The scripts in the order in which they run, and about how long each takes on two cores."""
 LIBRARIES = ("OPENBLAS", "MKL", "OMP", "NUMBA")

@@ -23,6 +23,11 @@ MODELS = {
     "ctrnn": "noiseprune.learning.ctrnn.experiment",
     "deep": "noiseprune.learning.equilibrium.deep",
     "ep": "noiseprune.learning.equilibrium.asymmetric",
+    "ann": "noiseprune.learning.burst.commands.ann",
+    "burstccn": "noiseprune.learning.burst.commands.burstccn",
+    "burstccn-continuous": "noiseprune.learning.burst.continuous.experiment",
+    "burstprop": "noiseprune.learning.burst.commands.burstprop",
+    "edn": "noiseprune.learning.burst.commands.edn",
 }
 """The module of each model, with Options and experiment: see noiseprune/learning/training.py."""
 

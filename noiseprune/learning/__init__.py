@@ -61,6 +61,14 @@ _HOME = {
     "SinePrediction": "tasks.sine",
     "PerceptualDecision": "tasks.decision",
     "DelayedMatch": "tasks.match",
+    "ANN": "burst.ann",
+    "BurstCCN": "burst.burstccn",
+    "Burstprop": "burst.burstprop",
+    "ContinuousBurstCCN": "burst.continuous.model",
+    "EDN": "burst.edn",
+    "FeedforwardPruning": "burst.pruning",
+    "diagnostics": "burst.gradients",
+    "prune_layers": "burst.pruning",
     "Experiment": "training",
     "TrainOptions": "training",
     "Training": "training",
@@ -69,6 +77,7 @@ _HOME = {
 }
 _WITHOUT_TORCH = {
     "training",
+    "burst.continuous.model",
     "datasets",
     "failures.statistics",
     "tasks.sine",

@@ -1,0 +1,104 @@
+"""An epoch of BurstCCN of MNIST's size against the same network in plain PyTorch with autograd.
+
+    python benchmarks/burst_speed.py [REPEATS [FOLDER]]      (default 5, random images)
+
+784-500-500-500-10, logistic, 60,000 images in batches of 32, SGD. Plain PyTorch: `nn.Linear`,
+`torch.sigmoid`, squared error, `backward`, `torch.optim.SGD`. Both draw their batches alike, from
+the same tensors; the epochs are made in turns, on as many threads as torch is told.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import machine
+import torch
+from torch import nn
+from torch.nn import functional
+
+from noiseprune.learning import BurstCCN
+from noiseprune.learning.images import read_images
+from noiseprune.learning.supervised import Batches
+
+IMAGES, BATCH = 60_000, 32
+CASES = {
+    "tied Y and Q": {"Y_mode": "tied", "Q_mode": "tied"},
+    "random Y, Q = p_b Y": {},
+    "random Y, learned Q": {"Q_learning": True},
+    "learned Y and Q": {"Q_learning": True, "Y_learning": True},
+}
+
+
+def data(folder: Path | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images (60,000, 784) and classes."""
+    if folder is not None:
+        (x, y, _, _), _ = read_images("mnist", folder)
+        return torch.from_numpy(x), torch.from_numpy(y)
+    rng = torch.Generator().manual_seed(3)
+    return torch.rand(IMAGES, 784, generator=rng), torch.randint(10, (IMAGES,), generator=rng)
+
+
+def plain(x: torch.Tensor, y: torch.Tensor) -> Callable[[], None]:
+    """An epoch of the obvious loop."""
+    sizes = (784, 500, 500, 500, 10)
+    parts: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise(sizes):
+        parts += [nn.Linear(inputs, outputs), nn.Sigmoid()]
+    model = nn.Sequential(*parts)
+    optimizer = torch.optim.SGD(model.parameters(), 0.15)
+    batches = Batches(x, y, BATCH, torch.Generator().manual_seed(3))
+
+    def epoch() -> None:
+        for images, classes in batches:
+            target = functional.one_hot(classes, 10).float()
+            optimizer.zero_grad()
+            output = model(images)
+            loss = (output - target).square().sum() / (2 * len(images))
+            loss.backward()
+            optimizer.step()
+
+    return epoch
+
+
+def ours(x: torch.Tensor, y: torch.Tensor, options: dict) -> Callable[[], None]:
+    """An epoch of BurstCCN."""
+    model = BurstCCN(784, 10, seed=3, **options)
+    optimizer = torch.optim.SGD(model.groups(0.3, y=0.001, q=0.001), 0.3)
+    batches = Batches(x, y, BATCH, torch.Generator().manual_seed(3))
+
+    def epoch() -> None:
+        for images, classes in batches:
+            target = functional.one_hot(classes, 10).float()
+            model(images)
+            model.learn(target)
+            optimizer.step()
+
+    return epoch
+
+
+def main(repeats: int, folder: Path | None) -> None:
+    torch.set_num_threads(1)
+    x, y = data(folder)
+    epochs = [plain(x, y), *(ours(x, y, options) for options in CASES.values())]
+    seconds = machine.interleaved_seconds(epochs, repeats)
+    rows = [
+        (name, f"{found:.2f} s", f"{seconds[0]:.2f} s", f"{found / seconds[0]:.2f}")
+        for name, found in zip(CASES, seconds[1:])
+    ]
+    machine.write_table(
+        "burst_speed",
+        "An epoch of BurstCCN against plain PyTorch with autograd",
+        ("BurstCCN", "an epoch", "plain PyTorch", "ratio"),
+        rows,
+        f"784-500-500-500-10, {len(x):,} {'MNIST' if folder else 'random'} images in batches of "
+        f"{BATCH}; medians of {repeats} in turns after one, on one thread, "
+        f"PyTorch {torch.__version__}.",
+    )
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    main(int(given[0]) if given else 5, Path(given[1]) if len(given) > 1 else None)

@@ -1,0 +1,1 @@
+"""What `noiseprune train` reads: a module with Options and experiment for each model."""

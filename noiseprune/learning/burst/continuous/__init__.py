@@ -1,0 +1,1 @@
+"""BurstCCN in continuous time: events, apical potentials and weights as differential equations."""

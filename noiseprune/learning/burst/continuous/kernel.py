@@ -1,0 +1,142 @@
+"""The compiled Euler steps of the continuous model; its equations are in `model`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noiseprune.kernels import sequential
+from noiseprune.weights import FloatArray, IntArray
+
+
+@sequential
+def logistic(v: float) -> float:
+    """1 / (1 + exp(-v))"""
+    return float(1.0 / (1.0 + np.exp(-v)))
+
+
+@sequential
+def wanted(x: FloatArray, weights: FloatArray, readout: FloatArray) -> float:
+    """The target of inputs x; weights (m, n + 1), readout (m + 1,), the last ones biases."""
+    n, m = x.size, weights.shape[0]
+    v = 0.0
+    for i in range(m):
+        drive = 0.0
+        for j in range(n):
+            drive += weights[i, j] * x[j]
+        v += readout[i] * logistic(float(drive + weights[i, n]))
+    return float(logistic(float(v + readout[m])))
+
+
+@sequential
+def backprop(
+    sizes: IntArray, w: FloatArray, c: FloatArray, x: FloatArray, target: float, total: FloatArray
+) -> None:
+    """Add -gradient of (t - e_L)^2 / 2 of the network at rest for x to `total` (L, n, n)."""
+    n_layers = sizes.size - 1
+    e = np.zeros((sizes.size, w.shape[1]))
+    e[0, : sizes[0]] = x
+    for k in range(n_layers):
+        for i in range(sizes[k + 1]):
+            v = c[k, i]
+            for j in range(sizes[k]):
+                v += w[k, i, j] * e[k, j]
+            e[k + 1, i] = logistic(v)
+    delta = np.zeros(w.shape[1])
+    for i in range(sizes[n_layers]):
+        own = e[n_layers, i]
+        delta[i] = (target - own) * own * (1.0 - own)
+    for k in range(n_layers - 1, -1, -1):
+        below = np.zeros(w.shape[1])
+        for i in range(sizes[k + 1]):
+            for j in range(sizes[k]):
+                total[k, i, j] += delta[i] * e[k, j]
+                below[j] += delta[i] * w[k, i, j]
+        for j in range(sizes[k]):
+            delta[j] = below[j] * e[k, j] * (1.0 - e[k, j])
+
+
+@sequential
+def advance(
+    sizes: IntArray,
+    rates: FloatArray,
+    p_b: float,
+    first: int,
+    steps: int,
+    teacher: bool,
+    learn: bool,
+    frequency: FloatArray,
+    phase: FloatArray,
+    weights: FloatArray,
+    readout: FloatArray,
+    z: FloatArray,
+    u: FloatArray,
+    w: FloatArray,
+    c: FloatArray,
+    y: FloatArray,
+    tied: bool,
+    compare: bool,
+    ours: FloatArray,
+    theirs: FloatArray,
+    output: FloatArray,
+) -> float:
+    """Steps first, first + 1, ... of the network, in place; the sum of squared errors.
+
+    sizes (L + 1,); rates dt / (1, tau_z, tau_u, tau_w); frequency, phase (inputs,), the former per
+    second; z, u, c (L, n); w, y (L, n, n), y[k] below layer k + 1, n the largest size
+    compare : add the local update to `ours`, backprop's to `theirs`, both (L, n, n)
+    output : (steps, 2) target and output of each step; (0, 2) to keep none
+    """
+    n_layers, inputs = sizes.size - 1, sizes[0]
+    e = np.zeros((sizes.size, w.shape[1]))
+    delta = np.zeros((n_layers, w.shape[1]))
+    x = np.zeros(inputs)
+    squares = 0.0
+    for s in range(steps):
+        time = (first + s) * rates[0]
+        for i in range(inputs):
+            x[i] = np.cos(frequency[i] * time + phase[i])
+            e[0, i] = x[i]
+        target = wanted(x, weights, readout)
+        for k in range(n_layers):
+            top = k == n_layers - 1
+            for i in range(sizes[k + 1]):
+                own = logistic(z[k, i])
+                e[k + 1, i] = own
+                deviation = 0.0
+                if not top:
+                    deviation = p_b * np.tanh(u[k, i] / p_b)
+                elif teacher:
+                    deviation = p_b * (target - own) * (1.0 - own)
+                delta[k, i] = min(deviation, 1.0 - p_b) * own
+        error = target - e[n_layers, 0]
+        squares += error * error
+        if output.shape[0] > 0:
+            output[s, 0] = target
+            output[s, 1] = e[n_layers, 0]
+        if compare:
+            backprop(sizes, w, c, x, target, theirs)
+        for k in range(n_layers):
+            for i in range(sizes[k + 1]):
+                drive = c[k, i]
+                for j in range(sizes[k]):
+                    drive += w[k, i, j] * e[k, j]
+                z[k, i] += rates[1] * (drive - z[k, i])
+            if k < n_layers - 1:
+                for i in range(sizes[k + 1]):
+                    apical = 0.0
+                    for a in range(sizes[k + 2]):
+                        above = w[k + 1, a, i] if tied else y[k, a, i]
+                        apical += delta[k + 1, a] * above
+                    u[k, i] += rates[2] * (apical * (1.0 - e[k + 1, i]) - u[k, i])
+        if learn or compare:
+            for k in range(n_layers):
+                for i in range(sizes[k + 1]):
+                    step = delta[k, i]
+                    if learn:
+                        c[k, i] += rates[3] * step
+                    for j in range(sizes[k]):
+                        if compare:
+                            ours[k, i, j] += step * e[k, j]
+                        if learn:
+                            w[k, i, j] += rates[3] * step * e[k, j]
+    return squares

@@ -1,0 +1,85 @@
+"""What an update is compared with: gradients of backprop and feedback alignment, written out.
+
+    delta_L = - (t - e_L) o f'(v_L),   delta_l = (B_l^T delta_(l+1)) o f'(v_l)
+    gradient of W_l = mean of delta_l e_(l-1)^T
+
+with B_l = W_(l+1) (backprop: the gradient of E |t - e|^2 / 2), or Y_l (feedback alignment).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from noiseprune.learning.burst.network import LocalNetwork
+
+
+@torch.no_grad()
+def error_gradients(net: LocalNetwork, target: Tensor, *, feedback: str) -> list[Tensor]:
+    """Gradients of the W of all layers for the batch of the last `forward`.
+
+    feedback : "W" for backprop, "Y" for feedback alignment
+    """
+    found = []
+    *hidden, output = net.layers
+    delta = -(target - output.events) * output.activation.slope(output.events)
+    found.append(output.synapses.outer(delta, output.below) / len(target))
+    for layer in reversed(hidden):
+        weight = layer.above.weight if feedback == "W" else layer.Y
+        delta = layer.above.synapses.back(delta, weight) * layer.activation.slope(layer.events)
+        found.append(layer.synapses.outer(delta, layer.below) / len(target))
+    return found[::-1]
+
+
+def angle(a: Tensor | Sequence[Tensor], b: Tensor | Sequence[Tensor]) -> float:
+    """Degrees between two tensors, or two lists of them as one vector each; nan if one is 0."""
+    pairs = [(a, b)] if isinstance(a, Tensor) and isinstance(b, Tensor) else list(zip(a, b))
+    flat = [(x.detach().double().flatten(), y.detach().double().flatten()) for x, y in pairs]
+    x, y = (torch.cat([pair[k] for pair in flat]) for k in (0, 1))
+    sizes = float(x.norm()), float(y.norm())
+    if 0.0 in sizes:
+        return math.nan
+    # Of the chord, for the cosine of a small angle has few digits.
+    chord = float((x / sizes[0] - y / sizes[1]).norm())
+    return math.degrees(2 * math.asin(min(1.0, chord / 2)))
+
+
+def diagnostics(net: LocalNetwork, x: Tensor, target: Tensor) -> dict[str, float]:
+    """Of one batch, without learning; layers are numbered from 1, and only finite values kept.
+
+    angle_bp, angle_fa, angle_fa_bp : degrees between the handed gradients of all W and backprop's,
+        feedback alignment's, and between these two; with _K of layer K
+    angle_w_y_K, angle_q_y_K : between Y_K and the W above, Q_K and Y_K
+    apical_mean_K, apical_abs_K, apical_variance_K : of the apical potentials
+    gradient_abs_K : mean absolute handed gradient of W_K
+    """
+    net(x)
+    handed = {name: parameter.grad for name, parameter in net.named_parameters()}
+    for parameter in net.parameters():  # so that those of the training are not written over
+        parameter.grad = None
+    net.learn(target)
+    local = [layer.weight.grad for layer in net.layers]
+    bp, fa = (error_gradients(net, target, feedback=which) for which in ("W", "Y"))
+    row = {
+        "angle_bp": angle(local, bp),
+        "angle_fa": angle(local, fa),
+        "angle_fa_bp": angle(fa, bp),
+    }
+    for k, layer in enumerate(net.layers, start=1):
+        row[f"angle_bp_{k}"] = angle(local[k - 1], bp[k - 1])
+        row[f"angle_fa_{k}"] = angle(local[k - 1], fa[k - 1])
+        row[f"gradient_abs_{k}"] = float(local[k - 1].abs().mean())
+        if layer.is_output:
+            continue
+        row[f"angle_w_y_{k}"] = angle(layer.Y, layer.above.weight)
+        if hasattr(layer, "Q"):
+            row[f"angle_q_y_{k}"] = angle(layer.Q, layer.Y)
+        row[f"apical_mean_{k}"] = float(layer.apical.mean())
+        row[f"apical_abs_{k}"] = float(layer.apical.abs().mean())
+        row[f"apical_variance_{k}"] = float(layer.apical.var(correction=0))
+    for name, parameter in net.named_parameters():
+        parameter.grad = handed[name]
+    return {name: value for name, value in row.items() if math.isfinite(value)}
