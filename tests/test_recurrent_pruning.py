@@ -126,6 +126,17 @@ def test_every_rule_keeps_count_law_and_masks(rule, keep):
         np.testing.assert_array_equal(after, before)
 
 
+def test_a_state_that_is_kept_is_left_alone():
+    """Scores and activity are those of trials from their start, whatever ran before."""
+    model = network(init_state="keep")
+    fresh = pruned(model)
+    model.potentials(torch.ones(7, 2, 3))
+    kept = model.hidden.kept.clone()
+    found = pruned(model)
+    assert torch.equal(model.hidden.kept, kept)
+    assert (found.before, found.after) == (fresh.before, fresh.after)
+
+
 @pytest.mark.parametrize("dale", ["parametrisation", "projection"])
 def test_what_is_pruned_stays_pruned_when_it_learns_on(dale):
     found = pruned(network("relu", dale=dale), 0.2)
