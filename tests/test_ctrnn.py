@@ -255,6 +255,15 @@ def test_a_projected_synapse_comes_back():
         assert float(layer.weight.detach()) == expected
 
 
+@pytest.mark.parametrize("dale", ["parametrisation", "projection"])
+def test_a_weight_of_zero_learns(dale):
+    layer = LinearLayer(2, 1, weights="zero", ei=[1, -1], dale=dale)
+    descent = torch.optim.SGD(layer.parameters(), lr=0.5)
+    (layer(torch.tensor([[1.0, -1.0]])) - 1).square().sum().backward()
+    descent.step()
+    assert layer.weight.tolist() == [[1.0, -1.0]]
+
+
 def test_drawn_weights_are_balanced_for_every_neuron():
     signs = dale_signs(50, 0.8)
     free = LinearLayer(50, 40, seed=3).weight.detach()

@@ -161,7 +161,10 @@ class LinearLayer(nn.Module):
         self._settle()
         weight: Tensor = self.theta
         if self._signed:
-            lawful = self.sign * weight.abs() if self.dale == "parametrisation" else weight
+            lawful = weight
+            if self.dale == "parametrisation":
+                # |theta| with slope 1 at 0, where that of abs() is 0: a weight of 0 learns, too.
+                lawful = self.sign * torch.where(weight < 0, -weight, weight)
             weight = torch.where(self.sign == 0, weight, lawful)
         if self._frozen:
             weight = torch.where(self.plasticity == 0, self.held, weight)
