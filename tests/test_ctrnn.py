@@ -364,6 +364,25 @@ def test_growth_keeps_to_its_places_its_budget_and_its_signs():
     )
 
 
+@pytest.mark.parametrize("dale", ["parametrisation", "projection"])
+def test_growth_leaves_what_is_there_to_the_optimiser(dale):
+    signs = dale_signs(N)
+    plastic = np.random.default_rng(7).choice([0.0, 0.5, 1.0], (N, N))
+    _, _, model = growing(
+        ei_masks=[None, signs, signs], plasticity_masks=[None, plastic, None], dale=dale
+    )
+    layer = model.layers[1]
+    for number in (0, 2):
+        with torch.no_grad():
+            layer.theta.normal_(generator=torch.Generator().manual_seed(3))
+        layer.budget = layer.n_synapses + number
+        twin, there = copy.deepcopy(layer), layer.present.clone()
+        assert model.grow(5) == number
+        old = there | ~layer.present
+        assert torch.equal(layer.theta[old], twin.theta[old])
+        assert torch.equal(layer.weight[old], twin.weight[old])
+
+
 def test_growth_is_bernoulli():
     """At 0.3 a round, of n places: the count is within 3 sigma; at 0.25 it would not be."""
     layer = LinearLayer(200, 200, sparsity=np.zeros((200, 200)), growth=np.full((200, 200), 0.3))

@@ -221,9 +221,11 @@ class LinearLayer(nn.Module):
 
         Every absent synapse grows with its probability in the growth mask, within the budget, and
         starts at the initial weight of `growth_weights`, with the sign of its neuron (a random sign
-        where that is free).
+        where that is free). All other theta stay as the optimiser left them.
         """
         new = constraints.grown(self.present, self.growth, self.budget, generator)
+        if not bool(new.any()):
+            return 0
         shape = (self.output_dim, self.input_dim)
         if isinstance(self.growth_weights, str):
             drawn = constraints.initial_weights(
@@ -234,8 +236,10 @@ class LinearLayer(nn.Module):
             drawn = self.growth_weights * signs
         drawn = drawn.to(self.theta)
         drawn = torch.where(self.sign == 0, drawn, drawn.abs() * self.sign)
-        before = self.weight
-        self.set_present(self.present | new, torch.where(new, drawn, before))
+        for target in (self.theta, self.held, self.reference):
+            target[new] = drawn[new]
+        self.present |= new
+        self._note_constraints()
         return int(new.sum())
 
     def forward(self, x: Tensor) -> Tensor:
