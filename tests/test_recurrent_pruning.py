@@ -151,6 +151,29 @@ def test_what_is_pruned_stays_pruned_when_it_learns_on(dale):
     assert (weight != before)[torch.from_numpy(found.kept)].float().mean() > 0.5
 
 
+def test_what_is_pruned_does_not_grow_again():
+    present = np.random.default_rng(3).random((N, N)) < 0.8
+    chances = np.ones((N, N))
+    model = network(sparsity_masks=[None, present, None], growth_masks=[None, chances, None])
+    found = pruned(model, 0.2)
+    there = found.model.layers[1].present.numpy()
+    assert found.model.grow(3) == (~present).sum()
+    np.testing.assert_array_equal(there, found.kept | ~present)
+    assert (model.layers[1].growth == 1).all()
+
+
+@pytest.mark.parametrize("keep", [0.5, 1.0])
+def test_a_weight_of_zero_is_no_synapse(keep):
+    model = network()
+    weights = model.layers[1].weight.detach().clone()
+    weights[:5] = 0.0
+    model.layers[1].set_weights(weights)
+    found = pruned(model, keep)
+    assert found.n_synapses == (N - 5) * (N - 1)
+    assert found.n_kept == round(keep * found.n_synapses)
+    assert not (found.kept & ~np.eye(N, dtype=bool))[:5].any()
+
+
 def test_the_draw_is_right_on_average():
     """E[w'] = w for independent draws without balance: z-scores over 200 draws."""
     model = network("tanh")
