@@ -516,6 +516,16 @@ def test_weights_and_biases_are_taken_as_they_are():
     assert len(list(CTRNN((2, N, 3)).parameters())) == 3
 
 
+def test_a_layer_takes_every_kind_of_seed():
+    kinds = (3, np.random.SeedSequence(3), np.random.default_rng(3))
+    for seed, twin in zip(kinds, copy.deepcopy(kinds)):
+        one, other = (LinearLayer(5, 5, seed=each).weight for each in (seed, twin))
+        assert torch.equal(one, other)
+    assert not torch.equal(LinearLayer(5, 5).weight, LinearLayer(5, 5).weight)
+    with pytest.raises(OptionError, match="seed is -1"):
+        LinearLayer(5, 5, seed=-1)
+
+
 def test_the_spectral_radius_is_what_was_asked():
     model = CTRNN((2, 40, 1), ei_masks=[None, dale_signs(40), None], spectral_radius=1.3, seed=3)
     found = torch.linalg.eigvals(model.layers[1].weight.detach().double()).abs().max()

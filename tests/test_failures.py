@@ -137,6 +137,16 @@ def test_the_seed_decides_and_the_global_generator_does_not():
     assert not torch.equal(fresh.weight, LinearWeightDropout(5, 3).weight)
 
 
+def test_every_kind_of_seed_is_taken():
+    kinds = (2**64 + 3, np.random.SeedSequence(3), np.random.default_rng(3))
+    for seed, twin in zip(kinds, copy.deepcopy(kinds)):
+        one, other = (LinearWeightDropout(5, 3, seed=each) for each in (seed, twin))
+        assert torch.equal(one.weight, other.weight)
+    assert len(DeepNet(4, 3, seed=np.random.default_rng(3))) == 2
+    with pytest.raises(OptionError, match="seed is -1"):
+        LinearWeightDropout(5, 3, seed=-1)
+
+
 def test_leading_dimensions_are_kept():
     made = layer()
     assert made(INPUT.expand(2, 4, 5)).shape == (2, 4, 3)

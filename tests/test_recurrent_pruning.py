@@ -251,6 +251,16 @@ def test_spectra_and_epsilon_are_of_the_drifts():
     assert whole.before == whole.after
 
 
+def test_inputs_are_arrays_or_tensors():
+    x = np.random.default_rng(3).normal(size=(5, 4, 3))
+    one, other = (
+        prune_recurrent(network(), 0.5, inputs=given, seed=3) for given in (x, torch.from_numpy(x))
+    )
+    np.testing.assert_array_equal(one.gains, other.gains)
+    with pytest.raises(OptionError, match="the input is nan"):
+        prune_recurrent(network(), 0.5, inputs=np.full((2, 3, 3), np.nan))
+
+
 def test_the_same_seed_prunes_alike():
     model = network()
     first, second, other = (pruned(model, seed=seed).kept for seed in (5, 5, 7))

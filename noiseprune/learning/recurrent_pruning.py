@@ -25,6 +25,7 @@ from noiseprune import kernels, spectrum
 from noiseprune.choices import Seed, count, noise_strength, one_of, seed_sequence, substream
 from noiseprune.errors import NetworkError, OptionError, UnstableError
 from noiseprune.learning.ctrnn.activations import ACTIVATIONS
+from noiseprune.learning.ctrnn.constraints import Array, as_array
 from noiseprune.learning.ctrnn.network import CTRNN
 from noiseprune.learning.ctrnn.objective import Batch, Score, score
 from noiseprune.learning.tasks.trials import Task
@@ -102,7 +103,7 @@ def prune_recurrent(
     rule: str = "noise",
     *,
     task: Task | None = None,
-    inputs: Tensor | None = None,
+    inputs: Array | Tensor | None = None,
     n_trials: int = 256,
     working_point: str | None = None,
     method: str = "auto",
@@ -163,7 +164,10 @@ def prune_recurrent(
         trials = task.trials(count("n_trials", n_trials), np.random.default_rng(substream(root, 0)))
         batch = Batch.of(trials, model.readout.theta)
         inputs = batch.inputs
-    potentials = _activity(pruned, inputs, substream(root, 1)) if inputs is not None else None
+    potentials = None
+    if inputs is not None:
+        given = torch.as_tensor(as_array("the input", inputs)).to(model.readout.theta)
+        potentials = _activity(pruned, given, substream(root, 1))
     pruned.load_state_dict(model.state_dict())  # the noise goes on as it would have
     if potentials is None and (working_point != "linear" or method == "activity"):
         what = "method 'activity'" if method == "activity" else f"working point {working_point!r}"

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, one_of
+from noiseprune.choices import Seed, count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.ctrnn import constraints
 from noiseprune.learning.ctrnn.constraints import Array
+from noiseprune.learning.streams import new_generator
 
 
 class LinearLayer(nn.Module):
@@ -33,7 +34,7 @@ class LinearLayer(nn.Module):
         or its absolute value
     dale : "parametrisation", W = sign |theta|, or "projection", theta with its wrong signs set to 0
     orientation : of all masks: "post-pre" (the package's W[post, pre]) or "pre-post"
-    seed : of the initial weights and biases
+    seed : of the initial weights and biases; None takes fresh entropy
 
     Raises
     ------
@@ -65,7 +66,7 @@ class LinearLayer(nn.Module):
         growth_weights: str | float = "uniform",
         dale: str = "parametrisation",
         orientation: str = "post-pre",
-        seed: int = 0,
+        seed: Seed = None,
     ) -> None:
         super().__init__()
         shape = (count("output_dim", output_dim), count("input_dim", input_dim))
@@ -93,7 +94,7 @@ class LinearLayer(nn.Module):
                 f"the budget is {self.budget} synapses, but the sparsity mask has "
                 f"{self.n_synapses}: give at least that many"
             )
-        generator = torch.Generator().manual_seed(seed)
+        generator = new_generator(seed)
         self.theta = nn.Parameter(torch.zeros(shape))
         self.register_buffer("held", torch.zeros(shape))
         self.register_buffer("reference", torch.zeros(shape))
