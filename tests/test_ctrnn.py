@@ -255,6 +255,15 @@ def test_a_projected_synapse_comes_back():
         assert float(layer.weight.detach()) == expected
 
 
+@pytest.mark.parametrize("dale", ["parametrisation", "projection"])
+def test_a_weight_of_zero_learns(dale):
+    layer = LinearLayer(2, 1, weights="zero", ei=[1, -1], dale=dale)
+    descent = torch.optim.SGD(layer.parameters(), lr=0.5)
+    (layer(torch.tensor([[1.0, -1.0]])) - 1).square().sum().backward()
+    descent.step()
+    assert layer.weight.tolist() == [[1.0, -1.0]]
+
+
 def test_drawn_weights_are_balanced_for_every_neuron():
     signs = dale_signs(50, 0.8)
     free = LinearLayer(50, 40, seed=3).weight.detach()
@@ -353,6 +362,25 @@ def test_growth_keeps_to_its_places_its_budget_and_its_signs():
     assert torch.equal(
         layer.present & ~torch.from_numpy(present | (allowed > 0)), layer.present & False
     )
+
+
+@pytest.mark.parametrize("dale", ["parametrisation", "projection"])
+def test_growth_leaves_what_is_there_to_the_optimiser(dale):
+    signs = dale_signs(N)
+    plastic = np.random.default_rng(7).choice([0.0, 0.5, 1.0], (N, N))
+    _, _, model = growing(
+        ei_masks=[None, signs, signs], plasticity_masks=[None, plastic, None], dale=dale
+    )
+    layer = model.layers[1]
+    for number in (0, 2):
+        with torch.no_grad():
+            layer.theta.normal_(generator=torch.Generator().manual_seed(3))
+        layer.budget = layer.n_synapses + number
+        twin, there = copy.deepcopy(layer), layer.present.clone()
+        assert model.grow(5) == number
+        old = there | ~layer.present
+        assert torch.equal(layer.theta[old], twin.theta[old])
+        assert torch.equal(layer.weight[old], twin.weight[old])
 
 
 def test_growth_is_bernoulli():
@@ -486,6 +514,16 @@ def test_weights_and_biases_are_taken_as_they_are():
         assert isinstance(layer.bias, nn.Parameter)
     assert all((w == k).all() for w, k in zip(weights, kept))
     assert len(list(CTRNN((2, N, 3)).parameters())) == 3
+
+
+def test_a_layer_takes_every_kind_of_seed():
+    kinds = (3, np.random.SeedSequence(3), np.random.default_rng(3))
+    for seed, twin in zip(kinds, copy.deepcopy(kinds)):
+        one, other = (LinearLayer(5, 5, seed=each).weight for each in (seed, twin))
+        assert torch.equal(one, other)
+    assert not torch.equal(LinearLayer(5, 5).weight, LinearLayer(5, 5).weight)
+    with pytest.raises(OptionError, match="seed is -1"):
+        LinearLayer(5, 5, seed=-1)
 
 
 def test_the_spectral_radius_is_what_was_asked():

@@ -137,6 +137,16 @@ def test_the_seed_decides_and_the_global_generator_does_not():
     assert not torch.equal(fresh.weight, LinearWeightDropout(5, 3).weight)
 
 
+def test_every_kind_of_seed_is_taken():
+    kinds = (2**64 + 3, np.random.SeedSequence(3), np.random.default_rng(3))
+    for seed, twin in zip(kinds, copy.deepcopy(kinds)):
+        one, other = (LinearWeightDropout(5, 3, seed=each) for each in (seed, twin))
+        assert torch.equal(one.weight, other.weight)
+    assert len(DeepNet(4, 3, seed=np.random.default_rng(3))) == 2
+    with pytest.raises(OptionError, match="seed is -1"):
+        LinearWeightDropout(5, 3, seed=-1)
+
+
 def test_leading_dimensions_are_kept():
     made = layer()
     assert made(INPUT.expand(2, 4, 5)).shape == (2, 4, 3)
@@ -359,20 +369,24 @@ def test_the_gradient_of_samples_is_on_average_that_of_the_theory(path):
     assert np.sqrt((z**2).mean()) < 1.3
 
 
-@pytest.mark.parametrize(("drop_p", "decay", "time"), [(0.5, 0.0, 100), (0.2, 0.05, 200)])
-def test_the_flow_ends_at_the_fixed_point(drop_p, decay, time):
+@pytest.mark.parametrize(
+    ("drop_p", "decay", "hidden", "time"),
+    [(0.5, 0.0, 8, 100), (0.2, 0.05, 8, 200), (0.2, 0.05, 1, 200)],
+)
+def test_the_flow_ends_at_the_fixed_point(drop_p, decay, hidden, time):
     teacher = linear_teacher([1.5, 1.0, 0.02], 5)
     theory = LinearTheory.of(teacher, drop_p=drop_p, weight_decay=decay)
-    ideal = theory.fixed_point(8)
+    ideal = theory.fixed_point(hidden)
     rng = np.random.default_rng(3)
-    start = [rng.normal(0, 0.01, (8, 5)), rng.normal(0, 0.01, (3, 8))]
+    start = [rng.normal(0, 0.01, (hidden, 5)), rng.normal(0, 0.01, (3, hidden))]
     (end,) = theory.simulate(start, [time])
     np.testing.assert_allclose(
         product_singular_values(end)[:3], ideal.singular_values, atol=2e-3 * teacher.max()
     )
     assert theory.loss(end) == pytest.approx(ideal.loss, rel=1e-3)
     layers = [np.linalg.svd(weight, compute_uv=False)[:3] for weight in end]
-    np.testing.assert_allclose(layers, [ideal.layer_singular_values] * 2, atol=3e-3)
+    expected = ideal.layer_singular_values[:hidden]
+    np.testing.assert_allclose(layers, [expected] * 2, atol=3e-3)
     assert ideal.singular_values[2] == 0
 
 
@@ -411,8 +425,8 @@ def test_what_has_no_closed_form_is_refused():
         LinearTheory.of(TEACHER, 3, drop_p=0.5).fixed_point(9)
     with pytest.raises(OptionError, match="not c times the identity"):
         LinearTheory.of(TEACHER, drop_p=0.5, covariance=covariance(7)).fixed_point(9)
-    with pytest.raises(OptionError, match="fewer than the modes"):
-        LinearTheory.of(TEACHER, drop_p=0.5).fixed_point(3)
+    with pytest.raises(OptionError, match="n_hidden is 0"):
+        LinearTheory.of(TEACHER, drop_p=0.5).fixed_point(0)
     with pytest.raises(OptionError, match=r"\(3, 3\), but needs \(7, 7\)"):
         LinearTheory.of(TEACHER, drop_p=0.5, covariance=np.eye(3))
     with pytest.raises(OptionError, match="drop_p is 1"):

@@ -184,6 +184,20 @@ def test_a_loss_that_is_not_finite_is_an_error():
         train(experiment, Options(epochs=900, lr=9.0))
 
 
+def test_the_model_is_kept_if_its_report_fails(tmp_path):
+    class Unreported(Descent):
+        def result(self):
+            raise OptionError("no result")
+
+        def save(self, folder):
+            np.save(folder / "x.npy", self.x)
+            return [folder / "x.npy"]
+
+    with pytest.raises(OptionError, match="no result"):
+        train(Unreported, Options(epochs=1), folder=tmp_path)
+    assert np.load(tmp_path / "x.npy").shape == (2,)
+
+
 def test_numbers_without_meaning_are_refused():
     with pytest.raises(OptionError, match="epochs is -1"):
         train(experiment, Options(epochs=-1))

@@ -126,6 +126,17 @@ def test_every_rule_keeps_count_law_and_masks(rule, keep):
         np.testing.assert_array_equal(after, before)
 
 
+def test_a_state_that_is_kept_is_left_alone():
+    """Scores and activity are those of trials from their start, whatever ran before."""
+    model = network(init_state="keep")
+    fresh = pruned(model)
+    model.potentials(torch.ones(7, 2, 3))
+    kept = model.hidden.kept.clone()
+    found = pruned(model)
+    assert torch.equal(model.hidden.kept, kept)
+    assert (found.before, found.after) == (fresh.before, fresh.after)
+
+
 @pytest.mark.parametrize("dale", ["parametrisation", "projection"])
 def test_what_is_pruned_stays_pruned_when_it_learns_on(dale):
     found = pruned(network("relu", dale=dale), 0.2)
@@ -138,6 +149,29 @@ def test_what_is_pruned_stays_pruned_when_it_learns_on(dale):
         assert (weight[~torch.from_numpy(found.kept)] == 0).all()
         assert (weight * torch.from_numpy(dale_signs(N)) >= 0).all()
     assert (weight != before)[torch.from_numpy(found.kept)].float().mean() > 0.5
+
+
+def test_what_is_pruned_does_not_grow_again():
+    present = np.random.default_rng(3).random((N, N)) < 0.8
+    chances = np.ones((N, N))
+    model = network(sparsity_masks=[None, present, None], growth_masks=[None, chances, None])
+    found = pruned(model, 0.2)
+    there = found.model.layers[1].present.numpy()
+    assert found.model.grow(3) == (~present).sum()
+    np.testing.assert_array_equal(there, found.kept | ~present)
+    assert (model.layers[1].growth == 1).all()
+
+
+@pytest.mark.parametrize("keep", [0.5, 1.0])
+def test_a_weight_of_zero_is_no_synapse(keep):
+    model = network()
+    weights = model.layers[1].weight.detach().clone()
+    weights[:5] = 0.0
+    model.layers[1].set_weights(weights)
+    found = pruned(model, keep)
+    assert found.n_synapses == (N - 5) * (N - 1)
+    assert found.n_kept == round(keep * found.n_synapses)
+    assert not (found.kept & ~np.eye(N, dtype=bool))[:5].any()
 
 
 def test_the_draw_is_right_on_average():
@@ -215,6 +249,16 @@ def test_spectra_and_epsilon_are_of_the_drifts():
     whole = pruned(network(), 1.0)
     assert whole.epsilon().epsilon == pytest.approx(0, abs=1e-6)
     assert whole.before == whole.after
+
+
+def test_inputs_are_arrays_or_tensors():
+    x = np.random.default_rng(3).normal(size=(5, 4, 3))
+    one, other = (
+        prune_recurrent(network(), 0.5, inputs=given, seed=3) for given in (x, torch.from_numpy(x))
+    )
+    np.testing.assert_array_equal(one.gains, other.gains)
+    with pytest.raises(OptionError, match="the input is nan"):
+        prune_recurrent(network(), 0.5, inputs=np.full((2, 3, 3), np.nan))
 
 
 def test_the_same_seed_prunes_alike():

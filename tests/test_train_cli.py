@@ -81,6 +81,13 @@ def test_further_epochs_are_those_of_a_longer_run():
     assert found["theory_s1"] == whole["theory_s1"]
 
 
+def test_fewer_units_than_modes_learn_the_strongest(folder):
+    found = asked(*SMALL, "--hidden", 3, "-o", "run")
+    assert len(found["singular_values"][0]) == 3
+    assert found["fixed_point"][0] > found["fixed_point"][3] == 0
+    assert (folder / "run" / "network.pt").exists()
+
+
 def test_without_json_there_is_a_table():
     text = invoke("failures", *SMALL).stdout
     for words in ("failures", "semantics", "test loss", "fixed point", "give a folder with -o"):

@@ -25,6 +25,7 @@ from noiseprune import kernels, spectrum
 from noiseprune.choices import Seed, count, noise_strength, one_of, seed_sequence, substream
 from noiseprune.errors import NetworkError, OptionError, UnstableError
 from noiseprune.learning.ctrnn.activations import ACTIVATIONS
+from noiseprune.learning.ctrnn.constraints import Array, as_array
 from noiseprune.learning.ctrnn.network import CTRNN
 from noiseprune.learning.ctrnn.objective import Batch, Score, score
 from noiseprune.learning.tasks.trials import Task
@@ -44,15 +45,15 @@ class RecurrentPruning:
     """A pruned rate network with its evidence.
 
     model : the pruned `CTRNN`, a copy; it can be used and trained further, and what was pruned
-        stays pruned
+        stays pruned: neither learning nor growth brings it back
     drift, pruned_drift : `RateNetwork` of A at the working point, before and after
     gains : (N,) slopes g at the working point
     working_point, rule, sampling, balance, seed : as chosen
     method : where the synapse variances came from; None where the rule needs none
     keep_probability : (N, N) of W[post, pre]; 1 for what is never pruned, 0 without a synapse
     kept : (N, N) bool
-    n_synapses, n_kept : synapses that could be pruned (without self- and frozen synapses), and how
-        many of them were kept
+    n_synapses, n_kept : synapses that could be pruned (without self- and frozen synapses, and
+        places of weight 0, none of which is kept), and how many of them were kept
     before, after : `Score` on the task; None without a task
     """
 
@@ -102,7 +103,7 @@ def prune_recurrent(
     rule: str = "noise",
     *,
     task: Task | None = None,
-    inputs: Tensor | None = None,
+    inputs: Array | Tensor | None = None,
     n_trials: int = 256,
     working_point: str | None = None,
     method: str = "auto",
@@ -163,7 +164,10 @@ def prune_recurrent(
         trials = task.trials(count("n_trials", n_trials), np.random.default_rng(substream(root, 0)))
         batch = Batch.of(trials, model.readout.theta)
         inputs = batch.inputs
-    potentials = _activity(pruned, inputs, substream(root, 1)) if inputs is not None else None
+    potentials = None
+    if inputs is not None:
+        given = torch.as_tensor(as_array("the input", inputs)).to(model.readout.theta)
+        potentials = _activity(pruned, given, substream(root, 1))
     pruned.load_state_dict(model.state_dict())  # the noise goes on as it would have
     if potentials is None and (working_point != "linear" or method == "activity"):
         what = "method 'activity'" if method == "activity" else f"working point {working_point!r}"
@@ -174,8 +178,9 @@ def prune_recurrent(
     weights = model.layers[1].weight.detach().double().cpu().numpy()
     drift = _drift(weights, gains, tau)
     layer = model.layers[1]
-    free = (layer.present & (layer.plasticity > 0)).cpu().numpy()
-    np.fill_diagonal(free, False)
+    plastic = (layer.present & (layer.plasticity > 0)).cpu().numpy()
+    np.fill_diagonal(plastic, False)
+    free = plastic & (weights != 0)
     n_synapses = int(free.sum())
     if n_synapses == 0:
         raise OptionError("no synapse can be pruned: all are absent, frozen or self-synapses")
@@ -196,11 +201,11 @@ def prune_recurrent(
         np.random.default_rng(substream(root, 3)),
     )
     kept = free & (multiplier > 0)
-    rest = layer.present.cpu().numpy() & ~free
+    rest = layer.present.cpu().numpy() & ~plastic
     changed = np.where(rest, weights, weights * multiplier)
-    pruned.layers[1].set_present(
-        torch.from_numpy(kept | rest).to(layer.theta.device), torch.from_numpy(changed)
-    )
+    present = torch.from_numpy(kept | rest).to(layer.theta.device)
+    pruned.layers[1].set_present(present, torch.from_numpy(changed))
+    pruned.layers[1].growth[layer.present & ~present] = 0.0
     return RecurrentPruning(
         model=pruned,
         drift=drift,

@@ -225,16 +225,20 @@ def train(
         progress(epochs, epochs)
     if done != resumed_from:
         keep()
+    try:
+        reported = running.result()
+    finally:  # what was learnt is not lost with it
+        if folder is not None:
+            running.save(folder)
     training = Training(
         options=plain(asdict(options)),
         epochs=done,
         log=tuple(rows),
-        result=plain({**_without(rows[-1], "epoch"), **running.result()}),
+        result=plain({**_without(rows[-1], "epoch"), **reported}),
         seconds=earlier + time.perf_counter() - start,
         resumed_from=resumed_from,
     )
     if folder is not None:
-        running.save(folder)
         _write_text(folder / RESULT, json_text(_without(vars(training), "log")) + "\n")
     return training
 

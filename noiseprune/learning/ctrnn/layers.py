@@ -46,6 +46,8 @@ class HiddenLayer(nn.Module):
     alpha_logit: nn.Parameter
     fixed_alpha: Tensor
     initial: nn.Parameter
+    kept: Tensor | None
+    """Where the last sequence ended, for "keep"."""
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class HiddenLayer(nn.Module):
             self.register_buffer("fixed_alpha", alpha)
         if init_state == "learn":
             self.initial = nn.Parameter(torch.zeros(n))
-        self._kept: Tensor | None = None
+        self.kept = None
         self._noise = torch.Generator()
         self.seed_noise(seed)
 
@@ -110,7 +112,7 @@ class HiddenLayer(nn.Module):
 
     def reset_state(self) -> None:
         """Forget the state that "keep" has kept: the next sequence starts from 0."""
-        self._kept = None
+        self.kept = None
 
     def forward(
         self, x: Tensor, init_state: Tensor | None = None, *, potentials: bool = False
@@ -140,7 +142,7 @@ class HiddenLayer(nn.Module):
             r = phi(v) + shaken[step] if noisy else phi(v)
             recorded.append(v if potentials else r)
         if self.init_state == "keep":
-            self._kept = v.detach()
+            self.kept = v.detach()
         return torch.stack(recorded, dim=1)
 
     def _normal(self, like: Tensor, deviation: float) -> Tensor:
@@ -154,7 +156,7 @@ class HiddenLayer(nn.Module):
         if v is None and self.init_state == "learn":
             v = self.initial
         if v is None:
-            v = self._kept
+            v = self.kept
         if v is None:
             v = torch.zeros(self.n_neurons, dtype=self.alpha.dtype, device=self.alpha.device)
         if v.shape not in (shape, shape[1:]):
@@ -167,11 +169,11 @@ class HiddenLayer(nn.Module):
 
     def get_extra_state(self) -> dict[str, Any]:
         """The state of the noise, and the kept one: a run that is resumed goes on as it would."""
-        return {"noise": self._noise.get_state(), "kept": self._kept}
+        return {"noise": self._noise.get_state(), "kept": self.kept}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         self._noise.set_state(state["noise"].cpu())
-        self._kept = state["kept"]
+        self.kept = state["kept"]
 
 
 class RNNLayer(nn.Module):

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, one_of
+from noiseprune.choices import Seed, count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.ctrnn import constraints
 from noiseprune.learning.ctrnn.constraints import Array
+from noiseprune.learning.streams import new_generator
 
 
 class LinearLayer(nn.Module):
@@ -33,7 +34,7 @@ class LinearLayer(nn.Module):
         or its absolute value
     dale : "parametrisation", W = sign |theta|, or "projection", theta with its wrong signs set to 0
     orientation : of all masks: "post-pre" (the package's W[post, pre]) or "pre-post"
-    seed : of the initial weights and biases
+    seed : of the initial weights and biases; None takes fresh entropy
 
     Raises
     ------
@@ -65,7 +66,7 @@ class LinearLayer(nn.Module):
         growth_weights: str | float = "uniform",
         dale: str = "parametrisation",
         orientation: str = "post-pre",
-        seed: int = 0,
+        seed: Seed = None,
     ) -> None:
         super().__init__()
         shape = (count("output_dim", output_dim), count("input_dim", input_dim))
@@ -93,7 +94,7 @@ class LinearLayer(nn.Module):
                 f"the budget is {self.budget} synapses, but the sparsity mask has "
                 f"{self.n_synapses}: give at least that many"
             )
-        generator = torch.Generator().manual_seed(seed)
+        generator = new_generator(seed)
         self.theta = nn.Parameter(torch.zeros(shape))
         self.register_buffer("held", torch.zeros(shape))
         self.register_buffer("reference", torch.zeros(shape))
@@ -161,7 +162,10 @@ class LinearLayer(nn.Module):
         self._settle()
         weight: Tensor = self.theta
         if self._signed:
-            lawful = self.sign * weight.abs() if self.dale == "parametrisation" else weight
+            lawful = weight
+            if self.dale == "parametrisation":
+                # |theta| with slope 1 at 0, where that of abs() is 0: a weight of 0 learns, too.
+                lawful = self.sign * torch.where(weight < 0, -weight, weight)
             weight = torch.where(self.sign == 0, weight, lawful)
         if self._frozen:
             weight = torch.where(self.plasticity == 0, self.held, weight)
@@ -218,9 +222,11 @@ class LinearLayer(nn.Module):
 
         Every absent synapse grows with its probability in the growth mask, within the budget, and
         starts at the initial weight of `growth_weights`, with the sign of its neuron (a random sign
-        where that is free).
+        where that is free). All other theta stay as the optimiser left them.
         """
         new = constraints.grown(self.present, self.growth, self.budget, generator)
+        if not bool(new.any()):
+            return 0
         shape = (self.output_dim, self.input_dim)
         if isinstance(self.growth_weights, str):
             drawn = constraints.initial_weights(
@@ -231,8 +237,10 @@ class LinearLayer(nn.Module):
             drawn = self.growth_weights * signs
         drawn = drawn.to(self.theta)
         drawn = torch.where(self.sign == 0, drawn, drawn.abs() * self.sign)
-        before = self.weight
-        self.set_present(self.present | new, torch.where(new, drawn, before))
+        for target in (self.theta, self.held, self.reference):
+            target[new] = drawn[new]
+        self.present |= new
+        self._note_constraints()
         return int(new.sum())
 
     def forward(self, x: Tensor) -> Tensor:

@@ -56,11 +56,14 @@ def accuracy(output: Tensor, batch: Batch) -> float | None:
 
 @torch.no_grad()
 def score(model: CTRNN, batch: Batch) -> Score:
-    """In eval mode, that is without the network's own noise; the mode is put back."""
-    training = model.training
-    model.eval()
-    output, _ = model(batch.inputs)
+    """In eval mode, that is without the network's own noise, and from the state at the start of a
+    trial; the mode, and a state that "keep" has kept, are put back.
+    """
+    training, kept = model.training, model.hidden.kept
+    model.reset_state()
+    output, _ = model.eval()(batch.inputs)
     model.train(training)
+    model.hidden.kept = kept
     return Score(float(task_loss(output, batch)), accuracy(output, batch))
 
 

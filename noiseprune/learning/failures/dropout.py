@@ -21,8 +21,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from noiseprune.choices import count, one_of
+from noiseprune.choices import Seed, count, one_of
 from noiseprune.errors import OptionError
+from noiseprune.learning.streams import new_generator
 
 MODES = ("sample", "expected", "average")
 PATHS = ("masks", "moments")
@@ -57,7 +58,7 @@ class LinearWeightDropout(nn.Linear):
         mode: str = "sample",
         samples: int = 1,
         path: str = "masks",
-        seed: int | None = None,
+        seed: Seed = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -195,13 +196,3 @@ def failures_as(module: nn.Module, mode: str, samples: int = 1) -> Iterator[None
     finally:
         for layer, (old, number) in zip(layers, before):
             layer.set_mode(old, number)
-
-
-def new_generator(seed: int | None, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator of its own; the global one is left alone."""
-    generator = torch.Generator(device)
-    if seed is None:
-        generator.seed()
-    else:
-        generator.manual_seed(seed)
-    return generator

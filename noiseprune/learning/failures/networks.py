@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, one_of, seed_sequence
+from noiseprune.choices import Seed, count, one_of, seed_sequence
 from noiseprune.errors import FileError, OptionError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.files.guard import reading
-from noiseprune.learning.failures.dropout import LinearWeightDropout, new_generator
+from noiseprune.learning.failures.dropout import LinearWeightDropout
+from noiseprune.learning.streams import new_generator
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,
@@ -51,7 +52,7 @@ class Net(nn.Module):
         drop_layers: str | Sequence[int],
         scaling: str | float | Sequence[str | float],
         path: str,
-        seed: int | None,
+        seed: Seed,
         dtype: str,
     ) -> None:
         """Make layers of these shapes (in, out); those that do not fail have drop_p = 0."""
@@ -83,9 +84,7 @@ class Net(nn.Module):
         """In the order of their numbers, which begin at 1."""
         return [cast(LinearWeightDropout, layer) for layer in self.synapses]
 
-    def init_weights(
-        self, scaling: str | float | Sequence[str | float], seed: int | None = None
-    ) -> None:
+    def init_weights(self, scaling: str | float | Sequence[str | float], seed: Seed = None) -> None:
         """Draw each W (out, in) from a normal distribution, f = in; biases become 0.
 
             "lin" N(0, 1/f)  "lin+" N(1/f, 1/f)  "sqrt" N(0, f^-1/2)  "const" N(0, 0.001)
@@ -211,7 +210,7 @@ class DeepNet(Net):
         scaling: str | float | Sequence[str | float] = "sqrt",
         bias: bool = False,
         path: str = "masks",
-        seed: int | None = None,
+        seed: Seed = None,
         dtype: str = "float32",
     ) -> None:
         super().__init__()
@@ -281,7 +280,7 @@ def parsed_layers(layers: str | Sequence[int], number: int) -> set[int]:
     return found
 
 
-def spread(seed: int | None, number: int) -> list[int]:
+def spread(seed: Seed, number: int) -> list[int]:
     """Independent seeds for generators of torch."""
     children = seed_sequence(seed).spawn(number)
     return [int(child.generate_state(1, np.uint64)[0] >> np.uint64(1)) for child in children]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from noiseprune.choices import count, one_of
+from noiseprune.choices import Seed, count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.failures.networks import ACTIVATIONS, OUTPUTS, Net
 
@@ -52,7 +52,7 @@ class RNN(Net):
         scaling: str | float | Sequence[str | float] = "sqrt",
         bias: bool = False,
         path: str = "masks",
-        seed: int | None = None,
+        seed: Seed = None,
         dtype: str = "float32",
     ) -> None:
         super().__init__()

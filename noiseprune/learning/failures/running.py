@@ -18,12 +18,13 @@ from noiseprune.learning.datasets import (
     classification,
     linear_teacher,
 )
-from noiseprune.learning.failures.dropout import failures_as, new_generator
+from noiseprune.learning.failures.dropout import failures_as
 from noiseprune.learning.failures.networks import DeepNet, Net, spread
 from noiseprune.learning.failures.options import TASKS, Options
 from noiseprune.learning.failures.recurrent import RNN
 from noiseprune.learning.failures.statistics import participation_ratio, run_statistics
 from noiseprune.learning.failures.theory import LinearTheory, product_singular_values
+from noiseprune.learning.streams import new_generator
 from noiseprune.learning.supervised import (
     TEST_BATCH,
     Batches,

@@ -34,7 +34,7 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from noiseprune.choices import positive
+from noiseprune.choices import count, positive
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.failures.networks import parsed_layers
 from noiseprune.weights import FloatArray
@@ -157,10 +157,12 @@ class LinearTheory:
     def fixed_point(self, n_hidden: int) -> FixedPoint:
         """The minimum (2) for two layers with `n_hidden` units.
 
+        If these are fewer than the modes of the teacher, they learn the strongest; others stay 0.
+
         Raises
         ------
         OptionError
-            If there are not two layers, or too few units, or C is not c I.
+            If there are not two layers, or C is not c I.
         """
         if len(self.transmission) != 2:
             raise OptionError(
@@ -175,12 +177,10 @@ class LinearTheory:
         positive("the variance of the inputs", c)
         s = np.linalg.svd(self.teacher, compute_uv=False)
         v1, v2 = (1 / q - 1 for q in self.transmission)
-        kappa = (v2 + (1 + v2) * v1) / n_hidden
+        kappa = (v2 + (1 + v2) * v1) / count("n_hidden", n_hidden)
         mu = len(self.teacher) * self.weight_decay / (2 * c)
-        if n_hidden < np.count_nonzero(s > 1e-12 * s[0]):
-            raise OptionError(f"{n_hidden} hidden units are fewer than the modes of the teacher")
         sigma = np.zeros_like(s)
-        for r in range(len(s), 0, -1):
+        for r in range(min(len(s), n_hidden), 0, -1):
             total = (s[:r] - mu).sum() / (1 + r * kappa)
             if total > 0 and s[r - 1] - mu - kappa * total > 0:
                 sigma[:r] = s[:r] - mu - kappa * total
