@@ -90,6 +90,20 @@ def test_what_is_pruned_is_told():
     assert all(network["mu_1"] < 0 for network in found["networks"])
 
 
+def test_what_is_pruned_is_kept():
+    found = asked("deep", *SMALL, "--preset", "improved", "--prune", 0.5, "--fine-tune", 2,
+                  "-o", "run")  # fmt: skip
+    files = ("networks", "pruned", "tuned")
+    whole, pruned, tuned = (dict(np.load(f"run/{name}.npz")) for name in files)
+    sizes = [(made["weights"] != 0).sum(axis=(1, 2)) for made in (whole, pruned)]
+    assert np.mean(sizes[1] / sizes[0]) == pytest.approx(found["kept_fraction"])
+    np.testing.assert_array_equal(pruned["present"], pruned["weights"] != 0)
+    np.testing.assert_array_equal(pruned["present"], tuned["present"])
+    assert (tuned["weights"][~pruned["present"]] == 0).all()
+    assert (pruned["epoch"], tuned["epoch"]) == (6, 8)
+    assert not np.array_equal(pruned["weights"], tuned["weights"])
+
+
 def test_presets_are_defaults():
     found = chosen_values(Options(preset="improved", lr=3.0))
     assert (found["leakage"], found["lr"], found["cap"]) == ("none", 3.0, 0.9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.equilibrium.logic import answers_of, logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP, Settled
 from noiseprune.learning.equilibrium.options import DeepOptions, EPOptions, EquilibriumOptions
-from noiseprune.learning.equilibrium.pruning import RULES, prune_equilibrium
+from noiseprune.learning.equilibrium.pruning import RULES, EquilibriumPruning, prune_equilibrium
 from noiseprune.learning.equilibrium.settings import Dynamics, Learning
 from noiseprune.learning.equilibrium.sparsification import Sparsification
 from noiseprune.learning.equilibrium.topology import Topology, layer_sizes
@@ -50,6 +51,7 @@ class LogicExperiment(Experiment):
         self.task = logic_task(options.task, one_hot=options.one_hot)
         self.network = network_of(options)
         self._solved = np.zeros(len(self.network.seeds), dtype=np.int64)
+        self._pruning: tuple[int, EquilibriumPruning, DirectedEP | None] | None = None
 
     # -------------------------------------------------------------------------- what happens
 
@@ -156,12 +158,10 @@ class LogicExperiment(Experiment):
         o = self.options
         if o.prune is None:
             return {}
-        found = prune_equilibrium(self.network, o.prune, o.rule, temperature=o.temp, seed=o.seed)
+        found, tuned = self._after_pruning(o.prune)
         rates = {"pruned_success_rate": self._success(found.network)}
-        if o.fine_tune:
-            for _ in range(o.fine_tune):
-                found.network.learn(self.task.inputs, self.task.targets)
-            rates["tuned_success_rate"] = self._success(found.network)
+        if tuned is not None:
+            rates["tuned_success_rate"] = self._success(tuned)
         return {
             "rule": o.rule,
             "kept_fraction": float((found.n_kept / found.n_synapses).mean()),
@@ -171,13 +171,32 @@ class LogicExperiment(Experiment):
             "guarantee": "none",
         }
 
+    def _after_pruning(self, keep: float) -> tuple[EquilibriumPruning, DirectedEP | None]:
+        """The networks of this epoch pruned, and what these are after further epochs."""
+        o = self.options
+        if self._pruning is None or self._pruning[0] != self.network.epoch:
+            found = prune_equilibrium(self.network, keep, o.rule, temperature=o.temp, seed=o.seed)
+            tuned = copy.deepcopy(found.network) if o.fine_tune else None
+            if tuned is not None:
+                for _ in range(o.fine_tune):
+                    tuned.learn(self.task.inputs, self.task.targets)
+            self._pruning = self.network.epoch, found, tuned
+        return self._pruning[1:]
+
     def _success(self, network: DirectedEP) -> float:
         right = self._right(self._tested(network, 3, network.epoch))
         return float(right.all(axis=1).mean())
 
     def save(self, folder: Path) -> Sequence[Path]:
-        """networks.npz: weights[network, post, pre], biases, leak, labels, seeds."""
-        return [self.network.save(folder / "networks.npz")]
+        """networks.npz: weights[network, post, pre], biases, present, leak, labels, seeds. With
+        --prune also pruned.npz, and with --fine-tune tuned.npz: these networks after it."""
+        written = [self.network.save(folder / "networks.npz")]
+        if self.options.prune is not None:
+            found, tuned = self._after_pruning(self.options.prune)
+            written.append(found.network.save(folder / "pruned.npz"))
+            if tuned is not None:
+                written.append(tuned.save(folder / "tuned.npz"))
+        return written
 
 
 def network_of(options: EquilibriumOptions, *, seeds: Sequence[int] | None = None) -> DirectedEP:
