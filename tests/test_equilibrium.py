@@ -134,7 +134,7 @@ def test_the_compiled_loop_and_its_twin_agree(stop):
 def test_a_phase_that_has_come_to_rest_may_end():
     """What is left of the steps counts as if it had been taken, coincidence included."""
     fast = Dynamics(
-        leak="none", constant=2.0, dt=0.4, free_steps=4000, nudged_steps=3000, stop=1e-20
+        leak="none", constant=2.0, dt=0.3, free_steps=4000, nudged_steps=3000, stop=1e-20
     )
     rule = Learning(beta=1.0, beta_0=0.1, lr=1.0)
     made = networks(dynamics=fast, learning=rule, scale=0.1)
@@ -198,6 +198,23 @@ def test_the_report_is_that_of_the_textbook():
     np.testing.assert_allclose(report.mu_1, [0.0, 3.5])
     np.testing.assert_allclose(report.mu_inf, [-0.5, 2.0])
     assert report.contracts.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("leak", ["signed", "none"])
+def test_the_radius_is_that_of_a_step(leak):
+    steps = Dynamics(leak=leak, constant=0.7, dt=0.08)
+    made = networks(hidden=(5,), dynamics=steps, scale=0.8)
+    euler = np.eye(6) + 0.08 * made.jacobian
+    grown = np.array([np.linalg.norm(np.linalg.matrix_power(one, 4096), 2) for one in euler])
+    np.testing.assert_allclose(made.stability().radius(0.08), grown ** (1 / 4096), rtol=2e-3)
+
+
+def test_a_step_that_leaves_nothing_of_a_state_is_the_largest():
+    allowed = Dynamics(leak="none", constant=1.5, dt=0.25)
+    networks(dynamics=allowed, learning=Learning(beta=2.5))
+    with pytest.raises(OptionError, match=r"dt is 0.25, .* overshoot above 0.244"):
+        networks(dynamics=allowed, learning=Learning(beta=2.6))
+    networks(dynamics=Dynamics(dt=5.0))  # a leak of the weights: no dt is safe for ever
 
 
 def test_logarithmic_norms_bound_the_spectrum():

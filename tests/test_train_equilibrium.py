@@ -131,6 +131,16 @@ def test_the_interval_of_a_rate():
     assert wilson(0, 50)[0] == pytest.approx(0, abs=1e-12)
 
 
+def test_a_step_that_overshoots_is_refused_or_told():
+    result = invoke("ep", *SMALL, "--dt", 5)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "at most 1 / (leak + beta)" in result.stderr
+    found = asked("deep", *SMALL, "--dt", 5)
+    assert found["largest_radius"] == max(network["radius"] for network in found["networks"])
+    assert found["largest_radius"] > 1.5
+    assert asked("deep", *SMALL, "--preset", "improved")["largest_radius"] < 1
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -34,7 +34,7 @@ from noiseprune.choices import count, positive, substream
 from noiseprune.errors import OptionError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.learning.equilibrium import kernels
-from noiseprune.learning.equilibrium.settings import Dynamics, Learning
+from noiseprune.learning.equilibrium.settings import Dynamics, Learning, check_step
 from noiseprune.learning.equilibrium.sparsification import Sparsification
 from noiseprune.learning.equilibrium.stability import Stability, stability
 from noiseprune.learning.equilibrium.topology import Topology
@@ -93,7 +93,7 @@ class DirectedEP:
     Raises
     ------
     OptionError
-        If a value has no meaning.
+        If a value has no meaning, or dt is too large for a constant leak.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class DirectedEP:
         self.topology = topology
         self.dynamics = dynamics or Dynamics()
         self.learning = learning or Learning()
+        check_step(self.dynamics, self.learning.beta)
         self.sparsification = sparsification
         self.scale = positive("scale", scale)
         self.seeds = tuple(count("seed", seed, at_least=0) for seed in seeds)

@@ -126,6 +126,7 @@ class LogicExperiment(Experiment):
             "rests": (found.speed <= REST).all(axis=1),
             "sparsity": network.sparsity,
             "abscissa": report.abscissa,
+            "radius": report.radius(network.dynamics.dt),
             "diagonal": report.diagonal,
             "rows": report.rows,
             "columns": report.columns,
@@ -141,6 +142,7 @@ class LogicExperiment(Experiment):
             "resting_rate": float(columns["rests"].mean()),
             "stable_rate": float((report.abscissa < 0).mean()),
             "contracting_rate": float(report.contracts.mean()),
+            "largest_radius": float(columns["radius"].max()),
             **self._pruned(),
             "best": {
                 "index": best,

@@ -92,6 +92,26 @@ class Learning:
             raise OptionError("beta_0 and beta_1 belong to rule 'stdp': leave them out")
 
 
+def check_step(dynamics: Dynamics, beta: float) -> None:
+    """Refuse a dt that overshoots: dt (leak + beta) <= 1, where the leak is a constant.
+
+    Then 1 - dt (leak + beta) is the least that an Euler step leaves of a state, 0 or more. Where
+    the leak follows the weights no dt is safe for ever: see `Stability.radius`.
+
+    Raises
+    ------
+    OptionError
+        If dt is too large.
+    """
+    total = dynamics.constant + beta
+    if dynamics.leak == "none" and not dynamics.dt * total <= 1 + 1e-12:
+        raise OptionError(
+            f"dt is {dynamics.dt:g}, but with a leak of {dynamics.constant:g} and nudging of "
+            f"{beta:g} the states overshoot above {1 / total:.3g}: give dt of at most 1 / (leak + "
+            "beta), or nudge less"
+        )
+
+
 def at_least_0(what: str, value: float) -> float:
     """Return `value` as a float if it is finite and not below zero."""
     if not 0 <= value < np.inf:

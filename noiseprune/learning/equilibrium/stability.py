@@ -46,6 +46,11 @@ class Stability:
         """(K,) largest real part of the eigenvalues."""
         return self.eigenvalues.real[:, 0]
 
+    def radius(self, dt: float) -> FloatArray:
+        """(K,) spectral radius of I + dt J: above 1 Euler steps of dt grow where nothing clips."""
+        found: FloatArray = np.abs(1.0 + dt * self.eigenvalues).max(axis=1)
+        return found
+
     @property
     def contracts(self) -> npt.NDArray[np.bool_]:
         """(K,) whether mu_1 or mu_inf is below 0: the network has one state of rest."""
