@@ -86,7 +86,7 @@ def measured(
         "epsilon": float(np.nanmedian(found.epsilon)),
         "abscissa": float(np.median(after.abscissa)),
         "abscissa_moved": float(np.median(moved)),
-        "stable": float((after.abscissa < 0).mean()),
+        "stable": float(after.stable.mean()),
         "own_leak": float(found.own_leak.mean()),
     }
 

@@ -154,12 +154,18 @@ def test_a_phase_that_has_come_to_rest_may_end():
 
 
 def test_the_published_leak_leaves_a_direction_without_decay():
-    made = networks(hidden=(5,))
+    made = networks(range(200), hidden=(5,))
     np.testing.assert_allclose(made.jacobian.sum(axis=1), 0, atol=1e-12)
     report = made.stability()
-    assert np.abs(report.eigenvalues).min(axis=1).max() < 1e-12
+    assert np.abs(report.eigenvalues).min(axis=1).max() < 1e-11
+    assert (report.abscissa < 0).any(), "by rounding"
+    assert not report.stable.any()
     assert not report.contracts.any()
-    assert (report.columns > 0).all()
+    assert (report.columns == 6).all(), "by columns no disc lies left of 0"
+    positive = networks(range(4), hidden=(5,))
+    np.abs(positive.weights, out=positive.weights)
+    assert (positive.stability().columns == 6).all()
+    assert (positive.stability().abscissa < 1e-12).all()
 
 
 @pytest.mark.parametrize(
@@ -198,6 +204,9 @@ def test_the_report_is_that_of_the_textbook():
     np.testing.assert_allclose(report.mu_1, [0.0, 3.5])
     np.testing.assert_allclose(report.mu_inf, [-0.5, 2.0])
     assert report.contracts.tolist() == [True, False]
+    assert report.stable.tolist() == [True, False]
+    for unit in (1e-6, 1e6):
+        assert stability(unit * j).contracts.tolist() == [True, False]
 
 
 @pytest.mark.parametrize("leak", ["signed", "none"])

@@ -140,7 +140,7 @@ class LogicExperiment(Experiment):
             "robust_success_rate": float(robust.mean()),
             "ever_success_rate": float(((self._solved > 0) | success).mean()),
             "resting_rate": float(columns["rests"].mean()),
-            "stable_rate": float((report.abscissa < 0).mean()),
+            "stable_rate": float(report.stable.mean()),
             "contracting_rate": float(report.contracts.mean()),
             "largest_radius": float(columns["radius"].max()),
             **self._pruned(),
@@ -168,7 +168,7 @@ class LogicExperiment(Experiment):
             "rule": o.rule,
             "kept_fraction": float((found.n_kept / found.n_synapses).mean()),
             **rates,
-            "pruned_stable_rate": float((found.network.stability().abscissa < 0).mean()),
+            "pruned_stable_rate": float(found.network.stability().stable.mean()),
             "own_leak_rate": float(found.own_leak.mean()),
             "guarantee": "none",
         }
