@@ -66,7 +66,7 @@ def naive_epoch(w, b, start, task, d, r):
     np.fill_diagonal(allowed, 0)
     allowed[:first] = 0
     if r.sign:
-        dw = np.sign(dw)
+        dw, db = np.sign(dw), np.sign(db)
     return (w + r.lr * dw - r.l1 * np.sign(w)) * allowed, b + r.lr * db
 
 
@@ -79,6 +79,7 @@ def naive_epoch(w, b, start, task, d, r):
         ({"leak": "none", "constant": 1.0}, {"rule": "ep", "lr": 1.0}),
         ({"leak": "none", "constant": 1.0}, {"rule": "ep", "centred": True, "lr": 2.0}),
         ({}, {"sign": True, "lr": 0.01}),
+        ({"leak": "none", "constant": 1.0}, {"rule": "ep", "sign": True, "lr": 0.01}),
     ],
 )  # fmt: skip
 def test_epochs_are_those_of_the_plain_loops(dynamics, learning):
@@ -452,12 +453,36 @@ def test_as_many_are_kept_as_were_asked_for(rule):
     assert np.allclose(left[left != 0], before[left != 0]) != strengthened
     assert found.own_leak.all()
     assert (found.epsilon > 0).all()
+    assert set(found.epsilon_norm) <= {"symmetric-part", "relative"}
     again = prune_equilibrium(made, 0.5, rule, seed=3).network.weights
     np.testing.assert_array_equal(left, again)
     found.network.learn(XOR.inputs, XOR.targets)
     assert (found.network.weights[left == 0] == 0).all(), "what was pruned stays so"
     counts = [5, 9, 20]
     assert prune_equilibrium(made, counts, rule, seed=3).n_kept.tolist() == counts
+
+
+@pytest.mark.parametrize("rule", ["noise", "uniform", "random", "boltzmann"])
+def test_a_pruned_network_depends_on_its_own_seed_alone(rule):
+    many, one = (networks(seeds, **CONTRACTING) for seeds in ((3, 9, 4), (9,)))
+    found = [prune_equilibrium(made, 0.5, rule, seed=5).network.weights for made in (many, one)]
+    np.testing.assert_array_equal(found[0][1], found[1][0])
+    other = prune_equilibrium(one, 0.5, rule, seed=6).network.weights
+    assert not np.array_equal(found[1], other)
+
+
+def test_coins_of_pruning_are_not_those_of_the_first_weights(monkeypatch):
+    streams = []
+    draw = pruning._pruned
+    monkeypatch.setattr(
+        pruning, "_pruned", lambda *given: (streams.append(given[-1]), draw(*given))[1]
+    )
+    made = networks((0, 1), **CONTRACTING)
+    first = np.array([rng.random(4) for rng in made._generators(0)])
+    prune_equilibrium(made, 0.5, "random", seed=0)
+    for rng in streams:
+        again = type(rng.bit_generator)(rng.bit_generator.seed_seq)
+        assert not np.isin(np.random.default_rng(again).random(4), first).any()
 
 
 @pytest.mark.parametrize("rule", pruning.RULES)

@@ -53,9 +53,18 @@ def test_json_has_the_keys_of_the_contract(model, monkeypatch):
 
 
 def test_a_network_of_many_is_that_of_its_seed_alone():
-    many = asked("deep", *SMALL)["networks"][2]
-    alone = asked("deep", *SMALL, "--seeds", 1, "--seed", 2)["networks"][0]
+    prune = ("--prune", 0.5, "--rule", "boltzmann", "--temp", 2, "--tol-w", 0.02)
+    many = asked("deep", *SMALL, *prune, "-o", "many")["networks"][2]
+    alone = asked("deep", *SMALL, *prune, "--seeds", 1, "--seed", 2, "-o", "one")["networks"][0]
     assert many == alone
+    pruned = [np.load(f"{run}/pruned.npz")["weights"] for run in ("many", "one")]
+    np.testing.assert_array_equal(pruned[0][2], pruned[1][0])
+
+
+def test_help_names_the_presets_there_are():
+    text = Options.__annotations__["preset"]
+    assert "published or improved" in text
+    assert "contracting" not in text
 
 
 @pytest.mark.parametrize("model", ["deep", "ep"])
@@ -87,6 +96,8 @@ def test_what_is_pruned_is_told():
     assert found["guarantee"] == "none"
     assert found["own_leak_rate"] == found["contracting_rate"] == 1
     assert {"pruned_success_rate", "tuned_success_rate", "pruned_stable_rate"} <= found.keys()
+    assert len(found["epsilon"]) == len(found["epsilon_norm"]) == 4
+    assert set(found["epsilon_norm"]) <= {"symmetric-part", "relative"}
     assert all(network["mu_1"] < 0 for network in found["networks"])
 
 
@@ -154,7 +165,11 @@ def test_a_step_that_overshoots_is_refused_or_told():
         ("--permanent", "give --sparse"),
         ("--temp-end 2", "give --sparse"),
         ("--prune 1.5", "keep is 1.5"),
-        ("--rule noisy", "did you mean 'noise'"),
+        ("--prune 0.5 --rule noisy", "did you mean 'noise'"),
+        ("--rule noise", "give --prune"),
+        ("--temp 3", "give --sparse"),
+        ("--prune 0.5 --tol-w 0.3", "give --sparse"),
+        ("--preset contracting", "published, improved"),
         ("--sparse --temp-end 2", "give --sparse-schedule"),
         ("--seed -1", "seed"),
     ],

@@ -219,7 +219,7 @@ class DirectedEP:
         ends, sums = self._phases(inputs, targets, start, betas)
         change, bias_change = self._change(inputs, ends, sums)
         if rule.sign:
-            change = np.sign(change)
+            change, bias_change = np.sign(change), np.sign(bias_change)
         self.weights += rule.lr * change - rule.l1 * np.sign(self.weights)
         self.weights *= self.present
         self._limit()

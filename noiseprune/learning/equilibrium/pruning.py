@@ -35,6 +35,9 @@ RULES = ("noise", "noise-largest", "weight", "uniform", "magnitude", "random", "
 """noise-largest: the largest importances as they are; random: any, as they are; boltzmann: one
 after the other is set to 0, with the probabilities of the sparsification."""
 
+STREAM = 6
+"""Key of the draws below the seed of a network; those below are its training's and tests'."""
+
 
 @dataclass(frozen=True)
 class EquilibriumPruning:
@@ -46,6 +49,7 @@ class EquilibriumPruning:
     own_leak : (K,) bool, whether the noise ran under the network's own leak, not the dominant one;
         of the rules that need no noise, whether it could
     epsilon : (K,) relative change of that linear network; nan where it has none
+    epsilon_norm : in which norm each is (see `noiseprune.spectrum`); None where there is none
     """
 
     network: DirectedEP = field(repr=False)
@@ -55,6 +59,7 @@ class EquilibriumPruning:
     n_kept: FloatArray
     own_leak: FloatArray
     epsilon: FloatArray
+    epsilon_norm: tuple[str | None, ...]
 
 
 def prune_equilibrium(
@@ -64,6 +69,7 @@ def prune_equilibrium(
     *,
     balance: str = "none",
     temperature: float = 5.0,
+    tolerance: float = 0.01,
     seed: Seed = None,
 ) -> EquilibriumPruning:
     """Prune each of K networks; they themselves stay as they are.
@@ -72,7 +78,8 @@ def prune_equilibrium(
     ----------
     keep : fraction in (0, 1] of the synapses that are not 0, or a number for each network
     balance : of the rules noise, weight and uniform: "none" or "homeostatic"
-    temperature : of rule "boltzmann"
+    temperature, tolerance : of rule "boltzmann", as of `Sparsification`
+    seed : of the draws; those of a network depend on it and on the network's own seed alone
 
     Raises
     ------
@@ -82,7 +89,7 @@ def prune_equilibrium(
     one_of("rule", rule, RULES)
     one_of("balance", balance, ("none", "homeostatic"))
     positive("temperature", temperature)
-    root = seed_sequence(seed)
+    key = [int(word) for word in seed_sequence(seed).generate_state(4)]
     counts = (network.weights != 0).sum(axis=(1, 2))
     if counts.min() == 0:
         raise OptionError("a network has no synapses left: there is nothing to prune")
@@ -91,9 +98,10 @@ def prune_equilibrium(
     else:
         numbers = [max(1, round(rules.budget(keep, int(m)))) for m in counts]
     pruned = copy.deepcopy(network)
-    own, epsilon = [], []
+    own, changes = [], []
     for k, number in enumerate(numbers):
-        rng = np.random.default_rng(substream(root, k))
+        own_root = np.random.SeedSequence(network.seeds[k])
+        rng = np.random.default_rng(substream(own_root, STREAM, *key))
         linear, is_own = linearised(network, k)
         if rule == "boltzmann":
             weights = _boltzmann(network.weights[k], number, temperature, rng)
@@ -102,7 +110,7 @@ def prune_equilibrium(
         pruned.weights[k] = weights
         pruned.present[k] &= weights != 0
         own.append(is_own)
-        epsilon.append(_epsilon(linear, weights))
+        changes.append(_change(linear, weights))
     return EquilibriumPruning(
         network=pruned,
         rule=rule,
@@ -110,7 +118,8 @@ def prune_equilibrium(
         n_synapses=counts,
         n_kept=(pruned.weights != 0).sum(axis=(1, 2)),
         own_leak=np.array(own),
-        epsilon=np.array(epsilon),
+        epsilon=np.array([change for change, _ in changes]),
+        epsilon_norm=tuple(norm for _, norm in changes),
     )
 
 
@@ -168,11 +177,12 @@ def _boltzmann(
     return left
 
 
-def _epsilon(linear: RateNetwork, weights: FloatArray) -> float:
-    """Change of the drift at the leak it had."""
+def _change(linear: RateNetwork, weights: FloatArray) -> tuple[float, str | None]:
+    """Epsilon of the drift at the leak it had, and in which norm."""
     csr = sparse.csr_array(weights)
     csr.sort_indices()
     try:
-        return spectrum.epsilon(linear, RateNetwork.from_parts(csr, linear.leak.copy())).epsilon
+        found = spectrum.epsilon(linear, RateNetwork.from_parts(csr, linear.leak.copy()))
     except NoisePruneError:  # a singular drift has no certificate
-        return float("nan")
+        return float("nan"), None
+    return found.epsilon, found.norm

@@ -165,11 +165,13 @@ class LogicExperiment(Experiment):
         if tuned is not None:
             rates["tuned_success_rate"] = self._success(tuned)
         return {
-            "rule": o.rule,
+            "rule": found.rule,
             "kept_fraction": float((found.n_kept / found.n_synapses).mean()),
             **rates,
             "pruned_stable_rate": float(found.network.stability().stable.mean()),
             "own_leak_rate": float(found.own_leak.mean()),
+            "epsilon": list(found.epsilon),
+            "epsilon_norm": list(found.epsilon_norm),
             "guarantee": "none",
         }
 
@@ -177,7 +179,10 @@ class LogicExperiment(Experiment):
         """The networks of this epoch pruned, and what these are after further epochs."""
         o = self.options
         if self._pruning is None or self._pruning[0] != self.network.epoch:
-            found = prune_equilibrium(self.network, keep, o.rule, temperature=o.temp, seed=o.seed)
+            # Their own seeds tell the networks apart, whichever others there are.
+            found = prune_equilibrium(
+                self.network, keep, o.rule or "noise", seed=0, **boltzmann(o)
+            )
             tuned = copy.deepcopy(found.network) if o.fine_tune else None
             if tuned is not None:
                 for _ in range(o.fine_tune):
@@ -215,8 +220,7 @@ def network_of(options: EquilibriumOptions, *, seeds: Sequence[int] | None = Non
     hidden = o.hidden or ("2" if deep and o.one_hot else "5")
     chosen = chosen_values(o)
     sparsification = Sparsification(
-        tolerance=o.tol_w,
-        temperature=o.temp,
+        **boltzmann(o),
         permanent=o.permanent,
         schedule=o.sparse_schedule,
         final_temperature=o.temp_end,
@@ -264,10 +268,24 @@ def chosen_values(options: EquilibriumOptions) -> dict[str, Any]:
     return {name: preset.get(name) if value is None else value for name, value in given.items()}
 
 
+def boltzmann(options: EquilibriumOptions) -> dict[str, float]:
+    """Tolerance and temperature of the draws, where they are given."""
+    given = {"tolerance": options.tol_w, "temperature": options.temp}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def check(options: EquilibriumOptions) -> None:
     """Refuse options that would do nothing, or have no meaning."""
     o = options
-    one_of("rule", o.rule, RULES)
+    if o.rule is not None:
+        one_of("rule", o.rule, RULES)
+        if o.prune is None:
+            raise OptionError("a rule is of pruning: give --prune, or leave --rule out")
+    if boltzmann(o) and not o.sparse and o.rule != "boltzmann":
+        raise OptionError(
+            "tol_W and temp are of the Boltzmann draws: give --sparse, or --prune with --rule "
+            "boltzmann"
+        )
     count("fine_tune", o.fine_tune, at_least=0)
     if o.prune is not None:
         budget(o.prune, 1)

@@ -54,7 +54,7 @@ class Learning:
     lr : learning rate
     beta_0, beta_1 : of coincidence and of timing, rule "stdp" alone
     centred : two nudged phases, at beta and -beta
-    sign : learn by the sign of dw alone
+    sign : learn by the sign of dw and db alone
     l1 : strength of the L1 regularisation
     bound : largest |w|, kept by clipping; None for none
     cap : largest sum_i |w_ij| that a neuron j, no input, may send, kept by scaling; None for none.
