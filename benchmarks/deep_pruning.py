@@ -23,11 +23,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from noiseprune.figures import style
+from noiseprune.learning.equilibrium.building import network_of
 from noiseprune.learning.equilibrium.deep import Options
 from noiseprune.learning.equilibrium.logic import LogicTask, answers_of, logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP
 from noiseprune.learning.equilibrium.pruning import prune_equilibrium
-from noiseprune.learning.equilibrium.running import network_of
 
 PICTURES = machine.TABLES.parent / "figures"
 EPOCHS, TUNED = 200, 20

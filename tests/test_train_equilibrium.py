@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from noiseprune import cli
+from noiseprune.learning.equilibrium.building import chosen_values
 from noiseprune.learning.equilibrium.deep import Options
-from noiseprune.learning.equilibrium.running import chosen_values, wilson
+from noiseprune.learning.equilibrium.running import wilson
 
 SMALL = (
     "--seeds", 4, "--hidden", 3, "--epochs", 6, "--log-every", 3,
@@ -96,6 +97,7 @@ def test_what_is_pruned_is_told():
     assert found["guarantee"] == "none"
     assert found["own_leak_rate"] == found["contracting_rate"] == 1
     assert {"pruned_success_rate", "tuned_success_rate", "pruned_stable_rate"} <= found.keys()
+    assert found["pruned_contracting_rate"] == found["pruned_stable_rate"] == 1
     assert len(found["epsilon"]) == len(found["epsilon_norm"]) == 4
     assert set(found["epsilon_norm"]) <= {"symmetric-part", "relative"}
     assert all(network["mu_1"] < 0 for network in found["networks"])

@@ -120,7 +120,7 @@ class DirectedEP:
         drawn = [rng.normal(0.0, self.scale, (n, n)) for rng in self._generators(0)]
         self.present = np.repeat(topology.allowed[None], len(self.seeds), axis=0)
         self.weights: FloatArray = np.where(self.present, drawn, 0.0)
-        self._limit()
+        self.limit()
         self.biases = np.zeros((len(self.seeds), topology.n_free))
 
     def _generators(self, *key: int) -> list[np.random.Generator]:
@@ -222,13 +222,13 @@ class DirectedEP:
             change, bias_change = np.sign(change), np.sign(bias_change)
         self.weights += rule.lr * change - rule.l1 * np.sign(self.weights)
         self.weights *= self.present
-        self._limit()
+        self.limit()
         self.biases += rule.lr * bias_change
         if self.sparsification is not None:
             self._sparsify(self.sparsification)
         return Lesson(ends[0], ends[1], rule.lr * np.abs(change).mean(axis=(1, 2)))
 
-    def _limit(self) -> None:
+    def limit(self) -> None:
         """Keep the bound of the weights, and the cap of what each neuron sends."""
         rule, first = self.learning, self.topology.inputs
         if rule.bound is not None:

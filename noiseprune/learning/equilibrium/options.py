@@ -43,7 +43,7 @@ class EquilibriumOptions(TrainOptions):
     prune: Annotated[float | None, "When trained: fraction of the synapses to keep."] = None
     rule: Annotated[
         str | None,
-        "To prune by: noise (default), noise-largest, weight, uniform, magnitude, random, boltzmann.",
+        "Rule: noise (default), noise-largest, weight, uniform, magnitude, random or boltzmann.",
     ] = None
     fine_tune: Annotated[int, "Epochs after pruning."] = 0
 

@@ -10,30 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.choices import count, one_of
-from noiseprune.errors import ConvergenceError, OptionError
+from noiseprune.errors import ConvergenceError
+from noiseprune.learning.equilibrium.building import check, draws, network_of
 from noiseprune.learning.equilibrium.logic import answers_of, logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP, Settled
-from noiseprune.learning.equilibrium.options import DeepOptions, EPOptions, EquilibriumOptions
-from noiseprune.learning.equilibrium.pruning import RULES, EquilibriumPruning, prune_equilibrium
-from noiseprune.learning.equilibrium.settings import Dynamics, Learning
-from noiseprune.learning.equilibrium.sparsification import Sparsification
-from noiseprune.learning.equilibrium.topology import Topology, layer_sizes
+from noiseprune.learning.equilibrium.options import EquilibriumOptions
+from noiseprune.learning.equilibrium.pruning import EquilibriumPruning, prune_equilibrium
 from noiseprune.learning.training import Experiment, Row
-from noiseprune.pruning.rules import budget
 from noiseprune.weights import FloatArray
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "published": {
-        "leakage": "signed", "leak_constant": 0.0, "scale": 0.05, "beta": 10.0, "lr": 100.0,
-    },
-    "improved": {
-        "leakage": "none", "leak_constant": 1.0, "scale": 1.0, "beta": 10.0, "lr": 100.0,
-        "cap": 0.9,
-    },
-}  # fmt: skip
-ONE_HOT = {"beta": 1.0, "lr": 200.0}
-"""What the published choices are with one-hot outputs, with 2 hidden neurons."""
 
 RESTARTS = 20
 """Random starts from each of which a network must be right to count as robust."""
@@ -169,6 +153,7 @@ class LogicExperiment(Experiment):
             "kept_fraction": float((found.n_kept / found.n_synapses).mean()),
             **rates,
             "pruned_stable_rate": float(found.network.stability().stable.mean()),
+            "pruned_contracting_rate": float(found.network.stability().contracts.mean()),
             "own_leak_rate": float(found.own_leak.mean()),
             "epsilon": list(found.epsilon),
             "epsilon_norm": list(found.epsilon_norm),
@@ -179,9 +164,16 @@ class LogicExperiment(Experiment):
         """The networks of this epoch pruned, and what these are after further epochs."""
         o = self.options
         if self._pruning is None or self._pruning[0] != self.network.epoch:
+            way = draws(o)
             # Their own seeds tell the networks apart, whichever others there are.
             found = prune_equilibrium(
-                self.network, keep, o.rule or "noise", seed=0, **boltzmann(o)
+                self.network,
+                self.task.inputs,
+                keep,
+                o.rule or "noise",
+                temperature=way.temperature,
+                tolerance=way.tolerance,
+                seed=0,
             )
             tuned = copy.deepcopy(found.network) if o.fine_tune else None
             if tuned is not None:
@@ -204,95 +196,6 @@ class LogicExperiment(Experiment):
             if tuned is not None:
                 written.append(tuned.save(folder / "tuned.npz"))
         return written
-
-
-def network_of(options: EquilibriumOptions, *, seeds: Sequence[int] | None = None) -> DirectedEP:
-    """Untrained networks as the options ask for; by default with their seeds.
-
-    Raises
-    ------
-    OptionError
-        If an option has no meaning.
-    """
-    o = options
-    task = logic_task(o.task, one_hot=o.one_hot)
-    deep = isinstance(o, DeepOptions)
-    hidden = o.hidden or ("2" if deep and o.one_hot else "5")
-    chosen = chosen_values(o)
-    sparsification = Sparsification(
-        **boltzmann(o),
-        permanent=o.permanent,
-        schedule=o.sparse_schedule,
-        final_temperature=o.temp_end,
-    )
-    return DirectedEP(
-        Topology(task.inputs.shape[1], layer_sizes(hidden), task.targets.shape[1], o.topology),
-        dynamics=Dynamics(
-            leak=chosen["leakage"],
-            constant=chosen["leak_constant"],
-            dt=o.dt,
-            free_steps=o.free_steps,
-            nudged_steps=o.nudged_steps,
-            stop=o.stop,
-        ),
-        learning=Learning(
-            rule="stdp" if deep else "ep",
-            beta=chosen["beta"],
-            lr=chosen["lr"],
-            beta_0=o.beta_0 if isinstance(o, DeepOptions) else 0.0,
-            beta_1=o.beta_1 if isinstance(o, DeepOptions) else 1.0,
-            centred=o.centred,
-            sign=o.sign,
-            l1=o.l1,
-            bound=chosen.get("bound"),
-            cap=chosen.get("cap"),
-        ),
-        sparsification=sparsification if o.sparse else None,
-        scale=chosen["scale"],
-        seeds=range(o.seed, o.seed + count("seeds", o.seeds)) if seeds is None else seeds,
-    )
-
-
-def chosen_values(options: EquilibriumOptions) -> dict[str, Any]:
-    """Leak, constant, scale, beta and lr: as given, or those of the preset."""
-    if isinstance(options, EPOptions):
-        own = {name: getattr(options, name) for name in ("scale", "beta", "lr")}
-        return {"leakage": "none", "leak_constant": 1.0, **own}
-    if not isinstance(options, DeepOptions):
-        raise OptionError("give the options of a model: DeepOptions or EPOptions")
-    preset = PRESETS[one_of("preset", options.preset, PRESETS)]
-    if options.one_hot and options.preset == "published":
-        preset = preset | ONE_HOT
-    names = dict.fromkeys([*preset, "bound", "cap"])
-    given = {name: getattr(options, name) for name in names}
-    return {name: preset.get(name) if value is None else value for name, value in given.items()}
-
-
-def boltzmann(options: EquilibriumOptions) -> dict[str, float]:
-    """Tolerance and temperature of the draws, where they are given."""
-    given = {"tolerance": options.tol_w, "temperature": options.temp}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def check(options: EquilibriumOptions) -> None:
-    """Refuse options that would do nothing, or have no meaning."""
-    o = options
-    if o.rule is not None:
-        one_of("rule", o.rule, RULES)
-        if o.prune is None:
-            raise OptionError("a rule is of pruning: give --prune, or leave --rule out")
-    if boltzmann(o) and not o.sparse and o.rule != "boltzmann":
-        raise OptionError(
-            "tol_W and temp are of the Boltzmann draws: give --sparse, or --prune with --rule "
-            "boltzmann"
-        )
-    count("fine_tune", o.fine_tune, at_least=0)
-    if o.prune is not None:
-        budget(o.prune, 1)
-    elif o.fine_tune:
-        raise OptionError("fine_tune follows pruning: give --prune, or leave --fine-tune out")
-    if not o.sparse and (o.permanent or o.sparse_schedule or o.temp_end is not None):
-        raise OptionError("permanent and scheduled draws are of the sparsification: give --sparse")
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
