@@ -47,6 +47,8 @@ def test_json_has_the_keys_of_the_contract(model, monkeypatch):
     assert [network["seed"] for network in found["networks"]] == [3, 4, 5, 6]
     right = [network["wrong"] == 0 for network in found["networks"]]
     assert found["success_rate"] == np.mean(right)
+    close = [network["largest_error"] <= 0.25 for network in found["networks"]]
+    assert found["close_success_rate"] == np.mean(close) <= found["success_rate"]
     losses = [network["loss"] for network in found["networks"]]
     assert found["test_loss"] == pytest.approx(np.mean(losses))
     assert found["loss_q50"] == pytest.approx(np.median(losses))
@@ -60,6 +62,17 @@ def test_a_network_of_many_is_that_of_its_seed_alone():
     assert many == alone
     pruned = [np.load(f"{run}/pruned.npz")["weights"] for run in ("many", "one")]
     np.testing.assert_array_equal(pruned[0][2], pruned[1][0])
+
+
+def test_right_by_a_hair_is_told_from_close():
+    """Asymmetric EP says about 0.5 to every row of XOR: right, where it is, by chance."""
+    found = asked("ep", "--seeds", 6, "--epochs", 30, "--log-every", 30, "--free-steps", 300,
+                  "--nudged-steps", 100)  # fmt: skip
+    assert found["close_success_rate"] == 0
+    errors = [network["largest_error"] for network in found["networks"]]
+    assert min(errors) > 0.4
+    said = asked("ep", *SMALL, "--task", "identity", "--epochs", 60, "--free-steps", 300)
+    assert said["close_success_rate"] == 1
 
 
 def test_help_names_the_presets_there_are():
@@ -99,7 +112,7 @@ def test_what_is_pruned_is_told():
     assert {"pruned_success_rate", "tuned_success_rate", "pruned_stable_rate"} <= found.keys()
     assert found["pruned_contracting_rate"] == found["pruned_stable_rate"] == 1
     assert len(found["epsilon"]) == len(found["epsilon_norm"]) == 4
-    assert set(found["epsilon_norm"]) <= {"symmetric-part", "relative"}
+    assert set(found["epsilon_norm"]) <= {"pencil", "symmetric-part", "relative"}
     assert all(network["mu_1"] < 0 for network in found["networks"])
 
 

@@ -22,6 +22,9 @@ from noiseprune.weights import FloatArray
 RESTARTS = 20
 """Random starts from each of which a network must be right to count as robust."""
 
+CLOSE = 0.25
+"""Largest error of an output that does not only fall on the right side of 0.5."""
+
 REST = 1e-10
 """Sum of squared speeds of a state that rests: the published criterion."""
 
@@ -97,6 +100,7 @@ class LogicExperiment(Experiment):
         found = self._tested(network, 3, network.epoch)
         losses, right = self._losses(found), self._right(found)
         success = right.all(axis=1)
+        errors = np.abs(network.outputs(found.states) - self.task.targets).max(axis=(1, 2))
         robust = success.copy()
         for start in range(RESTARTS):
             robust &= self._right(self._tested(network, 4, start)).all(axis=1)
@@ -105,6 +109,7 @@ class LogicExperiment(Experiment):
             "seed": network.seeds,
             "loss": losses,
             "wrong": (~right).sum(axis=1),
+            "largest_error": errors,
             "robust": robust,
             "first_solved": self._solved,
             "rests": (found.speed <= REST).all(axis=1),
@@ -121,6 +126,7 @@ class LogicExperiment(Experiment):
         return {
             "task": self.task.name,
             "success_interval": list(wilson(int(success.sum()), k)),
+            "close_success_rate": float((errors <= CLOSE).mean()),
             "robust_success_rate": float(robust.mean()),
             "ever_success_rate": float(((self._solved > 0) | success).mean()),
             "resting_rate": float(columns["rests"].mean()),
