@@ -115,7 +115,8 @@ def in_training(seeds: int) -> list[tuple[str, ...]]:
             sparse, _ = trained(Options(**options, l1=1.5e-4, sparse=True))
             cases: list[dict[str, Any]] = [
                 {"name": name, "zeros": network.sparsity.mean(), "rows": found.mean(),
-                 "success": found.all(axis=1).mean(), "tuned": again.all(axis=1).mean()}
+                 "success": found.all(axis=1).mean(), "tuned": again.all(axis=1).mean(),
+                 "contracts": network.stability().contracts.mean()}
                 for name, network in (("not pruned", plain), ("L1 and sparse in training", sparse))
                 for found, again in
                 [(right(network, task), right(tuned(network, task), task))]
@@ -131,7 +132,9 @@ def in_training(seeds: int) -> list[tuple[str, ...]]:
                         f"{case['success']:.0%}",
                         f"{case['rows']:.0%}",
                         f"{case['tuned']:.0%}",
+                        f"{case['contracts']:.0%}",
                         f"{case['epsilon']:.2f}" if "epsilon" in case else "",
+                        f"{case['own_leak']:.0%}" if "own_leak" in case else "",
                     )
                 )
                 print(*rows[-1], flush=True)
@@ -193,7 +196,17 @@ def main(seeds: int) -> None:
     machine.write_table(
         "deep_sparse",
         f"DEEP with L1 and sparsification beside its networks pruned: {seeds} networks a row",
-        ("networks", "way", "zeros", "right", "rows right", "right after 20 epochs", "epsilon"),
+        (
+            "networks",
+            "way",
+            "zeros",
+            "right",
+            "rows right",
+            "right after 20 epochs",
+            "contracts",
+            "epsilon",
+            "own leak",
+        ),
         in_training(seeds),
         "L1 1.5e-4 and Boltzmann sparsification (tolerance 0.01, T = 5) in all 200 epochs; all the "
         "other ways prune the networks of the same seeds trained without, to the same number of "
@@ -203,8 +216,9 @@ def main(seeds: int) -> None:
         + DRAWS
         + " "
         + EPSILON
-        + " Under their own leak, or where that leaves "
-        "no stationary state in one of the rows, as mostly under the published one, the dominant.",
+        + " Own leak: networks of which the noise runs under their own leak; of the others that "
+        "leaves no stationary state in one of the rows, and the dominant one takes its place. "
+        "Contracts: after pruning.",
     )
     numbers = against_density(seeds)
     PICTURES.mkdir(exist_ok=True)
