@@ -251,7 +251,7 @@ def main(seeds: int) -> None:
         rows,
         "Right: all rows of the truth table, fraction of the networks; not pruned: "
         + ", ".join(
-            f"{task.upper()} {found['whole']['success']:.0%}, abscissa {found['whole']['abscissa']:.2f}"
+            f"{task} {found['whole']['success']:.0%}, abscissa {found['whole']['abscissa']:.2f}"
             for task, found in numbers["tasks"].items()
         )
         + ". " + DRAWS + " " + EPSILON + " Abscissa: of J, median; moved: by how much of the "
