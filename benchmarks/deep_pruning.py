@@ -23,11 +23,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from noiseprune.figures import style
+from noiseprune.learning.equilibrium.building import network_of
 from noiseprune.learning.equilibrium.deep import Options
 from noiseprune.learning.equilibrium.logic import LogicTask, answers_of, logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP
 from noiseprune.learning.equilibrium.pruning import prune_equilibrium
-from noiseprune.learning.equilibrium.running import network_of
 
 PICTURES = machine.TABLES.parent / "figures"
 EPOCHS, TUNED = 200, 20
@@ -36,11 +36,22 @@ HIDDEN = "10"
 EXTRA = {
     "noise-largest": style.Look("noise, largest importance", "#cc79a7", "P", (0, (6, 1.5))),
     "random": style.Look("random", "#555555", "x", ":"),
-    "boltzmann": style.Look("Boltzmann, T = 5", "#009e73", "*", "-"),
-    "boltzmann, cold": style.Look("Boltzmann, T = 0.05", "#000000", "h", "--"),
+    "boltzmann": style.Look("Boltzmann, T = 5, rising tolerance", "#009e73", "*", "-"),
+    "boltzmann, cold": style.Look("Boltzmann, T = 0.05, the same", "#000000", "h", "--"),
 }
 LOOKS = {name: style.LOOKS[name] for name in ("noise", "weight", "uniform", "magnitude")} | EXTRA
 """By the name of a way to prune."""
+DRAWS = (
+    "Boltzmann: the published draws, repeated with no learning between, take weak synapses alone, "
+    "up to a tolerance that starts at 0.01 and rises by as much with each draw until enough are "
+    "gone; at T = 5, or cold, at T = 0.05."
+)
+EPSILON = (
+    "Epsilon: median relative change of the drift among the neurons that are no inputs, mean over "
+    "the rows at the states of rest, where clipped neurons hear nobody (in the norm of the "
+    "symmetric part where that is positive). The noise of rules 'noise' runs there, and the inputs "
+    "carry none; no theorem covers these directed networks."
+)
 
 
 def trained(options: Options) -> tuple[DirectedEP, LogicTask]:
@@ -70,10 +81,11 @@ def measured(
     """One way to prune, over all networks."""
     temperature = 0.05 if name.endswith("cold") else 5.0
     rule = name.partition(",")[0]
-    found = prune_equilibrium(network, keep, rule, temperature=temperature, seed=7)
+    found = prune_equilibrium(network, task.inputs, keep, rule, temperature=temperature, seed=7)
     now = right(found.network, task)
     before = network.stability().eigenvalues
     after = found.network.stability()
+    norms = [norm or "none" for norm in found.epsilon_norm]
     scale = np.abs(before).max(axis=1)
     moved = np.abs(after.abscissa - before.real[:, 0]) / scale
     return {
@@ -86,7 +98,9 @@ def measured(
         "epsilon": float(np.nanmedian(found.epsilon)),
         "abscissa": float(np.median(after.abscissa)),
         "abscissa_moved": float(np.median(moved)),
-        "stable": float((after.abscissa < 0).mean()),
+        "stable": float(after.stable.mean()),
+        "contracts": float(after.contracts.mean()),
+        "norm": max(norms, key=norms.count),
         "own_leak": float(found.own_leak.mean()),
     }
 
@@ -101,7 +115,8 @@ def in_training(seeds: int) -> list[tuple[str, ...]]:
             sparse, _ = trained(Options(**options, l1=1.5e-4, sparse=True))
             cases: list[dict[str, Any]] = [
                 {"name": name, "zeros": network.sparsity.mean(), "rows": found.mean(),
-                 "success": found.all(axis=1).mean(), "tuned": again.all(axis=1).mean()}
+                 "success": found.all(axis=1).mean(), "tuned": again.all(axis=1).mean(),
+                 "contracts": network.stability().contracts.mean()}
                 for name, network in (("not pruned", plain), ("L1 and sparse in training", sparse))
                 for found, again in
                 [(right(network, task), right(tuned(network, task), task))]
@@ -117,7 +132,9 @@ def in_training(seeds: int) -> list[tuple[str, ...]]:
                         f"{case['success']:.0%}",
                         f"{case['rows']:.0%}",
                         f"{case['tuned']:.0%}",
+                        f"{case['contracts']:.0%}",
                         f"{case['epsilon']:.2f}" if "epsilon" in case else "",
+                        f"{case['own_leak']:.0%}" if "own_leak" in case else "",
                     )
                 )
                 print(*rows[-1], flush=True)
@@ -179,15 +196,29 @@ def main(seeds: int) -> None:
     machine.write_table(
         "deep_sparse",
         f"DEEP with L1 and sparsification beside its networks pruned: {seeds} networks a row",
-        ("networks", "way", "zeros", "right", "rows right", "right after 20 epochs", "epsilon"),
+        (
+            "networks",
+            "way",
+            "zeros",
+            "right",
+            "rows right",
+            "right after 20 epochs",
+            "contracts",
+            "epsilon",
+            "own leak",
+        ),
         in_training(seeds),
         "L1 1.5e-4 and Boltzmann sparsification (tolerance 0.01, T = 5) in all 200 epochs; all the "
         "other ways prune the networks of the same seeds trained without, to the same number of "
         "synapses. Right: all rows of the truth table, fraction of the networks. After 20 epochs: "
         "of learning, in which what was pruned stays so, but not what the sparsification in "
-        "training set to 0. Epsilon: median relative change of the linear network's drift, under "
-        "the dominant leak where the published one leaves no stationary state (every published "
-        "network). No theorem covers these directed networks.",
+        "training set to 0. "
+        + DRAWS
+        + " "
+        + EPSILON
+        + " Own leak: networks of which the noise runs under their own leak; of the others that "
+        "leaves no stationary state in one of the rows, and the dominant one takes its place. "
+        "Contracts: after pruning.",
     )
     numbers = against_density(seeds)
     PICTURES.mkdir(exist_ok=True)
@@ -206,6 +237,7 @@ def main(seeds: int) -> None:
             f"{case['abscissa']:.2f}",
             f"{case['abscissa_moved']:.0%}",
             f"{case['stable']:.0%}",
+            f"{case['contracts']:.0%}",
         )
         for task, found in numbers["tasks"].items()
         for case in found["cases"]
@@ -215,16 +247,16 @@ def main(seeds: int) -> None:
         "deep_pruning",
         f"Improved DEEP networks pruned: {seeds} networks a row, {HIDDEN} hidden neurons",
         ("task", "kept", "way", "right", "rows right", "right after 20 epochs", "epsilon",
-         "abscissa", "moved", "stable"),
+         "abscissa", "moved", "stable", "contracts"),
         rows,
         "Right: all rows of the truth table, fraction of the networks; not pruned: "
         + ", ".join(
             f"{task} {found['whole']['success']:.0%}, abscissa {found['whole']['abscissa']:.2f}"
             for task, found in numbers["tasks"].items()
         )
-        + ". Epsilon: median relative change of the drift of all neurons, inputs included. "
-        "Abscissa: of J, median; moved: by how much of the largest eigenvalue. The noise is under "
-        "the networks' own leak, by which they are stable; no theorem covers directed networks. "
+        + ". " + DRAWS + " " + EPSILON + " Abscissa: of J, median; moved: by how much of the "
+        "largest eigenvalue. Contracts: as the improved networks before pruning, all of which do; "
+        "what strengthens gets the cap back by scaling at once. No rule scales for balance. "
         "[Picture](../figures/deep_pruning.png), [numbers](../figures/deep_pruning.json).",
     )  # fmt: skip
 

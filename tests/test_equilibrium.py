@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 import pytest
+from scipy import linalg
 
 from noiseprune import OptionError
 from noiseprune.learning import DirectedEP, prune_equilibrium
@@ -12,6 +13,7 @@ from noiseprune.learning.equilibrium.settings import Dynamics, Learning
 from noiseprune.learning.equilibrium.sparsification import Sparsification
 from noiseprune.learning.equilibrium.stability import stability
 from noiseprune.learning.equilibrium.topology import Topology, layer_sizes
+from noiseprune.learning.equilibrium.working_point import working_points
 
 XOR = logic_task("xor")
 SHORT = {"free_steps": 30, "nudged_steps": 25}
@@ -66,7 +68,7 @@ def naive_epoch(w, b, start, task, d, r):
     np.fill_diagonal(allowed, 0)
     allowed[:first] = 0
     if r.sign:
-        dw = np.sign(dw)
+        dw, db = np.sign(dw), np.sign(db)
     return (w + r.lr * dw - r.l1 * np.sign(w)) * allowed, b + r.lr * db
 
 
@@ -79,6 +81,7 @@ def naive_epoch(w, b, start, task, d, r):
         ({"leak": "none", "constant": 1.0}, {"rule": "ep", "lr": 1.0}),
         ({"leak": "none", "constant": 1.0}, {"rule": "ep", "centred": True, "lr": 2.0}),
         ({}, {"sign": True, "lr": 0.01}),
+        ({"leak": "none", "constant": 1.0}, {"rule": "ep", "sign": True, "lr": 0.01}),
     ],
 )  # fmt: skip
 def test_epochs_are_those_of_the_plain_loops(dynamics, learning):
@@ -134,7 +137,7 @@ def test_the_compiled_loop_and_its_twin_agree(stop):
 def test_a_phase_that_has_come_to_rest_may_end():
     """What is left of the steps counts as if it had been taken, coincidence included."""
     fast = Dynamics(
-        leak="none", constant=2.0, dt=0.4, free_steps=4000, nudged_steps=3000, stop=1e-20
+        leak="none", constant=2.0, dt=0.3, free_steps=4000, nudged_steps=3000, stop=1e-20
     )
     rule = Learning(beta=1.0, beta_0=0.1, lr=1.0)
     made = networks(dynamics=fast, learning=rule, scale=0.1)
@@ -154,12 +157,18 @@ def test_a_phase_that_has_come_to_rest_may_end():
 
 
 def test_the_published_leak_leaves_a_direction_without_decay():
-    made = networks(hidden=(5,))
+    made = networks(range(200), hidden=(5,))
     np.testing.assert_allclose(made.jacobian.sum(axis=1), 0, atol=1e-12)
     report = made.stability()
-    assert np.abs(report.eigenvalues).min(axis=1).max() < 1e-12
+    assert np.abs(report.eigenvalues).min(axis=1).max() < 1e-11
+    assert (report.abscissa < 0).any(), "by rounding"
+    assert not report.stable.any()
     assert not report.contracts.any()
-    assert (report.columns > 0).all()
+    assert (report.columns == 6).all(), "by columns no disc lies left of 0"
+    positive = networks(range(4), hidden=(5,))
+    np.abs(positive.weights, out=positive.weights)
+    assert (positive.stability().columns == 6).all()
+    assert (positive.stability().abscissa < 1e-12).all()
 
 
 @pytest.mark.parametrize(
@@ -198,6 +207,26 @@ def test_the_report_is_that_of_the_textbook():
     np.testing.assert_allclose(report.mu_1, [0.0, 3.5])
     np.testing.assert_allclose(report.mu_inf, [-0.5, 2.0])
     assert report.contracts.tolist() == [True, False]
+    assert report.stable.tolist() == [True, False]
+    for unit in (1e-6, 1e6):
+        assert stability(unit * j).contracts.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("leak", ["signed", "none"])
+def test_the_radius_is_that_of_a_step(leak):
+    steps = Dynamics(leak=leak, constant=0.7, dt=0.08)
+    made = networks(hidden=(5,), dynamics=steps, scale=0.8)
+    euler = np.eye(6) + 0.08 * made.jacobian
+    grown = np.array([np.linalg.norm(np.linalg.matrix_power(one, 4096), 2) for one in euler])
+    np.testing.assert_allclose(made.stability().radius(0.08), grown ** (1 / 4096), rtol=2e-3)
+
+
+def test_a_step_that_leaves_nothing_of_a_state_is_the_largest():
+    allowed = Dynamics(leak="none", constant=1.5, dt=0.25)
+    networks(dynamics=allowed, learning=Learning(beta=2.5))
+    with pytest.raises(OptionError, match=r"dt is 0.25, .* overshoot above 0.244"):
+        networks(dynamics=allowed, learning=Learning(beta=2.6))
+    networks(dynamics=Dynamics(dt=5.0))  # a leak of the weights: no dt is safe for ever
 
 
 def test_logarithmic_norms_bound_the_spectrum():
@@ -416,7 +445,7 @@ CONTRACTING = {
 def test_as_many_are_kept_as_were_asked_for(rule):
     made = networks(range(3), **CONTRACTING)
     before = made.weights.copy()
-    found = prune_equilibrium(made, 0.5, rule, seed=3)
+    found = prune_equilibrium(made, XOR.inputs, 0.5, rule, seed=3)
     np.testing.assert_array_equal(made.weights, before)
     assert (found.n_kept == np.round(0.5 * found.n_synapses)).all()
     left = found.network.weights
@@ -426,39 +455,139 @@ def test_as_many_are_kept_as_were_asked_for(rule):
     assert np.allclose(left[left != 0], before[left != 0]) != strengthened
     assert found.own_leak.all()
     assert (found.epsilon > 0).all()
-    again = prune_equilibrium(made, 0.5, rule, seed=3).network.weights
+    assert set(found.epsilon_norm) <= {"pencil", "symmetric-part", "relative"}
+    again = prune_equilibrium(made, XOR.inputs, 0.5, rule, seed=3).network.weights
     np.testing.assert_array_equal(left, again)
     found.network.learn(XOR.inputs, XOR.targets)
     assert (found.network.weights[left == 0] == 0).all(), "what was pruned stays so"
     counts = [5, 9, 20]
-    assert prune_equilibrium(made, counts, rule, seed=3).n_kept.tolist() == counts
+    assert prune_equilibrium(made, XOR.inputs, counts, rule, seed=3).n_kept.tolist() == counts
+
+
+@pytest.mark.parametrize("rule", ["noise", "uniform", "random", "boltzmann"])
+def test_a_pruned_network_depends_on_its_own_seed_alone(rule):
+    many, one = (networks(seeds, **CONTRACTING) for seeds in ((3, 9, 4), (9,)))
+    found = [
+        prune_equilibrium(made, XOR.inputs, 0.5, rule, seed=5).network.weights
+        for made in (many, one)
+    ]
+    np.testing.assert_array_equal(found[0][1], found[1][0])
+    other = prune_equilibrium(one, XOR.inputs, 0.5, rule, seed=6).network.weights
+    assert not np.array_equal(found[1], other)
+
+
+def test_coins_of_pruning_are_not_those_of_the_first_weights(monkeypatch):
+    streams = []
+    draw = pruning._pruned
+    monkeypatch.setattr(
+        pruning, "_pruned", lambda *given: (streams.append(given[-1]), draw(*given))[1]
+    )
+    made = networks((0, 1), **CONTRACTING)
+    first = np.array([rng.random(4) for rng in made._generators(0)])
+    prune_equilibrium(made, XOR.inputs, 0.5, "random", seed=0)
+    for rng in streams:
+        again = type(rng.bit_generator)(rng.bit_generator.seed_seq)
+        assert not np.isin(np.random.default_rng(again).random(4), first).any()
 
 
 @pytest.mark.parametrize("rule", pruning.RULES)
 def test_keeping_all_changes_nothing(rule):
     made = networks(range(2), **CONTRACTING)
-    found = prune_equilibrium(made, 1.0, rule, seed=3)
+    found = prune_equilibrium(made, XOR.inputs, 1.0, rule, seed=3)
     np.testing.assert_allclose(found.network.weights, made.weights)
     np.testing.assert_allclose(found.epsilon, 0, atol=1e-7)
 
 
 def test_noise_needs_a_state_of_rest():
-    """The published leak leaves none: then the dominant leak stands in."""
-    published = networks(hidden=(5,))
-    linear, own = pruning.linearised(published, 0)
-    assert not own
-    sums = np.maximum(np.abs(linear.dense_weights()).sum(0), np.abs(linear.dense_weights()).sum(1))
-    np.testing.assert_allclose(linear.leak, 1.1 * sums)
-    absolute = networks(dynamics=Dynamics(leak="absolute", constant=0.2))
-    linear, own = pruning.linearised(absolute, 1)
-    assert own
-    np.testing.assert_allclose(linear.dense_drift()[3:, 3:], absolute.jacobian[1])
-    assert not prune_equilibrium(published, 0.5, seed=3).own_leak.any()
+    """Where the leak of the network leaves none, the dominant one stands in."""
+    published = networks(hidden=(5,), scale=1.0)
+    (point, _) = working_points(published, XOR.inputs)
+    assert not point.own_leak
+    size = np.abs(published.weights[0])
+    np.testing.assert_allclose(point.leak, 1.1 * np.maximum(size.sum(0), size.sum(1))[3:])
+    assert not prune_equilibrium(published, XOR.inputs, 0.5, seed=3).own_leak.any()
+    own = networks(dynamics=Dynamics(leak="absolute", constant=0.2))
+    for k, point in enumerate(working_points(own, XOR.inputs)):
+        assert point.own_leak
+        np.testing.assert_allclose(point.leak, own.leak[k])
+
+
+def test_noise_runs_where_the_network_rests():
+    """Against SciPy's solver, row by row; the inputs are clamped, and carry none."""
+    settles = Dynamics(leak="none", constant=1.0, free_steps=2000)
+    made = networks(range(5), **{**CONTRACTING, "dynamics": settles})
+    made.weights *= 1.5
+    made.limit()
+    states = made.settle(XOR.inputs).states
+    clipped = (states == 0) | (states == 1)
+    assert 0.1 < clipped.mean() < 0.9
+    for k, point in enumerate(working_points(made, XOR.inputs)):
+        among = made.weights[k, 3:, 3:]
+        total = np.zeros((10, 10))
+        for row in range(4):
+            drift = np.where(clipped[k, row][:, None], 0.0, among) - np.eye(7)
+            total[3:, 3:] += linalg.solve_continuous_lyapunov(drift, -np.eye(7)) / 4
+        for post, pre in np.argwhere(made.weights[k]):
+            mixed = 2 * np.sign(made.weights[k, post, pre]) * total[post, pre]
+            expected = total[post, post] + total[pre, pre] - mixed
+            assert point.variance[post, pre] == pytest.approx(expected, rel=1e-9)
+        np.testing.assert_allclose(point.variance[3:, :3], np.diag(total)[3:, None] * np.ones(3))
+        np.testing.assert_array_equal(point.gains, ~clipped[k])
+        mean = (~clipped[k]).mean(axis=0)[:, None] * among - np.eye(7)
+        np.testing.assert_allclose(point.drift(made.weights[k]).dense_drift(), mean)
+
+
+def test_neurons_at_a_wall_hear_nobody():
+    """Where all are held there, each is alone with its leak: v = 1/(2 leak_i) + 1/(2 leak_j)."""
+    made = networks((3,), dynamics=Dynamics(leak="none", constant=2.0))
+    made.weights[0, 3:, 2] = -50.0  # the bias holds all at 0
+    (point,) = working_points(made, XOR.inputs)
+    assert not point.gains.any()
+    np.testing.assert_allclose(point.variance[3:, 3:], 0.5)
+    np.testing.assert_allclose(point.variance[3:, :3], 0.25)
+
+
+def test_what_strengthens_keeps_the_cap():
+    """Without it pruned networks would contract no more, and lose weight in the next epoch."""
+    made = networks(range(20), **CONTRACTING)
+    for rule in ("noise", "weight", "uniform"):
+        found = prune_equilibrium(made, XOR.inputs, 0.4, rule, seed=3).network
+        assert np.abs(found.weights[:, 3:, 3:]).sum(axis=1).max() <= 0.9 + 1e-12
+        assert found.stability().contracts.all()
+        free = networks(range(20), **{**CONTRACTING, "learning": Learning()})
+        free.weights[:] = made.weights
+        loose = prune_equilibrium(free, XOR.inputs, 0.4, rule, seed=3).network
+        assert not loose.stability().contracts.all()
+
+
+def test_draws_of_boltzmann_spare_the_strong():
+    """As published: nothing above the tolerance goes while it reaches; then it rises."""
+    made = networks(range(30), **CONTRACTING)
+    made.weights[:, 3:, :2] *= 0.01
+    size = np.abs(made.weights)
+    weak = (size > 0) & (size <= 0.04)
+    total = (size > 0).sum(axis=(1, 2))
+    keep = total - 4
+    assert weak.sum(axis=(1, 2)).min() > 10
+    few = prune_equilibrium(made, XOR.inputs, list(keep), "boltzmann", tolerance=0.04, seed=3)
+    gone = (few.network.weights == 0) & (size > 0)
+    assert (gone.sum(axis=(1, 2)) == 4).all()
+    assert (size[gone] <= 0.04 * 3).all()
+    any_of_all = prune_equilibrium(
+        made, XOR.inputs, list(keep), "boltzmann", tolerance=100.0, seed=3
+    )
+    assert size[(any_of_all.network.weights == 0) & (size > 0)].max() > 0.5
+    # The tolerance rises by as much with every draw, of which each row takes at most a few.
+    half = prune_equilibrium(made, XOR.inputs, 0.5, "boltzmann", tolerance=0.01, seed=3)
+    left, gone = half.network.weights != 0, (half.network.weights == 0) & (size > 0)
+    assert size[gone].mean() < 0.5 * size[left].mean()
 
 
 def test_draws_of_boltzmann_take_the_weak_where_it_is_cold():
     made = networks(range(4), **CONTRACTING)
-    cold = prune_equilibrium(made, 0.5, "boltzmann", temperature=1e-3, seed=3).network.weights
+    cold = prune_equilibrium(
+        made, XOR.inputs, 0.5, "boltzmann", temperature=1e-3, seed=3
+    ).network.weights
     for before, after in zip(made.weights, cold, strict=True):
         for was, left in zip(before[3:], after[3:], strict=True):
             gone = (was != 0) & (left == 0)
@@ -472,8 +601,8 @@ def test_pruning_refuses():
         (("0.5",), "keep is '0.5'"), ((2.0,), "keep is 2"), ((0.5, "noisy"), "did you mean 'noise'")
     ):  # fmt: skip
         with pytest.raises(OptionError) as caught:
-            prune_equilibrium(made, *given)
+            prune_equilibrium(made, XOR.inputs, *given)
         assert said in str(caught.value)
     made.weights[0] = 0
     with pytest.raises(OptionError, match="no synapses left"):
-        prune_equilibrium(made, 0.5)
+        prune_equilibrium(made, XOR.inputs, 0.5)

@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from noiseprune import cli
+from noiseprune.learning.equilibrium.building import chosen_values
 from noiseprune.learning.equilibrium.deep import Options
-from noiseprune.learning.equilibrium.running import chosen_values, wilson
+from noiseprune.learning.equilibrium.running import wilson
 
 SMALL = (
     "--seeds", 4, "--hidden", 3, "--epochs", 6, "--log-every", 3,
@@ -46,6 +47,8 @@ def test_json_has_the_keys_of_the_contract(model, monkeypatch):
     assert [network["seed"] for network in found["networks"]] == [3, 4, 5, 6]
     right = [network["wrong"] == 0 for network in found["networks"]]
     assert found["success_rate"] == np.mean(right)
+    close = [network["largest_error"] <= 0.25 for network in found["networks"]]
+    assert found["close_success_rate"] == np.mean(close) <= found["success_rate"]
     losses = [network["loss"] for network in found["networks"]]
     assert found["test_loss"] == pytest.approx(np.mean(losses))
     assert found["loss_q50"] == pytest.approx(np.median(losses))
@@ -53,9 +56,29 @@ def test_json_has_the_keys_of_the_contract(model, monkeypatch):
 
 
 def test_a_network_of_many_is_that_of_its_seed_alone():
-    many = asked("deep", *SMALL)["networks"][2]
-    alone = asked("deep", *SMALL, "--seeds", 1, "--seed", 2)["networks"][0]
+    prune = ("--prune", 0.5, "--rule", "boltzmann", "--temp", 2, "--tol-w", 0.02)
+    many = asked("deep", *SMALL, *prune, "-o", "many")["networks"][2]
+    alone = asked("deep", *SMALL, *prune, "--seeds", 1, "--seed", 2, "-o", "one")["networks"][0]
     assert many == alone
+    pruned = [np.load(f"{run}/pruned.npz")["weights"] for run in ("many", "one")]
+    np.testing.assert_array_equal(pruned[0][2], pruned[1][0])
+
+
+def test_right_by_a_hair_is_told_from_close():
+    """Asymmetric EP says about 0.5 to every row of XOR: right, where it is, by chance."""
+    found = asked("ep", "--seeds", 6, "--epochs", 30, "--log-every", 30, "--free-steps", 300,
+                  "--nudged-steps", 100)  # fmt: skip
+    assert found["close_success_rate"] == 0
+    errors = [network["largest_error"] for network in found["networks"]]
+    assert min(errors) > 0.4
+    said = asked("ep", *SMALL, "--task", "identity", "--epochs", 60, "--free-steps", 300)
+    assert said["close_success_rate"] == 1
+
+
+def test_help_names_the_presets_there_are():
+    text = Options.__annotations__["preset"]
+    assert "published or improved" in text
+    assert "contracting" not in text
 
 
 @pytest.mark.parametrize("model", ["deep", "ep"])
@@ -87,7 +110,24 @@ def test_what_is_pruned_is_told():
     assert found["guarantee"] == "none"
     assert found["own_leak_rate"] == found["contracting_rate"] == 1
     assert {"pruned_success_rate", "tuned_success_rate", "pruned_stable_rate"} <= found.keys()
+    assert found["pruned_contracting_rate"] == found["pruned_stable_rate"] == 1
+    assert len(found["epsilon"]) == len(found["epsilon_norm"]) == 4
+    assert set(found["epsilon_norm"]) <= {"pencil", "symmetric-part", "relative"}
     assert all(network["mu_1"] < 0 for network in found["networks"])
+
+
+def test_what_is_pruned_is_kept():
+    found = asked("deep", *SMALL, "--preset", "improved", "--prune", 0.5, "--fine-tune", 2,
+                  "-o", "run")  # fmt: skip
+    files = ("networks", "pruned", "tuned")
+    whole, pruned, tuned = (dict(np.load(f"run/{name}.npz")) for name in files)
+    sizes = [(made["weights"] != 0).sum(axis=(1, 2)) for made in (whole, pruned)]
+    assert np.mean(sizes[1] / sizes[0]) == pytest.approx(found["kept_fraction"])
+    np.testing.assert_array_equal(pruned["present"], pruned["weights"] != 0)
+    np.testing.assert_array_equal(pruned["present"], tuned["present"])
+    assert (tuned["weights"][~pruned["present"]] == 0).all()
+    assert (pruned["epoch"], tuned["epoch"]) == (6, 8)
+    assert not np.array_equal(pruned["weights"], tuned["weights"])
 
 
 def test_presets_are_defaults():
@@ -117,6 +157,16 @@ def test_the_interval_of_a_rate():
     assert wilson(0, 50)[0] == pytest.approx(0, abs=1e-12)
 
 
+def test_a_step_that_overshoots_is_refused_or_told():
+    result = invoke("ep", *SMALL, "--dt", 5)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "at most 1 / (leak + beta)" in result.stderr
+    found = asked("deep", *SMALL, "--dt", 5)
+    assert found["largest_radius"] == max(network["radius"] for network in found["networks"])
+    assert found["largest_radius"] > 1.5
+    assert asked("deep", *SMALL, "--preset", "improved")["largest_radius"] < 1
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -130,7 +180,11 @@ def test_the_interval_of_a_rate():
         ("--permanent", "give --sparse"),
         ("--temp-end 2", "give --sparse"),
         ("--prune 1.5", "keep is 1.5"),
-        ("--rule noisy", "did you mean 'noise'"),
+        ("--prune 0.5 --rule noisy", "did you mean 'noise'"),
+        ("--rule noise", "give --prune"),
+        ("--temp 3", "give --sparse"),
+        ("--prune 0.5 --tol-w 0.3", "give --sparse"),
+        ("--preset contracting", "published, improved"),
         ("--sparse --temp-end 2", "give --sparse-schedule"),
         ("--seed -1", "seed"),
     ],

@@ -34,7 +34,7 @@ from noiseprune.choices import count, positive, substream
 from noiseprune.errors import OptionError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.learning.equilibrium import kernels
-from noiseprune.learning.equilibrium.settings import Dynamics, Learning
+from noiseprune.learning.equilibrium.settings import Dynamics, Learning, check_step
 from noiseprune.learning.equilibrium.sparsification import Sparsification
 from noiseprune.learning.equilibrium.stability import Stability, stability
 from noiseprune.learning.equilibrium.topology import Topology
@@ -93,7 +93,7 @@ class DirectedEP:
     Raises
     ------
     OptionError
-        If a value has no meaning.
+        If a value has no meaning, or dt is too large for a constant leak.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class DirectedEP:
         self.topology = topology
         self.dynamics = dynamics or Dynamics()
         self.learning = learning or Learning()
+        check_step(self.dynamics, self.learning.beta)
         self.sparsification = sparsification
         self.scale = positive("scale", scale)
         self.seeds = tuple(count("seed", seed, at_least=0) for seed in seeds)
@@ -119,7 +120,7 @@ class DirectedEP:
         drawn = [rng.normal(0.0, self.scale, (n, n)) for rng in self._generators(0)]
         self.present = np.repeat(topology.allowed[None], len(self.seeds), axis=0)
         self.weights: FloatArray = np.where(self.present, drawn, 0.0)
-        self._limit()
+        self.limit()
         self.biases = np.zeros((len(self.seeds), topology.n_free))
 
     def _generators(self, *key: int) -> list[np.random.Generator]:
@@ -218,16 +219,16 @@ class DirectedEP:
         ends, sums = self._phases(inputs, targets, start, betas)
         change, bias_change = self._change(inputs, ends, sums)
         if rule.sign:
-            change = np.sign(change)
+            change, bias_change = np.sign(change), np.sign(bias_change)
         self.weights += rule.lr * change - rule.l1 * np.sign(self.weights)
         self.weights *= self.present
-        self._limit()
+        self.limit()
         self.biases += rule.lr * bias_change
         if self.sparsification is not None:
             self._sparsify(self.sparsification)
         return Lesson(ends[0], ends[1], rule.lr * np.abs(change).mean(axis=(1, 2)))
 
-    def _limit(self) -> None:
+    def limit(self) -> None:
         """Keep the bound of the weights, and the cap of what each neuron sends."""
         rule, first = self.learning, self.topology.inputs
         if rule.bound is not None:

@@ -31,8 +31,10 @@ class EquilibriumOptions(TrainOptions):
     sign: Annotated[bool, "Learn by the sign of the change alone."] = False
     l1: Annotated[float, "Strength of the L1 regularisation; published: 1.5e-4."] = 0.0
     sparse: Annotated[bool, "Boltzmann sparsification after every epoch."] = False
-    tol_w: Annotated[float, "Largest weak weight of the sparsification."] = 0.01
-    temp: Annotated[float, "Temperature of the sparsification."] = 5.0
+    tol_w: Annotated[
+        float | None, "Largest weak weight of --sparse or of --rule boltzmann (0.01)."
+    ] = None
+    temp: Annotated[float | None, "Temperature of the same (5)."] = None
     permanent: Annotated[bool, "What was set to 0 stays so."] = False
     sparse_schedule: Annotated[
         int, "Epochs over which tol_w rises from 0 to its value, and temp falls to temp_end."
@@ -40,8 +42,9 @@ class EquilibriumOptions(TrainOptions):
     temp_end: Annotated[float | None, "Temperature at the end of that."] = None
     prune: Annotated[float | None, "When trained: fraction of the synapses to keep."] = None
     rule: Annotated[
-        str, "To prune by: noise, noise-largest, weight, uniform, magnitude, random or boltzmann."
-    ] = "noise"
+        str | None,
+        "Rule: noise (default), noise-largest, weight, uniform, magnitude, random or boltzmann.",
+    ] = None
     fine_tune: Annotated[int, "Epochs after pruning."] = 0
 
 
@@ -51,7 +54,7 @@ class DeepOptions(EquilibriumOptions):
 
     preset: Annotated[
         str,
-        "published, contracting or improved: what leak, constant, scale, beta, lr are by default.",
+        "published or improved: what leak, constant, scale, cap, beta, lr are by default.",
     ] = "published"
     leakage: Annotated[str | None, "Kind of leak: signed, absolute or none."] = None
     leak_constant: Annotated[float | None, "Added to the leak of every neuron."] = None

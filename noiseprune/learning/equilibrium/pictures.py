@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
+from noiseprune.learning.equilibrium.building import network_of
 from noiseprune.learning.equilibrium.logic import logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP
 from noiseprune.learning.equilibrium.options import EquilibriumOptions
-from noiseprune.learning.equilibrium.running import network_of
 from noiseprune.learning.training import Training
 from noiseprune.weights import FloatArray
 

@@ -1,13 +1,10 @@
 """Trained networks of equilibrium propagation, pruned: by noise, by its rivals, by Boltzmann draws.
 
-Among all N neurons, inputs included, a network that is not clipped is a linear rate network,
-
-    ds/dt = (W - diag(leak)) s + ...,    leak_j as the network's own, for the inputs by its formula,
-
-and the noise rule prunes it as any other (see `noiseprune.pruning`). Where this has no stationary
-state, as with the published leak never, the dominant leak takes the place of its own: the larger of
-the sums of |w| over what a neuron hears and sends, times 1.1. Then the network keeps its own kind
-of leak, of the pruned weights.
+The noise rule takes its synapse variances from the network where it rests on its task (see
+`working_point`), and prunes all its synapses, those from inputs included, as those of any other
+network (see `noiseprune.pruning`). What strengthens may break the bound and the cap that a network
+learns under, and the cap is what makes it contract: both are restored at once, as after an epoch of
+learning.
 
 The theorem on noise-pruning is about symmetric, diagonally dominant networks drawn independently:
 none of it covers these, which are directed, clipped, and computed with far from the origin.
@@ -17,23 +14,28 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy import sparse
 
 from noiseprune import spectrum
-from noiseprune.choices import Seed, one_of, positive, seed_sequence, substream
+from noiseprune.choices import Seed, one_of, seed_sequence, substream
 from noiseprune.errors import NoisePruneError, OptionError
 from noiseprune.learning.equilibrium.network import DirectedEP
+from noiseprune.learning.equilibrium.sparsification import Sparsification
+from noiseprune.learning.equilibrium.working_point import WorkingPoint, working_points
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import prune_with_variance, rules
-from noiseprune.variance import synapse_variance
 from noiseprune.weights import FloatArray
 
 RULES = ("noise", "noise-largest", "weight", "uniform", "magnitude", "random", "boltzmann")
-"""noise-largest: the largest importances as they are; random: any, as they are; boltzmann: one
-after the other is set to 0, with the probabilities of the sparsification."""
+"""noise-largest: the largest importances as they are; random: any, as they are; boltzmann: draws
+of the sparsification, permanent, under a tolerance that rises until enough are gone."""
+
+STREAM = 6
+"""Key of the draws below the seed of a network; those below are its training's and tests'."""
+TOLERANCES = 1000
+"""Draws of Boltzmann until every synapse is weak, at most."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,10 @@ class EquilibriumPruning:
     n_synapses, n_kept : (K,) before and after
     own_leak : (K,) bool, whether the noise ran under the network's own leak, not the dominant one;
         of the rules that need no noise, whether it could
-    epsilon : (K,) relative change of that linear network; nan where it has none
+    epsilon : (K,) relative change of the drift, the mean over rows at the working point that the
+        whole network had, at the leak it had: of the synapses among neurons that are no inputs;
+        nan where it has none
+    epsilon_norm : in which norm each is (see `noiseprune.spectrum`); None where there is none
     """
 
     network: DirectedEP = field(repr=False)
@@ -55,24 +60,32 @@ class EquilibriumPruning:
     n_kept: FloatArray
     own_leak: FloatArray
     epsilon: FloatArray
+    epsilon_norm: tuple[str | None, ...]
 
 
 def prune_equilibrium(
     network: DirectedEP,
+    inputs: FloatArray,
     keep: float | Sequence[int] = 0.5,
     rule: str = "noise",
     *,
     balance: str = "none",
     temperature: float = 5.0,
+    tolerance: float = 0.01,
     seed: Seed = None,
 ) -> EquilibriumPruning:
     """Prune each of K networks; they themselves stay as they are.
 
     Parameters
     ----------
+    inputs : (m, inputs) rows of the task, the bias of 1 last
     keep : fraction in (0, 1] of the synapses that are not 0, or a number for each network
-    balance : of the rules noise, weight and uniform: "none" or "homeostatic"
-    temperature : of rule "boltzmann"
+    balance : of the rules noise, weight and uniform: "none" or "homeostatic". "none" here, unlike
+        elsewhere: what homeostatic scaling cannot balance goes to the leak of a neuron, and here
+        the leak is given by the weights, or one for all; of XOR networks pruned to 60 and 40 %
+        fewer were right with it, by noise as by weight
+    temperature, tolerance : of rule "boltzmann", as of `Sparsification`
+    seed : of the draws; those of a network depend on it and on the network's own seed alone
 
     Raises
     ------
@@ -81,8 +94,8 @@ def prune_equilibrium(
     """
     one_of("rule", rule, RULES)
     one_of("balance", balance, ("none", "homeostatic"))
-    positive("temperature", temperature)
-    root = seed_sequence(seed)
+    way = Sparsification(tolerance, temperature, permanent=True)
+    key = [int(word) for word in seed_sequence(seed).generate_state(4)]
     counts = (network.weights != 0).sum(axis=(1, 2))
     if counts.min() == 0:
         raise OptionError("a network has no synapses left: there is nothing to prune")
@@ -91,60 +104,54 @@ def prune_equilibrium(
     else:
         numbers = [max(1, round(rules.budget(keep, int(m)))) for m in counts]
     pruned = copy.deepcopy(network)
-    own, epsilon = [], []
-    for k, number in enumerate(numbers):
-        rng = np.random.default_rng(substream(root, k))
-        linear, is_own = linearised(network, k)
+    points = list(working_points(network, inputs))
+    for k, (number, point) in enumerate(zip(numbers, points, strict=True)):
+        own_root = np.random.SeedSequence(network.seeds[k])
+        rng = np.random.default_rng(substream(own_root, STREAM, *key))
+        weights = network.weights[k]
         if rule == "boltzmann":
-            weights = _boltzmann(network.weights[k], number, temperature, rng)
+            pruned.weights[k] = _boltzmann(weights, number, way, rng)
         else:
-            weights = _pruned(linear, rule, number, balance, rng)
-        pruned.weights[k] = weights
-        pruned.present[k] &= weights != 0
-        own.append(is_own)
-        epsilon.append(_epsilon(linear, weights))
+            pruned.weights[k] = _pruned(weights, point, rule, number, balance, rng)
+    pruned.present &= pruned.weights != 0
+    pruned.limit()
+    changes = [_change(*given) for given in zip(points, network.weights, pruned.weights)]
     return EquilibriumPruning(
         network=pruned,
         rule=rule,
         seed=seed,
         n_synapses=counts,
         n_kept=(pruned.weights != 0).sum(axis=(1, 2)),
-        own_leak=np.array(own),
-        epsilon=np.array(epsilon),
+        own_leak=np.array([point.own_leak for point in points]),
+        epsilon=np.array([change for change, _ in changes]),
+        epsilon_norm=tuple(norm for _, norm in changes),
     )
 
 
-def linearised(network: DirectedEP, k: int) -> tuple[RateNetwork, bool]:
-    """Network k as a linear rate network of all N neurons, and whether the leak is its own."""
-    weights = network.weights[k]
-    sent = {"signed": weights.sum(axis=0), "absolute": np.abs(weights).sum(axis=0)}
-    leak = network.dynamics.constant + sent.get(network.dynamics.leak, np.zeros(len(weights)))
-    if (leak > 0).all():
-        own = RateNetwork(weights, leak=leak, labels=network.topology.labels)
-        if own.spectral_abscissa() < -1e-9 * leak.max():
-            return own, True
-    return RateNetwork(weights, leak="dominant", labels=network.topology.labels), False
-
-
 def _pruned(
-    linear: RateNetwork, rule: str, number: int, balance: str, rng: np.random.Generator
+    weights: FloatArray,
+    point: WorkingPoint,
+    rule: str,
+    number: int,
+    balance: str,
+    rng: np.random.Generator,
 ) -> FloatArray:
     """(N, N) weights by a rule of the package, or by one that strengthens nothing."""
-    variance = None
-    if rule in ("noise", "noise-largest"):
-        variance = synapse_variance(linear).variance
+    # The leak plays no part in a draw: what a balance would give to it is left.
+    linear = RateNetwork.from_parts(weights.copy(), np.ones(len(weights)))
+    variance = point.variance[linear.synapses]
     if rule in ("noise-largest", "random"):
         importance = np.ones(linear.n_synapses)
         if rule == "noise-largest":
             importance = rules.importance(linear, "noise", variance)
         kept = rules.largest(importance, number, rng) > 0
         places = linear.synapses
-        weights = np.zeros((linear.n_neurons, linear.n_neurons))
-        weights[places[0][kept], places[1][kept]] = linear.synapse_weights[kept]
-        return weights
+        left = np.zeros_like(weights)
+        left[places[0][kept], places[1][kept]] = linear.synapse_weights[kept]
+        return left
     found = prune_with_variance(
         linear,
-        variance,
+        variance if rule == "noise" else None,
         keep=number,
         rule=rule,
         balance=None if rule == "magnitude" else balance,
@@ -154,25 +161,29 @@ def _pruned(
 
 
 def _boltzmann(
-    weights: FloatArray, number: int, temperature: float, rng: np.random.Generator
+    weights: FloatArray, number: int, way: Sparsification, rng: np.random.Generator
 ) -> FloatArray:
-    """Until `number` are left, one synapse w_ij after the other is set to 0, the next with a
-    probability in proportion to exp(-|w_ij| / T) / sum_j exp(-|w_ij| / T) over those left."""
+    """The published sparsification, draw after draw with no learning between, until `number` are
+    left. The tolerance starts from its value, and rises by it with every draw (or faster, where
+    more than 1,000 draws would pass until every synapse is weak); of the last draw as many
+    go as fit, any of those drawn."""
     left = weights.copy()
-    for _ in range(int((weights != 0).sum()) - number):
-        energy = np.where(left != 0, np.abs(left), np.inf)
-        lowest = np.where(np.isfinite(energy), energy, 0.0).min(axis=1, keepdims=True)
-        odds = np.exp(-(energy - lowest) / temperature)
-        chance = odds / np.maximum(odds.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        left.flat[rng.choice(left.size, p=(chance / chance.sum()).ravel())] = 0.0
+    most = np.abs(weights).max()
+    draw, spare = 0, int((weights != 0).sum()) - number
+    while spare:
+        draw += 1
+        weak = max(draw * way.tolerance, most * draw / TOLERANCES)
+        now = replace(way, tolerance=weak)
+        gone = np.flatnonzero(rng.random(left.shape) < now.probability(left, left != 0, 1))
+        left.flat[rng.permutation(gone)[:spare]] = 0.0
+        spare -= min(gone.size, spare)
     return left
 
 
-def _epsilon(linear: RateNetwork, weights: FloatArray) -> float:
-    """Change of the drift at the leak it had."""
-    csr = sparse.csr_array(weights)
-    csr.sort_indices()
+def _change(point: WorkingPoint, before: FloatArray, after: FloatArray) -> tuple[float, str | None]:
+    """Epsilon of the mean drift, and in which norm."""
     try:
-        return spectrum.epsilon(linear, RateNetwork.from_parts(csr, linear.leak.copy())).epsilon
+        found = spectrum.epsilon(point.drift(before), point.drift(after))
     except NoisePruneError:  # a singular drift has no certificate
-        return float("nan")
+        return float("nan"), None
+    return found.epsilon, found.norm

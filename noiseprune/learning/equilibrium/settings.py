@@ -54,7 +54,7 @@ class Learning:
     lr : learning rate
     beta_0, beta_1 : of coincidence and of timing, rule "stdp" alone
     centred : two nudged phases, at beta and -beta
-    sign : learn by the sign of dw alone
+    sign : learn by the sign of dw and db alone
     l1 : strength of the L1 regularisation
     bound : largest |w|, kept by clipping; None for none
     cap : largest sum_i |w_ij| that a neuron j, no input, may send, kept by scaling; None for none.
@@ -90,6 +90,26 @@ class Learning:
                 raise OptionError(f"{what} is {getattr(self, what)!r}, but must be finite")
         if self.rule == "ep" and (self.beta_0, self.beta_1) != (0.0, 1.0):
             raise OptionError("beta_0 and beta_1 belong to rule 'stdp': leave them out")
+
+
+def check_step(dynamics: Dynamics, beta: float) -> None:
+    """Refuse a dt that overshoots: dt (leak + beta) <= 1, where the leak is a constant.
+
+    Then 1 - dt (leak + beta) is the least that an Euler step leaves of a state, 0 or more. Where
+    the leak follows the weights no dt is safe for ever: see `Stability.radius`.
+
+    Raises
+    ------
+    OptionError
+        If dt is too large.
+    """
+    total = dynamics.constant + beta
+    if dynamics.leak == "none" and not dynamics.dt * total <= 1 + 1e-12:
+        raise OptionError(
+            f"dt is {dynamics.dt:g}, but with a leak of {dynamics.constant:g} and nudging of "
+            f"{beta:g} the states overshoot above {1 / total:.3g}: give dt of at most 1 / (leak + "
+            "beta), or nudge less"
+        )
 
 
 def at_least_0(what: str, value: float) -> float:
