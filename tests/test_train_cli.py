@@ -130,7 +130,8 @@ def test_training_follows_the_theory():
 
 def test_seeds_are_runs_with_their_mean(folder):
     found = asked(*SMALL, "--seeds", 2, "--seed", 5, "-o", "runs")
-    assert found["seeds"] == 2
+    assert (found["seeds"], found["task"]) == (2, "semantics")
+    assert repr(found["epochs"]) == "4"
     assert [run["seed"] for run in found["runs"]] == [5, 6]
     each = [run["train_loss"] for run in found["runs"]]
     assert each[0] != each[1]
@@ -147,6 +148,12 @@ def test_values_are_varied():
     assert "train_loss" not in found
     text = invoke("failures", *SMALL, "--vary", "lr=0.1,900", "--loss", "mse").stdout
     assert "smaller lr" in " ".join(text.split())
+    failed = refused("failures", *SMALL, "--vary", "lr=900,901")
+    assert "all 2 runs failed" in failed
+    assert "smaller lr" in failed
+    found = asked(*SMALL, "--vary", "lr=900,0.1")
+    assert (found["task"], "error" in found["runs"][0]) == ("semantics", True)
+    assert "task" not in asked(*SMALL, "--epochs", 1, "--vary", "task=semantics,regression")
 
 
 def test_the_published_grid_has_its_settings():
