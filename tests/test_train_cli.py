@@ -81,6 +81,14 @@ def test_further_epochs_are_those_of_a_longer_run():
     assert found["theory_s1"] == whole["theory_s1"]
 
 
+@pytest.mark.parametrize("other", [("--log-every", 3), ("--test-draws", 4)])
+def test_tests_do_not_change_the_training(other):
+    names = ("train_loss", "singular_values")
+    one, two = (asked(*SMALL, *more) for more in ((), other))
+    assert [one[name] for name in names] == [two[name] for name in names]
+    assert (one["test_loss"] == two["test_loss"]) == (other[0] == "--log-every")
+
+
 def test_fewer_units_than_modes_learn_the_strongest(folder):
     found = asked(*SMALL, "--hidden", 3, "-o", "run")
     assert len(found["singular_values"][0]) == 3

@@ -37,8 +37,8 @@ class LinearWeightDropout(nn.Linear):
     Parameters
     ----------
     drop_p : probability of a failure, in [0, 1)
-    mode : "sample", one draw for each row of the input; "average", the mean of `samples` draws;
-        "expected", no failures
+    mode : "sample", one draw for each row of the input; "average", the mean of `samples` draws
+        of this layer (not of the network that it is part of); "expected", no failures
     path : "masks" or "moments", see above
     seed : of the layer's own generator; None takes fresh entropy
 
@@ -102,12 +102,16 @@ class LinearWeightDropout(nn.Linear):
         Raises
         ------
         OptionError
-            If the masks have another shape than (rows, out, in).
+            If the masks have another shape than (rows, out, in), or there is an average to take.
         """
         rows = input.reshape(-1, self.in_features)
         expected = (len(rows), self.out_features, self.in_features)
         if masks is not None and tuple(masks.shape) != expected:
             raise OptionError(f"the masks have shape {tuple(masks.shape)}, but need {expected}")
+        if masks is not None and self.mode == "average" and self.samples > 1:
+            raise OptionError(
+                "masks were given, which are one draw: average the outputs of the network instead"
+            )
         output = self._transmitted(rows, masks)
         if self.bias is not None:
             output = output + self.bias
@@ -177,7 +181,7 @@ def _chunks(masks: Tensor, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 @contextmanager
 def failures_as(module: nn.Module, mode: str, samples: int = 1) -> Iterator[None]:
-    """Let the failing layers of a network work in another mode meanwhile.
+    """Let the failing layers of a network work in another mode meanwhile, each by itself.
 
         with failures_as(net, "expected"):
             mean = net(x)
