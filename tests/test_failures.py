@@ -170,6 +170,16 @@ def test_wrong_options_of_a_layer_are_refused(options, said):
         layer(**options)
 
 
+@pytest.mark.parametrize("path", dropout.PATHS)
+def test_a_layer_may_move_to_another_device(path):
+    made = layer(path).to("meta")
+    assert made(INPUT.to("meta")).device.type == "meta"
+
+
+def test_masks_hardly_ever_fail_where_synapses_do_not():
+    assert layer(drop_p=1e-11).draw_masks(100).all()
+
+
 def test_masks_are_one_draw():
     made = layer(mode="average", samples=3)
     with pytest.raises(OptionError, match="masks were given, which are one draw"):
