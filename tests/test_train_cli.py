@@ -237,6 +237,7 @@ def test_values_are_read_as_the_type_of_their_option(value, kind, found):
         ("--dataset mnist", "nothing is downloaded"),
         ("--dataset mnist --data nowhere", "nowhere is not a folder"),
         ("--lr 0", "lr is 0"),
+        ("--prune 0.5", "cannot be pruned: the rule needs the drift of a rate network"),
         ("--hidden 0", "hidden is 0"),
         ("--batch 0", "batch is 0"),
         ("--epochs -1", "epochs is -1"),

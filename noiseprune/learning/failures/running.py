@@ -340,6 +340,11 @@ def check(options: Options) -> None:
         one_of("task", o.task, TASKS)
         if o.dataset is not None:
             raise OptionError("a task and a data set were given: leave one of them out")
+    if o.prune is not None:
+        raise OptionError(
+            "networks of failing synapses cannot be pruned: the rule needs the drift of a rate "
+            "network in continuous time; leave --prune out, or use train ctrnn"
+        )
     one_of("optimizer", o.optimizer, OPTIMIZERS)
     if o.batch is not None:
         count("batch", o.batch)
