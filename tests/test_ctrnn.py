@@ -215,6 +215,14 @@ def test_initial_states():
         learned(x, torch.zeros(5))
 
 
+def test_a_kept_state_follows_the_model():
+    model = CTRNN((2, 5, 1), init_state="keep", seed=3)
+    model(torch.ones(1, 2, 2))
+    double = copy.deepcopy(model).double()
+    assert double(torch.ones(1, 2, 2).double())[0].dtype == torch.float64
+    assert model.to("meta")(torch.ones(1, 2, 2, device="meta"))[0].is_meta
+
+
 def test_time_constants_are_learned_and_stay_possible():
     model = CTRNN((2, N, 1), learn_alpha=True, activation="tanh", seed=3)
     torch.testing.assert_close(model.hidden.tau, torch.full((N,), 100.0))

@@ -22,6 +22,7 @@ from noiseprune.learning import (
 )
 from noiseprune.learning.failures import dropout
 from noiseprune.learning.failures.networks import initial_law
+from noiseprune.learning.failures.running import Averaged
 from noiseprune.learning.failures.statistics import diagonal_matrix, participation_ratio
 from noiseprune.learning.failures.theory import product_singular_values
 
@@ -167,6 +168,36 @@ def test_leading_dimensions_are_kept():
 def test_wrong_options_of_a_layer_are_refused(options, said):
     with pytest.raises(OptionError, match=said):
         layer(**options)
+
+
+@pytest.mark.parametrize("path", dropout.PATHS)
+def test_a_layer_may_move_to_another_device(path):
+    made = layer(path).to("meta")
+    assert made(INPUT.to("meta")).device.type == "meta"
+
+
+def test_masks_hardly_ever_fail_where_synapses_do_not():
+    assert layer(drop_p=1e-11).draw_masks(100).all()
+
+
+def test_masks_are_one_draw():
+    made = layer(mode="average", samples=3)
+    with pytest.raises(OptionError, match="masks were given, which are one draw"):
+        made(INPUT.expand(2, 5), made.draw_masks(2))
+
+
+def test_a_network_is_averaged_as_a_whole():
+    """Means of layers, each averaged by itself, are those without failures; z-scores."""
+    net = DeepNet(4, 2, [20], activation="relu", drop_p=0.5, seed=3, dtype="float64")
+    x = torch.ones(2000, 4, dtype=torch.float64)
+    with torch.no_grad():
+        drawn, mean = net(x.repeat(5, 1)), Averaged(net, 10)(x)
+        with failures_as(net, "expected"):
+            whole = net(x[0])
+    error = drawn.std(0) * (1 / 10_000 + 1 / 20_000) ** 0.5
+    assert ((mean.mean(0) - drawn.mean(0)) / error).abs().max() < 4
+    assert ((whole - drawn.mean(0)) / error).abs().max() > 8
+    assert (10 * mean.var(0) / drawn.var(0) - 1).abs().max() < 0.15
 
 
 def test_masks_of_another_shape_are_refused():

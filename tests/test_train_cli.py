@@ -81,6 +81,14 @@ def test_further_epochs_are_those_of_a_longer_run():
     assert found["theory_s1"] == whole["theory_s1"]
 
 
+@pytest.mark.parametrize("other", [("--log-every", 3), ("--test-draws", 4)])
+def test_tests_do_not_change_the_training(other):
+    names = ("train_loss", "singular_values")
+    one, two = (asked(*SMALL, *more) for more in ((), other))
+    assert [one[name] for name in names] == [two[name] for name in names]
+    assert (one["test_loss"] == two["test_loss"]) == (other[0] == "--log-every")
+
+
 def test_fewer_units_than_modes_learn_the_strongest(folder):
     found = asked(*SMALL, "--hidden", 3, "-o", "run")
     assert len(found["singular_values"][0]) == 3
@@ -130,7 +138,8 @@ def test_training_follows_the_theory():
 
 def test_seeds_are_runs_with_their_mean(folder):
     found = asked(*SMALL, "--seeds", 2, "--seed", 5, "-o", "runs")
-    assert found["seeds"] == 2
+    assert (found["seeds"], found["task"]) == (2, "semantics")
+    assert repr(found["epochs"]) == "4"
     assert [run["seed"] for run in found["runs"]] == [5, 6]
     each = [run["train_loss"] for run in found["runs"]]
     assert each[0] != each[1]
@@ -147,6 +156,12 @@ def test_values_are_varied():
     assert "train_loss" not in found
     text = invoke("failures", *SMALL, "--vary", "lr=0.1,900", "--loss", "mse").stdout
     assert "smaller lr" in " ".join(text.split())
+    failed = refused("failures", *SMALL, "--vary", "lr=900,901")
+    assert "all 2 runs failed" in failed
+    assert "smaller lr" in failed
+    found = asked(*SMALL, "--vary", "lr=900,0.1")
+    assert (found["task"], "error" in found["runs"][0]) == ("semantics", True)
+    assert "task" not in asked(*SMALL, "--epochs", 1, "--vary", "task=semantics,regression")
 
 
 def test_the_published_grid_has_its_settings():
@@ -222,6 +237,7 @@ def test_values_are_read_as_the_type_of_their_option(value, kind, found):
         ("--dataset mnist", "nothing is downloaded"),
         ("--dataset mnist --data nowhere", "nowhere is not a folder"),
         ("--lr 0", "lr is 0"),
+        ("--prune 0.5", "cannot be pruned: the rule needs the drift of a rate network"),
         ("--hidden 0", "hidden is 0"),
         ("--batch 0", "batch is 0"),
         ("--epochs -1", "epochs is -1"),

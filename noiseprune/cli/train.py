@@ -13,7 +13,7 @@ import typer
 from noiseprune.choices import count, one_of
 from noiseprune.cli.options import Cluster, ClusterConfig, DryRun, print_job_script
 from noiseprune.cli.shared import Common, command, one_line_errors
-from noiseprune.errors import OptionError
+from noiseprune.errors import ConvergenceError, OptionError
 
 if TYPE_CHECKING:
     from noiseprune.learning.training import Training, TrainOptions
@@ -191,6 +191,8 @@ def train(
                 runs.cluster, config=runs.cluster_config, threads=common.threads
             ) as worker:
                 made = training.train_all(system.experiment, settings, worker=worker, **options)
+    if all("error" in run.result for run in made):
+        raise ConvergenceError(f"all {len(made)} runs failed, the first: {made[0].result['error']}")
     pictures = []
     if common.output is not None:
         with common.stage("figures"):
@@ -230,7 +232,13 @@ def report(common: Common, model: str, runs: "list[Training]", pictures: list[Pa
         if any(run.options[name] != runs[0].options[name] for run in runs)
     ]
     first = runs[0].options
-    what = {name: first[name] for name in ("task", "dataset") if first.get(name) is not None}
+    # A task by default stands in the result alone, which a run that failed does not have.
+    known = [{**run.options, **run.result} for run in runs]
+    what = {
+        name: next(row[name] for row in known if row.get(name) is not None)
+        for name in ("task", "dataset")
+        if name not in differing and any(row.get(name) is not None for row in known)
+    }
     shared = {"seconds": common.seconds, "output": common.output, "figures": pictures}
     if len(runs) == 1:
         (run,) = runs
@@ -265,7 +273,7 @@ def report(common: Common, model: str, runs: "list[Training]", pictures: list[Pa
         if name not in differing and any(is_number(row.get(name)) for row in each)
     ]
     means = {
-        name: fmean([row[name] for row in each if is_number(row.get(name))])
+        name: mean([row[name] for row in each if is_number(row.get(name))])
         for name in (numbers if set(differing) <= {"seed"} else [])
     }
     counted = {"seeds": len(runs)} if differing == ["seed"] else {"seed": first["seed"]}
@@ -280,6 +288,11 @@ def report(common: Common, model: str, runs: "list[Training]", pictures: list[Pa
         table.append(["mean", *(number(means[name]) for name in losses)])
     title = f"{', '.join([model, *what.values()])}: {len(runs)} runs"
     common.emit(result, grid(title, [name.replace("_", " ") for name in header], table))
+
+
+def mean(values: list[float]) -> float:
+    """Of numbers; what all agree on stays as it is, a count a count."""
+    return values[0] if len(set(values)) == 1 else fmean(values)
 
 
 def is_number(value: Any) -> bool:

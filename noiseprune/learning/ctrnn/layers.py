@@ -155,8 +155,8 @@ class HiddenLayer(nn.Module):
         v = given
         if v is None and self.init_state == "learn":
             v = self.initial
-        if v is None:
-            v = self.kept
+        if v is None and self.kept is not None:
+            v = self.kept.to(self.alpha)
         if v is None:
             v = torch.zeros(self.n_neurons, dtype=self.alpha.dtype, device=self.alpha.device)
         if v.shape not in (shape, shape[1:]):

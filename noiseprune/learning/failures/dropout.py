@@ -37,8 +37,8 @@ class LinearWeightDropout(nn.Linear):
     Parameters
     ----------
     drop_p : probability of a failure, in [0, 1)
-    mode : "sample", one draw for each row of the input; "average", the mean of `samples` draws;
-        "expected", no failures
+    mode : "sample", one draw for each row of the input; "average", the mean of `samples` draws
+        of this layer (not of the network that it is part of); "expected", no failures
     path : "masks" or "moments", see above
     seed : of the layer's own generator; None takes fresh entropy
 
@@ -85,16 +85,17 @@ class LinearWeightDropout(nn.Linear):
     def draw_masks(self, rows: int) -> Tensor:
         """Masks (rows, out, in), True where a synapse transmits: to freeze over a trial."""
         shape = (rows, self.out_features, self.in_features)
-        masks = torch.empty(shape, dtype=torch.bool, device=self.weight.device)
+        # Drawn where the generator is, which stays behind when the layer moves to a device.
+        masks = torch.empty(shape, dtype=torch.bool, device=self.generator.device)
         flat = masks.view(-1)
         # Integers of 32 bits below q 2^32 - 2^31: twice as fast as uniform floats, and finer.
-        below = round((1 - self.drop_p) * 2**32) - 2**31
+        below = min(round((1 - self.drop_p) * 2**32) - 2**31, 2**31 - 1)
         for start in range(0, flat.numel(), CHUNK):
             part = flat[start : start + CHUNK]
             drawn = torch.empty((part.numel() + 1) // 2, dtype=torch.int64, device=masks.device)
             drawn.random_(-(2**63), None, generator=self.generator)
             torch.lt(drawn.view(torch.int32)[: part.numel()], below, out=part)
-        return masks
+        return masks.to(self.weight.device)
 
     def forward(self, input: Tensor, masks: Tensor | None = None) -> Tensor:
         """y (..., out) of x (..., in), each row with masks of its own, or with those given.
@@ -102,12 +103,16 @@ class LinearWeightDropout(nn.Linear):
         Raises
         ------
         OptionError
-            If the masks have another shape than (rows, out, in).
+            If the masks have another shape than (rows, out, in), or there is an average to take.
         """
         rows = input.reshape(-1, self.in_features)
         expected = (len(rows), self.out_features, self.in_features)
         if masks is not None and tuple(masks.shape) != expected:
             raise OptionError(f"the masks have shape {tuple(masks.shape)}, but need {expected}")
+        if masks is not None and self.mode == "average" and self.samples > 1:
+            raise OptionError(
+                "masks were given, which are one draw: average the outputs of the network instead"
+            )
         output = self._transmitted(rows, masks)
         if self.bias is not None:
             output = output + self.bias
@@ -125,7 +130,8 @@ class LinearWeightDropout(nn.Linear):
         mean = functional.linear(rows, self.weight)
         variance = functional.linear(rows.square(), self.weight.square())
         variance = variance * (self.drop_p / (1 - self.drop_p) / draws)
-        noise = torch.empty_like(mean).normal_(generator=self.generator)
+        noise = torch.empty(mean.shape, dtype=mean.dtype, device=self.generator.device)
+        noise = noise.normal_(generator=self.generator).to(mean.device)
         # The clamp keeps the gradient of the root finite where no input is active.
         tiny = torch.finfo(mean.dtype).tiny
         return mean + variance.clamp_min(tiny).sqrt() * noise
@@ -177,7 +183,7 @@ def _chunks(masks: Tensor, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 @contextmanager
 def failures_as(module: nn.Module, mode: str, samples: int = 1) -> Iterator[None]:
-    """Let the failing layers of a network work in another mode meanwhile.
+    """Let the failing layers of a network work in another mode meanwhile, each by itself.
 
         with failures_as(net, "expected"):
             mean = net(x)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,6 +186,8 @@ class FailuresExperiment(Experiment):
 
     def _scores(self, batches: Batches, *, learn: bool = False) -> Scores:
         model: Any = Last(self.model) if isinstance(self.model, RNN) else self.model
+        if not learn and self.options.test_draws > 1:
+            model = Averaged(model, self.options.test_draws)
         if self.n_classes is None:
             if learn:
                 return train_regressor(model, batches, self.optimizer)
@@ -201,7 +204,7 @@ class FailuresExperiment(Experiment):
 
     def measure(self) -> Row:
         draws = self.options.test_draws
-        with failures_as(self.model, "average" if draws else "expected", max(draws, 1)):
+        with failures_as(self.model, "sample" if draws else "expected"), self._own_failures():
             row = self._named("test", self._scores(self.test))
             if len(self.validation.x):
                 row |= self._named("validation", self._scores(self.validation))
@@ -223,6 +226,18 @@ class FailuresExperiment(Experiment):
         if self.options.keep_weights and (not self._kept or self._kept[-1][0] < self._epoch):
             self._kept.append((self._epoch, weights))
         return row
+
+    @contextmanager
+    def _own_failures(self) -> Iterator[None]:
+        """Failures of the tests of this epoch: how often it is tested does not change training."""
+        before = self.model.generators()
+        root = np.random.SeedSequence([self._seeds[3], self._epoch])
+        for layer, seed in zip(self.model.layers, spread(root, len(self.model))):
+            layer.generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            self.model.set_generators(before)
 
     def _advance(self, theory: LinearTheory) -> None:
         """Take the theory to the epoch of the training."""
@@ -299,6 +314,21 @@ class Last(nn.Module):
         return outputs[:, -1]
 
 
+class Averaged(nn.Module):
+    """The mean of the outputs of several draws of a whole network."""
+
+    def __init__(self, network: nn.Module, draws: int) -> None:
+        super().__init__()
+        self.network, self.draws = network, draws
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the network."""
+        total: Tensor = self.network(x)
+        for _ in range(self.draws - 1):
+            total = total + self.network(x)
+        return total / self.draws
+
+
 def columns(prefix: str, values: FloatArray) -> dict[str, float]:
     return {f"{prefix}{k}": float(value) for k, value in enumerate(values[:MODES], start=1)}
 
@@ -310,6 +340,11 @@ def check(options: Options) -> None:
         one_of("task", o.task, TASKS)
         if o.dataset is not None:
             raise OptionError("a task and a data set were given: leave one of them out")
+    if o.prune is not None:
+        raise OptionError(
+            "networks of failing synapses cannot be pruned: the rule needs the drift of a rate "
+            "network in continuous time; leave --prune out, or use train ctrnn"
+        )
     one_of("optimizer", o.optimizer, OPTIMIZERS)
     if o.batch is not None:
         count("batch", o.batch)
