@@ -18,7 +18,9 @@ activities below ("independent" and "systematic" exactly, "balanced" nearly, and
 of the homeostatic balance). What it does not: its bound on epsilon is for symmetric, diagonally
 dominant drifts, and a feed-forward drift is as far from symmetric as can be. Its eigenvalues are
 all -1 before and after, whatever is pruned, so that a preserved spectrum promises nothing about
-what the network computes; that |f| v finds what matters is a heuristic here, to be measured.
+what the network computes. That |f| v finds what matters is a heuristic here, and measured it is a
+poor one: better than "uniform", worse than "weight", far worse than "magnitude" (see
+benchmarks/burst_pruning.py).
 
 The feedback Y and Q is pruned where it is tied to W, and stays as it is otherwise; with Q = p_b Y
 the apical potentials without a teacher remain 0 either way.
