@@ -109,17 +109,18 @@ class BurstCCNLayer(LocalLayer):
         follows = self.y_rule == "kolen-pollack"
         if follows:
             self.follow_above()
-        learning = [
-            (parameter, sign)
-            for parameter, sign, local in ((self.y, 1.0, not follows), (self.q, -1.0, True))
-            if parameter is not None and parameter.requires_grad and local
-        ]
-        if not learning:
+        y = None if follows or self.y is None or not self.y.requires_grad else self.y
+        q = None if self.q is None or not self.q.requires_grad else self.q
+        if y is None and q is None:
             return
         scaled = self.above.events * (1 / len(self.below))
-        for parameter, sign in learning:
-            out = buffer(parameter)
-            hand(parameter, self.above.synapses.outer(sign * scaled, self.apical, out))
+        maps = self.above.synapses
+        if y is not None:
+            hand(y, maps.outer(scaled, self.apical, buffer(y)))
+        if q is not None and y is not None and y.grad is not None:
+            hand(q, torch.neg(y.grad, out=buffer(q)))
+        elif q is not None:
+            hand(q, maps.outer(-scaled, self.apical, buffer(q)))
 
 
 class BurstCCN(LocalNetwork):
