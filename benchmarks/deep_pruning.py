@@ -133,7 +133,7 @@ def in_training(seeds: int) -> list[tuple[str, ...]]:
                         f"{case['rows']:.0%}",
                         f"{case['tuned']:.0%}",
                         f"{case['contracts']:.0%}",
-                        f"{case['epsilon']:.2f}" if "epsilon" in case else "",
+                        f"{case['epsilon']:.2g}" if "epsilon" in case else "",
                         f"{case['own_leak']:.0%}" if "own_leak" in case else "",
                     )
                 )
@@ -233,7 +233,7 @@ def main(seeds: int) -> None:
             f"{case['success']:.0%}",
             f"{case['rows']:.0%}",
             f"{case['tuned']:.0%}",
-            f"{case['epsilon']:.2f}",
+            f"{case['epsilon']:.2g}",
             f"{case['abscissa']:.2f}",
             f"{case['abscissa_moved']:.0%}",
             f"{case['stable']:.0%}",

@@ -1,7 +1,15 @@
-"""One BLAS thread for the tests: their matrices are small, and threads that wait burn a core."""
+"""One BLAS thread for the tests: their matrices are small, and threads that wait burn a core.
 
-import numpy  # noqa: F401  (loads the BLAS that is to be limited)
-import scipy.linalg  # noqa: F401
-from threadpoolctl import threadpool_limits
+For the same reason the threads of OpenMP (Numba's and PyTorch's) sleep while they wait: as many
+processes as cores, each with as many threads, otherwise spin most of their time away.
+"""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when the library is loaded
+
+import numpy  # noqa: E402, F401  (loads the BLAS that is to be limited)
+import scipy.linalg  # noqa: E402, F401
+from threadpoolctl import threadpool_limits  # noqa: E402
 
 threadpool_limits(1, user_api="blas")
