@@ -95,6 +95,7 @@ def test_compiled_and_interpreted_loops_agree():
     np.testing.assert_allclose(found[0], found[1], rtol=1e-13)
 
 
+@pytest.mark.compiled
 @BOTH
 def test_the_trace_finds_the_variance_of_the_discrete_scheme(directed):
     net = network(12, directed=directed, margin=0.5)
@@ -384,6 +385,7 @@ def test_without_scaling_weights_are_strengthened_only():
     assert not np.array_equal(adapted.network.leak, net.leak)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("continuous", [False, True])
 def test_the_end_is_as_near_the_original_as_by_the_batch_rule(continuous):
     net = paper_network(120)
@@ -397,6 +399,7 @@ def test_the_end_is_as_near_the_original_as_by_the_batch_rule(continuous):
     assert npr.spectral_similarity(net, worse).epsilon > 1.25 * np.mean(batch)
 
 
+@pytest.mark.compiled
 def test_a_rectified_network_prunes_itself_by_its_own_noise():
     net = network(30, margin=0.5)
     found = npr.plasticity(net, 0.5, rounds=2, activation="rectified", interval=150.0, seed=5)
@@ -455,6 +458,7 @@ def test_bad_networks_are_refused():
         npr.plasticity(npr.RateNetwork(np.ones((4, 4)) - np.eye(4), leak=2.0))
 
 
+@pytest.mark.compiled
 def test_a_network_that_loses_its_stability_is_named():
     net = npr.RateNetwork(np.ones((30, 30)) - np.eye(30), leak_margin=0.001)
     with pytest.raises(npr.UnstableError, match=r"after round 1 of 1, with 80 synapses left, "):

@@ -259,6 +259,7 @@ def signed_inputs(net):
     return np.array([np.maximum(sign * weights, 0).sum(axis=1) for sign in (1, -1)])
 
 
+@pytest.mark.compiled
 @either_symmetry
 def test_the_walk_keeps_probabilities_nearly_and_strengths_far_better(symmetric):
     """Against independent draws: the mean of W within 5 %, input errors less than half.

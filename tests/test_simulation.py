@@ -193,6 +193,7 @@ def test_normal_numbers_of_extreme_words():
         assert np.allclose(simulation_kernels.normal_pair(*given), expected, rtol=0, atol=1e-7)
 
 
+@pytest.mark.compiled
 def test_law_of_the_noise():
     n, replicas = 1000, 500
     key, xi = np.array([3, 5], np.uint64), np.empty((n, replicas))
