@@ -114,8 +114,8 @@ def main() -> None:
         ("model", "mean +- standard error", "range", "minus backprop", "chosen (seeds)"),
         rows,
         f"{len(SEEDS)} seeds, {EPOCHS} epochs of SGD with batches of 32, no momentum, no decay; "
-        "settings chosen for each seed, from a grid of four to twelve, by its own validation images; "
-        "* marks an end of the grid.",
+        "settings chosen for each seed, from grids of four to twelve, by its own validation "
+        "images; * marks an end of the grid.",
     )
 
 
