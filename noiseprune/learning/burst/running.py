@@ -26,13 +26,13 @@ from noiseprune.learning.burst.options import (
     EDNOptions,
     LocalOptions,
 )
-from noiseprune.learning.burst.pruning import (
+from noiseprune.learning.datasets import CLASSIFIED, classification
+from noiseprune.learning.feedforward_pruning import (
     VARIANCES,
     FeedforwardPruning,
     check_prunable,
     prune_layers,
 )
-from noiseprune.learning.datasets import CLASSIFIED, classification
 from noiseprune.learning.images import CIFAR10
 from noiseprune.learning.supervised import TEST_BATCH, Batches, test_classifier
 from noiseprune.learning.training import Experiment, Row
