@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from noiseprune import OptionError, RateNetwork, synapse_variance
-from noiseprune.learning import ANN, BurstCCN, prune_layers
+from noiseprune.learning import ANN, BurstCCN, DeepNet, failures_as, prune_layers
 from noiseprune.learning.feedforward_pruning import activity_variances, noise_variances
 
 RNG = np.random.default_rng(3)
@@ -138,6 +138,41 @@ def test_the_largest_are_kept_as_they_are():
                               weight[found.kept[k]])  # fmt: skip
 
 
+def test_failing_synapses_are_pruned_by_their_mean(tmp_path):
+    """The slopes are those under failures; those that are left fail, and learn, alone."""
+    net = DeepNet(9, 4, [12, 12], activation="tanh", drop_p=0.5, seed=3, dtype="float64")
+    x = sample()
+    slopes, potentials = net.working_point(x)
+    with failures_as(net, "expected"):
+        v = x @ net.layers[0].weight.detach().T
+        torch.testing.assert_close(net.working_point(x)[1][0], v)
+    assert not torch.allclose(potentials[0], v)
+    torch.testing.assert_close(slopes[0], 1 - torch.tanh(potentials[0]) ** 2)
+    torch.testing.assert_close(net.working_point(x)[0][1], slopes[1])
+    found = prune_layers(net, 0.3, "noise", x=x, seed=3)
+    gains = [np.ones(9), *(s.mean(0).numpy() for s in slopes[:-1])]
+    seen = [w * g for w, g in zip(net.weights(), gains)]
+    for a, b in zip(found.variance, noise_variances(seen)):
+        np.testing.assert_allclose(a, b)
+    assert found.density == pytest.approx(0.3, abs=0.01)
+    pruned = found.network
+    optimizer = torch.optim.AdamW(pruned.parameters(), 0.1, weight_decay=0.1)
+    for path in ("moments", "masks"):
+        for layer in pruned.layers:
+            layer.path = path
+        for _ in range(3):
+            optimizer.zero_grad()
+            pruned(x).square().sum().backward()
+            optimizer.step()
+    for w, old, kept in zip(pruned.weights(), net.weights(), found.kept):
+        assert np.array_equal(w != 0, kept)
+        assert not np.allclose(w[kept], old[kept])
+    pruned.save(tmp_path / "net.pt")
+    again = DeepNet.load(tmp_path / "net.pt")
+    assert all(torch.equal(a.mask, b.mask) for a, b in zip(again.layers, pruned.layers))
+    assert torch.equal(again(x), pruned(x))
+
+
 def test_seeds_make_draws():
     one, same, other = (prune_layers(network(), 0.4, seed=s) for s in (3, 3, 4))
     assert all(np.array_equal(a, b) for a, b in zip(one.kept, same.kept))
@@ -147,9 +182,12 @@ def test_seeds_make_draws():
 def test_silent_neurons_go_last():
     net = ANN(9, 4, activation="relu", **OPTIONS)
     net.layers[0].bias.data[:6] = -100.0
-    found = prune_layers(net, 0.5, "noise", x=sample(), seed=3)
-    assert found.kept[1][:, 6:].all()
-    assert not found.kept[1][:, :6].any()
+    found = prune_layers(net, 0.4, "noise", x=sample(), seed=3)
+    silent, others = np.split(found.keep_probability[1], [6], axis=1)
+    assert silent.mean() < 0.1 < 0.5 < others.mean()
+    strength = np.abs(net.layers[1].weight.detach().numpy()) / found.keep_probability[1]
+    assert strength[:, :6].max() < 300 * strength[:, 6:].max()  # of a synapse that is kept
+    assert found.kept[1][:, 6:].mean() > 0.7
 
 
 @pytest.mark.parametrize(

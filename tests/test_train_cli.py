@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -94,6 +95,20 @@ def test_fewer_units_than_modes_learn_the_strongest(folder):
     assert len(found["singular_values"][0]) == 3
     assert found["fixed_point"][0] > found["fixed_point"][3] == 0
     assert (folder / "run" / "network.pt").exists()
+
+
+@pytest.mark.parametrize("rule", ["noise", "magnitude"])
+def test_trained_networks_are_pruned(folder, rule):
+    found = asked(*SMALL, "--prune", 0.5, "--rule", rule, "-o", "run")
+    assert found["kept_fraction"] == pytest.approx(0.5, abs=0.02)
+    assert np.isfinite(found["pruned_loss"])
+    whole, pruned = (DeepNet.load(folder / "run" / name) for name in ("network.pt", "pruned.pt"))
+    kept = [w != 0 for w in pruned.weights()]
+    assert sum(int(k.sum()) for k in kept) == found["n_kept"]
+    if rule == "magnitude":
+        assert all((a[k] == b[k]).all() for a, b, k in zip(whole.weights(), pruned.weights(), kept))
+    again = asked(*SMALL, "--prune", 0.5, "--rule", rule, "-o", "run")
+    assert again["pruned_loss"] == found["pruned_loss"]
 
 
 def test_without_json_there_is_a_table():
@@ -237,7 +252,10 @@ def test_values_are_read_as_the_type_of_their_option(value, kind, found):
         ("--dataset mnist", "nothing is downloaded"),
         ("--dataset mnist --data nowhere", "nowhere is not a folder"),
         ("--lr 0", "lr is 0"),
-        ("--prune 0.5", "cannot be pruned: the rule needs the drift of a rate network"),
+        ("--prune 0.5 --recurrent --dataset digits", "work in steps and cannot be pruned"),
+        ("--prune 1.5", "keep is 1.5"),
+        ("--prune 0.5 --rule nois", "did you mean 'noise'"),
+        ("--rule weight", "give --prune"),
         ("--hidden 0", "hidden is 0"),
         ("--batch 0", "batch is 0"),
         ("--epochs -1", "epochs is -1"),

@@ -22,10 +22,12 @@ what the network computes. That |f| v finds what matters is a heuristic here, an
 poor one: better than "uniform", worse than "weight", far worse than "magnitude" (see
 benchmarks/burst_pruning.py).
 
-The feedback Y and Q is pruned where it is tied to W, and stays as it is otherwise; with Q = p_b Y
-the apical potentials without a teacher remain 0 either way. A Q of its own under a tied Y, and the
-interneurons of EDN, are not pruned: what they cancelled has changed, until they have learned again.
-Only W is counted as synapses.
+Failing synapses (DeepNet) are pruned as what they are on average: m o W / q has the mean W.
+
+The feedback Y and Q of local rules is pruned where it is tied to W, and stays as it is otherwise;
+with Q = p_b Y the apical potentials without a teacher remain 0 either way. A Q of its own under a
+tied Y, and the interneurons of EDN, are not pruned: what they cancelled has changed, until they
+have learned again. Only W is counted as synapses.
 
 Source of the rule: E. Moore and R. Chaudhuri (2020).
 """
@@ -36,6 +38,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import comb
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -44,18 +47,35 @@ from torch import Tensor
 
 from noiseprune.choices import Seed, noise_strength, one_of, seed_sequence, substream
 from noiseprune.errors import OptionError
-from noiseprune.learning.burst.network import LocalNetwork
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import prune_with_variance, rules
 from noiseprune.weights import FloatArray, stored
 
 VARIANCES = ("noise", "activity")
-SMALLEST_GAIN = 1e-9
-"""Relative to the layer's largest: synapses from silent neurons are the last to be kept."""
+SMALLEST_GAIN = 0.01
+"""Relative to the layer's largest: neurons that are silent on the samples may speak on others, and
+a synapse kept by a very small probability would then drown the rest, so strong is it made."""
+
+
+class Prunable(Protocol):
+    """A network of layers in a row, such as `BurstCCN` or `DeepNet`.
+
+    layers : each with a parameter weight (post, pre) and a mask of that shape, or None
+    working_point : of samples (rows, inputs): slopes (rows, neurons) and potentials v of every
+        layer
+    """
+
+    @property
+    def layers(self) -> list[Any]: ...
+
+    def working_point(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]: ...
+
+
+N = TypeVar("N", bound=Prunable)
 
 
 @dataclass(frozen=True)
-class FeedforwardPruning:
+class FeedforwardPruning(Generic[N]):
     """A pruned network with its evidence; lists have an entry for each layer.
 
     network : a copy; it can be trained further, and what was pruned stays pruned
@@ -65,7 +85,7 @@ class FeedforwardPruning:
     rule, seed : as given
     """
 
-    network: LocalNetwork = field(repr=False)
+    network: N = field(repr=False)
     kept: list[np.ndarray] = field(repr=False)
     keep_probability: list[FloatArray] = field(repr=False)
     variance: list[FloatArray] | None = field(repr=False)
@@ -81,7 +101,7 @@ class FeedforwardPruning:
 
 
 def prune_layers(
-    net: LocalNetwork,
+    net: N,
     keep: float = 0.1,
     rule: str = "noise",
     *,
@@ -91,11 +111,12 @@ def prune_layers(
     sampling: str | None = None,
     balance: str | None = None,
     seed: Seed = None,
-) -> FeedforwardPruning:
+) -> FeedforwardPruning[N]:
     """Prune every layer to the same fraction; the network itself stays as it is.
 
     Parameters
     ----------
+    net : of local rules (`BurstCCN`, `Burstprop`, `EDN`, `ANN`), or `DeepNet`
     keep : fraction in (0, 1] of each layer's synapses
     rule : "noise", "paper", "weight", "uniform", "magnitude" as for `noiseprune.prune`
     x : (samples, inputs) for the working point; without them g = 1, for the noise rules
@@ -162,7 +183,7 @@ def prune_layers(
     )
 
 
-def check_prunable(net: LocalNetwork) -> None:
+def check_prunable(net: Prunable) -> None:
     """Refuse convolutions: a kernel's weights are shared, and are not synapses of their own."""
     if any(layer.weight.dim() != 2 for layer in net.layers):
         raise OptionError("only dense layers can be pruned: train without conv, or without prune")
@@ -208,7 +229,7 @@ def activity_variances(
 
 
 def _working_point(
-    net: LocalNetwork, x: Tensor | None
+    net: Prunable, x: Tensor | None
 ) -> tuple[list[FloatArray], list[FloatArray] | None]:
     """Mean slope of the neurons below each layer; potentials of all, inputs first."""
     layers = net.layers
@@ -216,15 +237,12 @@ def _working_point(
         return [np.ones(layer.weight.shape[1]) for layer in layers], None
     if len(x) < 2:
         raise OptionError(f"there are {len(x)} samples: give at least 2")
-    probe = copy.deepcopy(net).eval()
-    probe(x.to(layers[0].weight.dtype))
+    slopes, potentials = net.working_point(x.to(layers[0].weight.dtype))
     gains = [np.ones(layers[0].weight.shape[1])]
-    potentials = [x.double().flatten(1).numpy()]
-    for layer in probe.layers:
-        slope = layer.activation.slope(layer.events).double().mean(0).numpy()
-        gains.append(np.maximum(slope, SMALLEST_GAIN * max(float(slope.max()), SMALLEST_GAIN)))
-        potentials.append(layer.potential.double().numpy())
-    return gains[:-1], potentials
+    for each in slopes[:-1]:
+        slope = each.double().mean(0).numpy()
+        gains.append(np.maximum(slope, SMALLEST_GAIN * (float(slope.max()) or 1.0)))
+    return gains, [v.double().numpy() for v in (x.flatten(1), *potentials)]
 
 
 def _drawn(

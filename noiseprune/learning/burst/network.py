@@ -154,6 +154,13 @@ class LocalNetwork(nn.Module):
         for layer in reversed(self.layers):
             layer.update()
 
+    def working_point(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Slopes f'(v) and potentials v (rows, neurons) of every layer, without noise."""
+        probe = copy.deepcopy(self).eval()
+        probe(x)
+        slopes = [layer.activation.slope(layer.events) for layer in probe.layers]
+        return slopes, [layer.potential for layer in probe.layers]
+
     def groups(
         self, lr: float, *, weight_decay: float = 0.0, **rates: float | None
     ) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ class LocalExperiment(Experiment):
         )
         self._costly = options.optimizer.lower() == "globalcost"
         self._epoch, self._best = 0, {"epoch": 0, "validation": np.inf, "test": np.nan}
-        self.pruning: FeedforwardPruning | None = None
+        self.pruning: FeedforwardPruning[LocalNetwork] | None = None
 
     def _load(self) -> None:
         o = self.options

@@ -42,11 +42,16 @@ class LinearWeightDropout(nn.Linear):
     path : "masks" or "moments", see above
     seed : of the layer's own generator; None takes fresh entropy
 
+    `mask` is None, or (out, in) bool, False where a synapse was pruned: that is no part of the
+    layer any more, and does not learn.
+
     Raises
     ------
     OptionError
         If an option has no meaning.
     """
+
+    mask: Tensor | None
 
     def __init__(
         self,
@@ -66,6 +71,7 @@ class LinearWeightDropout(nn.Linear):
             raise OptionError(f"drop_p is {drop_p}, but must lie in [0, 1)")
         self.generator = new_generator(seed, device or "cpu")
         super().__init__(in_features, out_features, bias, device, dtype)
+        self.register_buffer("mask", None)
         self.drop_p = float(drop_p)
         self.path = one_of("path", path, PATHS)
         self.set_mode(mode, samples)
@@ -120,15 +126,16 @@ class LinearWeightDropout(nn.Linear):
 
     def _transmitted(self, rows: Tensor, masks: Tensor | None) -> Tensor:
         if self.mode == "expected" or self.drop_p == 0:
-            return functional.linear(rows, self.weight)
+            return functional.linear(rows, self._present())
         if masks is not None:
             return self._masked(rows, masks)
         draws = self.samples if self.mode == "average" else 1
         if self.path == "masks":
             drawn = [self._masked(rows, self.draw_masks(len(rows))) for _ in range(draws)]
             return torch.stack(drawn).mean(0) if draws > 1 else drawn[0]
-        mean = functional.linear(rows, self.weight)
-        variance = functional.linear(rows.square(), self.weight.square())
+        weight = self._present()
+        mean = functional.linear(rows, weight)
+        variance = functional.linear(rows.square(), weight.square())
         variance = variance * (self.drop_p / (1 - self.drop_p) / draws)
         noise = torch.empty(mean.shape, dtype=mean.dtype, device=self.generator.device)
         noise = noise.normal_(generator=self.generator).to(mean.device)
@@ -136,8 +143,12 @@ class LinearWeightDropout(nn.Linear):
         tiny = torch.finfo(mean.dtype).tiny
         return mean + variance.clamp_min(tiny).sqrt() * noise
 
+    def _present(self) -> Tensor:
+        """Weights of the synapses that were not pruned."""
+        return self.weight if self.mask is None else self.weight * self.mask
+
     def _masked(self, rows: Tensor, masks: Tensor) -> Tensor:
-        found: Tensor = _Masked.apply(rows, self.weight, masks)  # type: ignore[no-untyped-call]
+        found: Tensor = _Masked.apply(rows, self._present(), masks)  # type: ignore[no-untyped-call]
         return found / (1 - self.drop_p)
 
     def extra_repr(self) -> str:

@@ -5,7 +5,7 @@ h_l = phi(W_l h_(l-1) + b_l),    y = out_phi(W_L h_(L-1) + b_L),    h_0 = x
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self, cast
@@ -26,6 +26,12 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
+}
+SLOPES: dict[str, Callable[[Tensor], Tensor]] = {  # of what the activation gives
+    "linear": torch.ones_like,
+    "relu": lambda h: (h > 0).to(h.dtype),
+    "sigmoid": lambda h: h * (1 - h),
+    "tanh": lambda h: 1 - h * h,
 }
 OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,
@@ -158,9 +164,16 @@ class Net(nn.Module):
             if found != cls.__name__:
                 raise FileError(f"{path} holds {found or 'no network'}, not a {cls.__name__}")
             network = cls(**document["options"]).to(device)
-            network.load_state_dict(document["parameters"])
+            network.restore(document["parameters"])
             network.set_generators(document["generators"])
         return network
+
+    def restore(self, parameters: Mapping[str, Tensor]) -> None:
+        """`load_state_dict`, masks of pruned synapses included."""
+        for number, layer in enumerate(self.layers):
+            if f"synapses.{number}.mask" in parameters:
+                layer.mask = torch.ones_like(layer.weight, dtype=torch.bool)
+        self.load_state_dict(parameters)
 
     def generators(self) -> list[Tensor]:
         """States of the generators of the layers."""
@@ -246,6 +259,24 @@ class DeepNet(Net):
             x = self._phi(layer(x))
             found.append(x)
         return [*found, self._out(self.layers[-1](x))]
+
+    @torch.no_grad()
+    def working_point(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Slopes phi'(v) and potentials v (rows, units) of every layer, with failures as they are.
+
+        The failures to come stay what they were. Of the outputs the slope is 1.
+        """
+        generators = self.generators()
+        slope = SLOPES[self.options["activation"]]
+        slopes, potentials = [], []
+        for layer in self.layers:
+            v = layer(x)
+            x = self._phi(v)
+            slopes.append(slope(x))
+            potentials.append(v)
+        self.set_generators(generators)
+        slopes[-1] = torch.ones_like(potentials[-1])
+        return slopes, potentials
 
 
 def initial_law(rule: str | float, fan: int) -> tuple[float, float]:

@@ -55,5 +55,8 @@ class Options(TrainOptions):
     standardise: Annotated[bool, "Standardise the images."] = False
     test_draws: Annotated[int, "Draws averaged in a test; 0 tests without failures."] = 1
     keep_weights: Annotated[bool, "Keep the weights of every row of the log."] = False
-    prune: Annotated[float | None, "Refused: the noise rule is for recurrent synapses."] = None
+    prune: Annotated[float | None, "When trained: fraction of the synapses to keep."] = None
+    rule: Annotated[
+        str | None, "To prune by: noise (default), paper, weight, uniform or magnitude."
+    ] = None
     dtype: Annotated[str, "float32 or float64."] = "float32"

@@ -25,6 +25,7 @@ from noiseprune.learning.failures.options import TASKS, Options
 from noiseprune.learning.failures.recurrent import RNN
 from noiseprune.learning.failures.statistics import participation_ratio, run_statistics
 from noiseprune.learning.failures.theory import LinearTheory, product_singular_values
+from noiseprune.learning.feedforward_pruning import FeedforwardPruning, prune_layers
 from noiseprune.learning.streams import new_generator
 from noiseprune.learning.supervised import (
     TEST_BATCH,
@@ -36,11 +37,14 @@ from noiseprune.learning.supervised import (
     train_regressor,
 )
 from noiseprune.learning.training import Experiment, Row
+from noiseprune.pruning import rules
 
 if TYPE_CHECKING:
     from noiseprune.weights import FloatArray
 
 OPTIMIZERS = ("sgd", "adam", "adamw")
+PRUNING_SAMPLES, PRUNING = 1000, 2**32 - 1
+"""For the working point; the stream of its draws, beyond those of epochs."""
 MODES, LARGEST_SVD = 4, 1024
 """Singular values of a row of the log; the largest layer whose own are found for every row."""
 
@@ -63,6 +67,7 @@ class FailuresExperiment(Experiment):
         self._theory_weights = self.model.weights() if self.theory else []
         self._epoch, self._theory_epoch = 0, 0
         self._kept: list[tuple[int, list[FloatArray]]] = []
+        self.pruning: FeedforwardPruning[DeepNet] | None = None
 
     # ------------------------------------------------------------------------- what there is
 
@@ -184,8 +189,8 @@ class FailuresExperiment(Experiment):
         """Of the optimizer in an epoch."""
         return -(-len(self.training.x) // self.batch)
 
-    def _scores(self, batches: Batches, *, learn: bool = False) -> Scores:
-        model: Any = Last(self.model) if isinstance(self.model, RNN) else self.model
+    def _scores(self, batches: Batches, *, learn: bool = False, model: Any | None = None) -> Scores:
+        model = model or (Last(self.model) if isinstance(self.model, RNN) else self.model)
         if not learn and self.options.test_draws > 1:
             model = Averaged(model, self.options.test_draws)
         if self.n_classes is None:
@@ -204,7 +209,10 @@ class FailuresExperiment(Experiment):
 
     def measure(self) -> Row:
         draws = self.options.test_draws
-        with failures_as(self.model, "sample" if draws else "expected"), self._own_failures():
+        with (
+            failures_as(self.model, "sample" if draws else "expected"),
+            self._own_failures(self.model),
+        ):
             row = self._named("test", self._scores(self.test))
             if len(self.validation.x):
                 row |= self._named("validation", self._scores(self.validation))
@@ -228,16 +236,16 @@ class FailuresExperiment(Experiment):
         return row
 
     @contextmanager
-    def _own_failures(self) -> Iterator[None]:
+    def _own_failures(self, model: Net) -> Iterator[None]:
         """Failures of the tests of this epoch: how often it is tested does not change training."""
-        before = self.model.generators()
+        before = model.generators()
         root = np.random.SeedSequence([self._seeds[3], self._epoch])
-        for layer, seed in zip(self.model.layers, spread(root, len(self.model))):
+        for layer, seed in zip(model.layers, spread(root, len(model))):
             layer.generator.manual_seed(seed)
         try:
             yield
         finally:
-            self.model.set_generators(before)
+            model.set_generators(before)
 
     def _advance(self, theory: LinearTheory) -> None:
         """Take the theory to the epoch of the training."""
@@ -289,16 +297,39 @@ class FailuresExperiment(Experiment):
             ).fixed_point(o.hidden)
             found["fixed_point"] = ideal.singular_values[:MODES].tolist()
             found["fixed_point_loss"] = ideal.loss
-        return found
+        return found | self._pruned()
+
+    def _pruned(self) -> dict[str, Any]:
+        """What pruning did, if it was asked for."""
+        o = self.options
+        if o.prune is None or not isinstance(self.model, DeepNet):
+            return {}
+        self.pruning = prune_layers(
+            self.model, o.prune, o.rule or "noise", x=self.training.x[:PRUNING_SAMPLES],
+            seed=np.random.SeedSequence([self._seeds[3], PRUNING]),
+        )  # fmt: skip
+        mode = "sample" if o.test_draws else "expected"
+        with failures_as(self.pruning.network, mode), self._own_failures(self.pruning.network):
+            scores = self._scores(self.test, model=self.pruning.network)
+        return {
+            "n_synapses": sum(self.pruning.n_synapses),
+            "n_kept": sum(self.pruning.n_kept),
+            "kept_fraction": self.pruning.density,
+            **self._named("pruned", scores),
+        }
 
     def save(self, folder: Path) -> Sequence[Path]:
         path = folder / "network.pt"
         self.model.save(path)
-        if not self._kept:
-            return [path]
-        found = run_statistics([weights for _, weights in self._kept])
-        found.save(folder / "statistics.npz", [epoch for epoch, _ in self._kept])
-        return [path, folder / "statistics.npz"]
+        files = [path]
+        if self.pruning is not None:
+            files.append(folder / "pruned.pt")
+            self.pruning.network.save(files[-1])
+        if self._kept:
+            files.append(folder / "statistics.npz")
+            found = run_statistics([weights for _, weights in self._kept])
+            found.save(files[-1], [epoch for epoch, _ in self._kept])
+        return files
 
 
 class Last(nn.Module):
@@ -340,11 +371,16 @@ def check(options: Options) -> None:
         one_of("task", o.task, TASKS)
         if o.dataset is not None:
             raise OptionError("a task and a data set were given: leave one of them out")
+    if o.prune is None and o.rule is not None:
+        raise OptionError("a rule is one to prune by: give --prune, too")
     if o.prune is not None:
-        raise OptionError(
-            "networks of failing synapses cannot be pruned: the rule needs the drift of a rate "
-            "network in continuous time; leave --prune out, or use train ctrnn"
-        )
+        rules.budget(o.prune, 1)
+        one_of("rule", o.rule or "noise", rules.RULES)
+        if o.recurrent:
+            raise OptionError(
+                "recurrent networks of failing synapses work in steps and cannot be pruned: the "
+                "rule needs a drift in continuous time; leave --prune out, or use train ctrnn"
+            )
     one_of("optimizer", o.optimizer, OPTIMIZERS)
     if o.batch is not None:
         count("batch", o.batch)
