@@ -185,9 +185,9 @@ def test_the_schedule():
         found = model.advance(TASK, 80, teacher=taught, learn=taught)
         errors.append(found.error)
         apical.append(found.apical)
-    assert run.result["errors_before"] == pytest.approx(errors[:2])
+    assert run.result["blocks_before"] == [[-1, 0], pytest.approx(errors[:2])]
     assert run.column("train_loss") == ([1, 2], pytest.approx(errors[2:4]))
-    assert run.result["errors_after"] == pytest.approx(errors[4:])
+    assert run.result["blocks_after"] == [[3, 4, 5], pytest.approx(errors[4:])]
     for name, values in (("error", errors), ("apical", apical)):
         assert run.result[f"{name}_before"] == pytest.approx(np.mean(values[:2]))
         assert run.result[f"{name}_during"] == pytest.approx(values[3])

@@ -15,8 +15,8 @@ so: with D = p_b Y - Q below an output e,
 
 All derivatives are taken at the same time and advanced by explicit Euler steps dt, which converge
 to the equations as dt falls. dt = tau_z = tau_u is the published case, in which the leak is total
-and the dynamics are delays of one step. Published is Burstprop beside it, with moving averages of
-events and bursts; this is BurstCCN alone.
+and the dynamics are delays of one step. Beside it the source has Burstprop in continuous time, with
+moving averages of events and bursts; that is not here.
 
 Task: inputs cos(f_i t + phi_i), f_i ~ U(0, pi/2) per second, phi_i ~ U(0, 2 pi); the target is the
 output of a fixed logistic network 3-25-1 with weights and biases from U(-3^(1/2), 3^(1/2)) below

@@ -131,20 +131,26 @@ class ContinuousExperiment(Experiment):
     def result(self) -> Mapping[str, Any]:
         """Mean squared errors and mean |u| before, in the last tenth of learning, and after.
 
-        Nothing is said of learning where there was none (epochs 0). Beside these: errors of every
-        block without the teacher, and traces of target and output at the end of either time.
+        Nothing is said of learning where there was none (epochs 0). The time after begins as the
+        last of the teacher's signal dies away: its |u| is not 0 altogether. Beside these, of both
+        times without the teacher: every block's number (that of the first with it is 1) and error,
+        and at the end times, targets and outputs.
         """
-        after = self._rest(self.model.copy(), self.options.after, False)
-        blocks = len(self._during["errors"])
+        o, blocks = self.options, len(self._during["errors"])
+        after = self._rest(self.model.copy(), o.after, False)
         last = slice(blocks - max(1, blocks // 10), blocks)
         found: dict[str, Any] = {}
-        for name, there in (("error", "errors"), ("apical", "apical")):
-            found[f"{name}_before"] = float(np.mean(self._before[there]))
+        for name, values in (("error", "errors"), ("apical", "apical")):
+            found[f"{name}_before"] = float(np.mean(self._before[values]))
             if blocks:
-                found[f"{name}_during"] = float(np.mean(self._during[there][last]))
-            found[f"{name}_after"] = float(np.mean(after[there]))
-        for name, rest in (("before", self._before), ("after", after)):
-            found |= {f"errors_{name}": rest["errors"], f"trace_{name}": rest["trace"]}
+                found[f"{name}_during"] = float(np.mean(self._during[values][last]))
+            found[f"{name}_after"] = float(np.mean(after[values]))
+        for name, rest, first in (
+            ("before", self._before, 1 - o.before),
+            ("after", after, blocks + 1),
+        ):
+            numbers = list(range(first, first + len(rest["errors"])))
+            found |= {f"blocks_{name}": [numbers, rest["errors"]], f"trace_{name}": rest["trace"]}
         return found
 
     def save(self, folder: Path) -> Sequence[Path]:
