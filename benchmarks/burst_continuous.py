@@ -125,7 +125,8 @@ def main() -> None:
         "tied feedback, random Q from N(0, 0.1^2); 100,000 s of learning. Angles are those of "
         "updates summed over 100 s. These probes, a tenth of a block after every block, take "
         f"{100 * tenth:.0f} % of the processor time of a run; of a whole block (`--probe 1`) they "
-        f"would take {100 * whole:.0f} %. Figures: [dt = tau](../figures/burst_continuous_tau.png), "
+        f"would take {100 * whole:.0f} %. "
+        "Figures: [dt = tau](../figures/burst_continuous_tau.png), "
         "[dt = tau / 10](../figures/burst_continuous_tenth.png), "
         "[numbers](../figures/burst_continuous.json).",
     )  # fmt: skip
