@@ -52,7 +52,7 @@ def test_every_model_learns_and_resumes(kind, tmp_path):
                       "--lr", 0.003, "--prune", 0.5)),
         ("burstprop", ("--no-recurrent-learning", "--optimizer", "nAdagrad")),
         ("edn", ("--intn-mode", "random_init", "--optimizer", "globalCost")),
-        ("burstccn-continuous", ("--block", 2, "--epochs", 3, "--learning", 1)),
+        ("burstccn-continuous", ("--block", 2, "--epochs", 2, "--after", 2)),
     ],
 )  # fmt: skip
 def test_the_commands(model, more, tmp_path, monkeypatch):

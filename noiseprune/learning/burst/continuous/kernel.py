@@ -73,16 +73,21 @@ def advance(
     w: FloatArray,
     c: FloatArray,
     y: FloatArray,
-    tied: bool,
+    q: FloatArray,
+    tied_y: bool,
+    tied_q: bool,
+    learn_q: bool,
     compare: bool,
     ours: FloatArray,
     theirs: FloatArray,
     output: FloatArray,
-) -> float:
-    """Steps first, first + 1, ... of the network, in place; the sum of squared errors.
+) -> tuple[float, float]:
+    """Steps first, first + 1, ... of the network, in place; sums of squared errors and of |u|.
 
-    sizes (L + 1,); rates dt / (1, tau_z, tau_u, tau_w); frequency, phase (inputs,), the former per
-    second; z, u, c (L, n); w, y (L, n, n), y[k] below layer k + 1, n the largest size
+    sizes (L + 1,); rates dt / (1, tau_z, tau_u, tau_w, tau_Q); frequency, phase (inputs,), the
+    former per second; z, u, c (L, n); w, y, q (L, n, n), n the largest size, y[k] and q[k] from
+    layer k + 2 to k + 1, as w[k + 1]
+    tied_y : Y = W, y is not read; tied_q : Q = p_b Y, q is not read
     compare : add the local update to `ours`, backprop's to `theirs`, both (L, n, n)
     output : (steps, 2) target and output of each step; (0, 2) to keep none
     """
@@ -90,7 +95,7 @@ def advance(
     e = np.zeros((sizes.size, w.shape[1]))
     delta = np.zeros((n_layers, w.shape[1]))
     x = np.zeros(inputs)
-    squares = 0.0
+    squares, potentials = 0.0, 0.0
     for s in range(steps):
         time = (first + s) * rates[0]
         for i in range(inputs):
@@ -124,10 +129,16 @@ def advance(
             if k < n_layers - 1:
                 for i in range(sizes[k + 1]):
                     apical = 0.0
+                    now = u[k, i]
                     for a in range(sizes[k + 2]):
-                        above = w[k + 1, a, i] if tied else y[k, a, i]
+                        above = w[k + 1, a, i] if tied_y else y[k, a, i]
                         apical += delta[k + 1, a] * above
-                    u[k, i] += rates[2] * (apical * (1.0 - e[k + 1, i]) - u[k, i])
+                        if not tied_q:
+                            apical += e[k + 2, a] * (p_b * above - q[k, a, i])
+                        if learn_q:
+                            q[k, a, i] += rates[4] * e[k + 2, a] * now
+                    u[k, i] += rates[2] * (apical * (1.0 - e[k + 1, i]) - now)
+                    potentials += abs(now)
         if learn or compare:
             for k in range(n_layers):
                 for i in range(sizes[k + 1]):
@@ -139,4 +150,4 @@ def advance(
                             ours[k, i, j] += step * e[k, j]
                         if learn:
                             w[k, i, j] += rates[3] * step * e[k, j]
-    return squares
+    return squares, potentials

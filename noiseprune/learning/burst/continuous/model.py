@@ -5,10 +5,18 @@
     p_l = p_b + p_b tanh(u_l / p_b), at most 1,   b = p e                  hidden layers
     p_L = p_b (1 + (t - e_L) o (1 - e_L)) with the teacher, p_b without
     tau_w dW_l/dt = ((p_l - p_b) o e_l) e_(l-1)^T                          likewise c_l
+    tau_Q dQ_l/dt = e_(l+1) u_l^T                                          if Q learns
 
-with Q = p_b Y. All derivatives are taken at the same time and advanced by explicit Euler steps dt,
-which converge to the equations as dt falls. dt = tau_z = tau_u is the published case, in which
-the leak is total and the dynamics are delays of one step.
+Q is p_b Y unless it is given values of its own. Then the dendrites are at rest only as far as Q
+cancels the events of the layer above. Without a teacher and with W fixed, a Q that learns makes it
+so: with D = p_b Y - Q below an output e,
+
+    dD_j/dt = -(e^2 (1 - e_j) / tau_Q) D_j + O(tau_u),   u_j = e (1 - e_j) D_j + O(tau_u).
+
+All derivatives are taken at the same time and advanced by explicit Euler steps dt, which converge
+to the equations as dt falls. dt = tau_z = tau_u is the published case, in which the leak is total
+and the dynamics are delays of one step. Beside it the source has Burstprop in continuous time, with
+moving averages of events and bursts; that is not here.
 
 Task: inputs cos(f_i t + phi_i), f_i ~ U(0, pi/2) per second, phi_i ~ U(0, 2 pi); the target is the
 output of a fixed logistic network 3-25-1 with weights and biases from U(-3^(1/2), 3^(1/2)) below
@@ -19,7 +27,7 @@ Source: as of `burstccn`, its figure 3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,7 +37,10 @@ from noiseprune.learning.burst.continuous import kernel
 from noiseprune.weights import FloatArray, IntArray
 
 Y_MODES = ("tied", "symmetric_init", "random_init")
+Q_MODES = ("tied", "symmetric_init", "random_init", "W_symmetric_init")
 INPUTS, TEACHER_UNITS = 3, 25
+STATE = ("z", "u", "c", "w", "y", "q")
+"""The arrays of a network, which its steps change."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,8 @@ class ContinuousBurstCCN:
     """The network with its state; `advance` moves it on.
 
     sizes : (L + 1,) inputs, hidden layers, outputs (1)
-    z, u, c : (L, n), n the largest size; w, y : (L, n, n); step : Euler steps taken so far
+    tied_y : Y is W, and `y` not read; tied_q : Q is p_b Y, and `q` not read
+    z, u, c : (L, n), n the largest size; w, y, q : (L, n, n); step : Euler steps taken so far
     """
 
     sizes: IntArray
@@ -73,13 +85,16 @@ class ContinuousBurstCCN:
     tau_z: float
     tau_u: float
     tau_w: float
+    tau_Q: float
     p_baseline: float
-    tied: bool
+    tied_y: bool
+    tied_q: bool
     z: FloatArray = field(repr=False)
     u: FloatArray = field(repr=False)
     c: FloatArray = field(repr=False)
     w: FloatArray = field(repr=False)
     y: FloatArray = field(repr=False)
+    q: FloatArray = field(repr=False)
     step: int = 0
 
     @classmethod
@@ -92,63 +107,90 @@ class ContinuousBurstCCN:
         tau_z: float = 0.1,
         tau_u: float = 0.1,
         tau_w: float = 100.0,
+        tau_Q: float = 100.0,
         p_baseline: float = 0.5,
         Y_mode: str = "tied",
+        Q_mode: str = "tied",
         Y_scale: float = 1.0,
+        Q_scale: float = 1.0,
         seed: Seed = None,
     ) -> ContinuousBurstCCN:
         """A network with W ~ N(0, 2 / (in + out)), c = 0, z = u = 0.
 
         Y_mode : "tied" to W, "symmetric_init" Y_scale W at first, "random_init" N(0, Y_scale^2)
+        Q_mode : "tied" always p_b Y, "symmetric_init" p_b Q_scale Y at first, "random_init"
+            N(0, Q_scale^2), "W_symmetric_init" p_b Q_scale W at first
 
         Raises
         ------
         OptionError
             If an option has no meaning, or dt is larger than a time constant.
         """
-        for name, value in {"dt": dt, "tau_z": tau_z, "tau_u": tau_u, "tau_w": tau_w}.items():
+        positive("dt", dt)
+        constants = {"tau_z": tau_z, "tau_u": tau_u, "tau_w": tau_w, "tau_Q": tau_Q}
+        for name, value in constants.items():
             positive(name, value)
-        shortest = min(tau_z, tau_u)
-        if dt > shortest * (1 + 1e-12):
-            raise OptionError(
-                f"dt is {dt:g}, longer than the time constant {shortest:g}: give at most that"
-            )
+            if dt > value * (1 + 1e-12):
+                raise OptionError(f"dt is {dt:g}, longer than {name} = {value:g}: give a shorter")
         if not 0 < p_baseline < 1:
             raise OptionError(f"p_baseline is {p_baseline}, but must lie in (0, 1)")
-        one_of("Y mode", Y_mode, Y_MODES)
-        if not 0 <= Y_scale < np.inf:
-            raise OptionError(f"Y_scale is {Y_scale}, but is at least 0")
-        if Y_mode == "tied" and Y_scale != 1:
-            raise OptionError("tied Y is W itself: leave its scale out")
+        for name, mode, modes, scale, like in (
+            ("Y", Y_mode, Y_MODES, Y_scale, "W"),
+            ("Q", Q_mode, Q_MODES, Q_scale, "p_b Y"),
+        ):
+            one_of(f"{name} mode", mode, modes)
+            if not 0 <= scale < np.inf:
+                raise OptionError(f"{name}_scale is {scale}, but must be finite and at least 0")
+            if mode == "tied" and scale != 1:
+                raise OptionError(f"tied {name} is {like} itself: leave its scale out")
         units = [count("hidden", hidden)] * count("layers", layers)
         sizes = np.array([INPUTS, *units, 1])
         rng = generator(seed)
         n, n_layers = int(sizes.max()), sizes.size - 1
-        w, y = np.zeros((n_layers, n, n)), np.zeros((n_layers, n, n))
+        w, y, q = (np.zeros((n_layers, n, n)) for _ in range(3))
         for k in range(n_layers):
             post, pre = sizes[k + 1], sizes[k]
             w[k, :post, :pre] = rng.normal(0, np.sqrt(2 / (pre + post)), (post, pre))
-        for k in range(n_layers - 1):
-            post, pre = sizes[k + 2], sizes[k + 1]
-            y[k, :post, :pre] = (
-                rng.normal(0, Y_scale, (post, pre))
-                if Y_mode == "random_init"
-                else Y_scale * w[k + 1, :post, :pre]
+        back = [(k, slice(sizes[k + 2]), slice(sizes[k + 1])) for k in range(n_layers - 1)]
+        for k, post, pre in back:
+            shape = (post.stop, pre.stop)
+            above = w[k + 1, post, pre]
+            y[k, post, pre] = (
+                rng.normal(0, Y_scale, shape) if Y_mode == "random_init" else Y_scale * above
             )
+        for k, post, pre in back:
+            if Q_mode == "random_init":
+                q[k, post, pre] = rng.normal(0, Q_scale, (post.stop, pre.stop))
+            else:
+                like = w[k + 1] if Q_mode == "W_symmetric_init" else y[k]
+                q[k, post, pre] = p_baseline * Q_scale * like[post, pre]
         return cls(
             sizes=sizes,
             dt=dt,
             tau_z=tau_z,
             tau_u=tau_u,
             tau_w=tau_w,
+            tau_Q=tau_Q,
             p_baseline=p_baseline,
-            tied=Y_mode == "tied",
+            tied_y=Y_mode == "tied",
+            tied_q=Q_mode == "tied",
             z=np.zeros((n_layers, n)),
             u=np.zeros((n_layers, n)),
             c=np.zeros((n_layers, n)),
             w=w,
             y=y,
+            q=q,
         )
+
+    @property
+    def Y(self) -> FloatArray:
+        """Feedback weights (L - 1, n, n), in the shape of the W above."""
+        return self.w[1:] if self.tied_y else self.y[:-1]
+
+    @property
+    def Q(self) -> FloatArray:
+        """Weights of the cancelling input (L - 1, n, n)."""
+        return self.p_baseline * self.Y if self.tied_q else self.q[:-1]
 
     def advance(
         self,
@@ -157,42 +199,63 @@ class ContinuousBurstCCN:
         *,
         teacher: bool,
         learn: bool,
+        learn_Q: bool = False,
         trace: bool = False,
         compare: bool = False,
     ) -> Passage:
-        """Take steps; the mean squared error on the way, and what was asked for beside."""
+        """Take steps; what was seen on the way.
+
+        learn : W and c learn; learn_Q : Q learns; trace, compare : see `Passage`
+
+        Raises
+        ------
+        OptionError
+            If a tied Q is to learn.
+        """
+        if learn_Q and self.tied_q:
+            raise OptionError("tied Q is p_b Y itself and cannot learn: choose another Q mode")
         shape = self.w.shape if compare else (1, 1, 1)
         ours, theirs = np.zeros(shape), np.zeros(shape)
         output = np.zeros((steps if trace else 0, 2))
-        rates = self.dt / np.array([1.0, self.tau_z, self.tau_u, self.tau_w])
-        squares = kernel.advance(
+        rates = self.dt / np.array([1.0, self.tau_z, self.tau_u, self.tau_w, self.tau_Q])
+        squares, potentials = kernel.advance(
             self.sizes, rates, self.p_baseline, self.step, steps, teacher, learn,
             task.frequency, task.phase, task.weights, task.readout,
-            self.z, self.u, self.w, self.c, self.y, self.tied,
+            self.z, self.u, self.w, self.c, self.y, self.q, self.tied_y, self.tied_q, learn_Q,
             compare, ours, theirs, output,
         )  # fmt: skip
         self.step += steps
-        return Passage(squares / steps, output, ours, theirs)
+        n = max(steps, 1)  # no steps, no error
+        apical = potentials / (n * int(self.sizes[1:-1].sum()))
+        return Passage(squares / n, apical, output, ours, theirs)
 
     def copy(self) -> ContinuousBurstCCN:
         """With a state of its own."""
-        arrays = {name: getattr(self, name).copy() for name in ("z", "u", "c", "w", "y")}
-        return ContinuousBurstCCN(**{**vars(self), **arrays})
+        return replace(self, **{name: getattr(self, name).copy() for name in STATE})
 
 
 @dataclass(frozen=True)
 class Passage:
-    """Of some steps: mean squared error; (steps, 2) target and output; summed updates of W, the
-    local ones and backprop's."""
+    """What was seen in some steps.
+
+    error, apical : mean squared error, and mean |u| of hidden units
+    output : (steps, 2) target and output of every step, with `trace`
+    ours, theirs : (L, n, n) updates of W, the local ones and backprop's, summed over the steps,
+        with `compare`
+    """
 
     error: float
+    apical: float
     output: FloatArray = field(repr=False)
     ours: FloatArray = field(repr=False)
     theirs: FloatArray = field(repr=False)
 
     @property
     def angle(self) -> float:
-        """Degrees between the local updates and backprop's; nan where one of them is 0."""
+        """Degrees between the two summed updates; nan where one of them is 0.
+
+        Of sums over steps; the published log has the angle of every single step's.
+        """
         sizes = np.linalg.norm(self.ours), np.linalg.norm(self.theirs)
         if 0.0 in sizes:
             return float("nan")
