@@ -66,8 +66,8 @@ class LocalExperiment(Experiment):
         if not number or (o.validation and not held):
             whole = number + held
             raise OptionError(
-                f"validation is {o.validation:g}, which leaves {number} of the {whole:,} images "
-                f"for training and {held} for validation: give a fraction that leaves both some"
+                f"validation is {o.validation:g}, which leaves {number:,} of the {whole:,} images "
+                f"for training and {held:,} for validation: give a fraction that leaves both some"
             )
         self.n_classes = found.n_classes
         flat = int(np.prod(found.shape))
