@@ -89,15 +89,6 @@ def test_stagnation_ends_a_run():
     assert run.result["best_epoch"] == 0
 
 
-def test_without_a_teacher_only_q_learns():
-    options = BurstCCNOptions(
-        **SMALL, no_teaching_signal=True, q_mode="random_init", q_learning=True, q_lr=0.1, lr=1e-9
-    )
-    run = train(experiment, options)
-    u = run.column("apical_abs_1")[1]
-    assert u[-1] < 0.7 * u[0]
-
-
 def test_cifar_is_read_and_augmented(tmp_path):
     rng = np.random.default_rng(3)
     x = rng.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
@@ -128,18 +119,18 @@ def test_cifar_is_read_and_augmented(tmp_path):
     [
         ({"dataset": "digit"}, "did you mean 'digits'"),
         ({"dataset": "mnist"}, "--data"),
-        ({"max_stagnant_epochs": 3}, "give --validation"),
-        ({"augment": True}, "augment is an option of cifar10"),
-        ({"y_lr": 0.1}, "give --y-learning"),
         ({"q_lr": -0.1}, "q_lr is -0.1"),
-        ({"lr": 0.0}, "lr is 0"),
+        ({"lr": -1.0}, "lr is -1"),
+        ({"lr": float("nan")}, "lr is nan"),
         ({"weight_decay": -1.0}, "weight_decay"),
         ({"optimizer": "sdg"}, "did you mean 'sgd'"),
-        ({"rule": "nois"}, "did you mean 'noise'"),
+        ({"rule": "nois", "prune": 0.5}, "did you mean 'noise'"),
         ({"prune": 2.0}, "keep is 2"),
         ({"prune": 0.5, "conv": "2k3"}, "only dense layers"),
         ({"batch": 0}, "batch is 0"),
-        ({"variance": "other"}, "unknown variance"),
+        ({"variance": "other", "prune": 0.5}, "unknown variance"),
+        ({"y_rule": "apicle", "y_learning": True}, "did you mean 'apical'"),
+        ({"layers": -1}, "layers is -1"),
     ],
 )
 def test_options_without_a_meaning_are_refused(options, said):
