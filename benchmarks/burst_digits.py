@@ -41,29 +41,33 @@ Grid = dict[str, tuple[float, ...]]
 CASES: dict[str, tuple[type[LocalOptions], dict[str, Any], Grid]] = {
     "ANN (backprop)": (ANNOptions, {}, {"lr": (0.3, 1.0, 3.0, 10.0)}),
     "ANN, random Y (feedback alignment)": (
-        ANNOptions, {"y_mode": "random_init"}, {"lr": (0.3, 1.0, 3.0), "y_scale": (0.5, 1.0)},
+        ANNOptions, {"y_mode": "random_init"}, {"lr": (0.3, 1.0, 3.0), "y_scale": (0.5, 1.0, 2.0)},
     ),
     "BurstCCN, tied Y and Q": (
-        BurstCCNOptions, {"y_mode": "tied", "q_mode": "tied"}, {"lr": (0.6, 2.0, 6.0, 20.0)},
+        BurstCCNOptions, {"y_mode": "tied"}, {"lr": (0.6, 2.0, 6.0, 20.0)},
+    ),
+    "BurstCCN, random Y, Q = p_b Y": (
+        BurstCCNOptions, {}, {"lr": (0.6, 2.0, 6.0), "y_scale": (0.5, 1.0, 2.0, 4.0)},
     ),
     "BurstCCN, random Y, learned Q": (
-        BurstCCNOptions, {"q_learning": True}, {"lr": (0.6, 2.0, 6.0), "y_scale": (0.25, 0.5)},
+        BurstCCNOptions, {"q_learning": True},
+        {"lr": (0.6, 2.0, 6.0), "y_scale": (0.5, 1.0, 2.0, 4.0)},
     ),
     "BurstCCN, tied, p_b = 0.2": (
-        BurstCCNOptions, {"y_mode": "tied", "q_mode": "tied", "p_baseline": 0.2},
+        BurstCCNOptions, {"y_mode": "tied", "p_baseline": 0.2},
         {"lr": (1.5, 5.0, 15.0, 50.0)},
     ),
     "Burstprop, tied Y": (
         BurstpropOptions, {"y_mode": "tied"}, {"lr": (3.0, 5.0, 10.0, 20.0, 30.0)},
     ),
     "Burstprop, random Y": (
-        BurstpropOptions, {}, {"lr": (5.0, 10.0, 20.0), "y_scale": (0.5, 1.0)},
+        BurstpropOptions, {}, {"lr": (3.0, 10.0, 30.0), "y_scale": (0.5, 1.0, 2.0, 4.0)},
     ),
     "EDN, tied Y": (
-        EDNOptions, {"y_mode": "tied"}, {"lr": (1.0, 2.0, 3.0), "intn_lr": (0.02, 0.05)},
+        EDNOptions, {"y_mode": "tied"}, {"lr": (1.0, 3.0, 10.0), "intn_lr": (0.1, 0.3, 1.0, 1.5)},
     ),
     "EDN, random Y": (
-        EDNOptions, {"y_scale": 0.1}, {"lr": (1.0, 2.0), "intn_lr": (0.02, 0.05)},
+        EDNOptions, {"intn_lr": 0.3}, {"lr": (1.0, 3.0, 10.0), "y_scale": (0.1, 0.3, 1.0)},
     ),
 }  # fmt: skip
 
@@ -79,7 +83,10 @@ def tuned(
             found = train(experiment, options(seed=seed, **COMMON, **own, **setting)).result
         except ConvergenceError:
             continue
-        name = " ".join(f"{key} {value:g}" for key, value in setting.items())
+        name = " ".join(
+            f"{key} {value:g}{'*' * (value in (grid[key][0], grid[key][-1]))}"
+            for key, value in setting.items()
+        )
         runs.append((found["validation_error"], name, found["test_error"]))
     return min(runs)[1:]
 
@@ -107,8 +114,8 @@ def main() -> None:
         ("model", "mean +- standard error", "range", "minus backprop", "chosen (seeds)"),
         rows,
         f"{len(SEEDS)} seeds, {EPOCHS} epochs of SGD with batches of 32, no momentum, no decay; "
-        "settings chosen for each seed, from a grid of four to six, by its own validation images. "
-        "The interneurons of EDN are stable below a rate of 2 / |f(s)|^2 only.",
+        "settings chosen for each seed, from grids of four to twelve, by its own validation "
+        "images; * marks an end of the grid.",
     )
 
 

@@ -31,6 +31,11 @@ def positive(what: str, value: float, *, remedy: str = "give a number above 0") 
     return number
 
 
+def not_negative(what: str, value: float) -> float:
+    """Return `value` as a float if it is finite and at least zero."""
+    return 0.0 if value == 0 else positive(what, value, remedy="give 0, or a number above it")
+
+
 def noise_strength(value: float) -> float:
     """Return sigma as a float if it is above zero and its square and inverse are safe numbers."""
     number = positive("noise", value)

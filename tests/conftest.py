@@ -8,8 +8,8 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when the library is loaded
 
-import numpy  # noqa: E402, F401  (loads the BLAS that is to be limited)
-import scipy.linalg  # noqa: E402, F401
-from threadpoolctl import threadpool_limits  # noqa: E402
+import numpy  # noqa: F401  (loads the BLAS that is to be limited)
+import scipy.linalg  # noqa: F401
+from threadpoolctl import threadpool_limits
 
 threadpool_limits(1, user_api="blas")

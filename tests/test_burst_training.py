@@ -21,7 +21,7 @@ from noiseprune.learning.burst.running import LocalExperiment
 
 SMALL = {"layers": 1, "hidden": 20, "epochs": 2, "diagnostics": 50}
 OPTIONS = {ANN: ANNOptions, BurstCCN: BurstCCNOptions, Burstprop: BurstpropOptions, EDN: EDNOptions}
-LR = {ANN: 1.0, BurstCCN: 2.0, Burstprop: 5.0, EDN: 5.0}
+LR = {ANN: 1.0, BurstCCN: 2.0, Burstprop: 5.0, EDN: 2.0}
 
 
 def invoke(*arguments):
@@ -30,9 +30,8 @@ def invoke(*arguments):
 
 @pytest.mark.parametrize("kind", OPTIONS)
 def test_every_model_learns_and_resumes(kind, tmp_path):
-    own = {"intn_lr": 0.05} if kind is EDN else {}
     options = OPTIONS[kind](
-        **SMALL, **own, lr=LR[kind], validation=0.1, feedforward_noise=0.1, momentum=0.5
+        **SMALL, lr=LR[kind], validation=0.1, feedforward_noise=0.1, momentum=0.5
     )
     whole = train(experiment, dataclasses.replace(options, epochs=4))
     assert whole.result["test_error"] < 0.75 < whole.log[0]["test_error"]

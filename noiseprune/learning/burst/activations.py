@@ -2,6 +2,11 @@
 
 The burst rules see the slope only through h: a deviation (p - p_b) = u h of the burst probability,
 times the event rate e, is u f'(v), the backpropagated error. For the logistic function h = 1 - e.
+
+Where events are rare, bursts can say little: |p - p_b| e < p_b |e|. The logistic function, softplus
+and the exponential have f' <= e, h is at most 1, and the rule is backprop's to first order; for
+tanh, the rectifier and the identity h has no limit at e = 0, the deviation saturates there, and
+updates stay tens of degrees from backprop's even for small errors.
 """
 
 from __future__ import annotations
@@ -53,7 +58,8 @@ ACTIVATIONS: dict[str, Activation] = {
     "tanh": Activation(torch.tanh, _tanh_slope, _bounded(_tanh_slope), 5 / 3),
     "relu": Activation(torch.relu, _relu_slope, _bounded(_relu_slope), 2**0.5),
     "softplus": Activation(functional.softplus, _softplus_slope, _bounded(_softplus_slope), 1.0),
-    "exponential": Activation(torch.exp, lambda e: e, torch.ones_like, 1.0),
+    "exponential": Activation(torch.exp, lambda e: e, torch.ones_like, 0.3),
     "linear": Activation(lambda v: v, torch.ones_like, _bounded(torch.ones_like), 1.0),
 }
-"""The gains are those of Xavier's initial weights; 3.6 for the logistic function is published."""
+"""The gains are those of Xavier's initial weights; 3.6 for the logistic function is published, and
+the exponential takes a small one, as it would soon grow without bound."""

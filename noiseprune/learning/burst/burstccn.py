@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import one_of
+from noiseprune.choices import not_negative, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.burst.layers import Y_RULES, LocalLayer, Signal, buffer, hand, normal
 from noiseprune.learning.burst.network import LocalNetwork, arguments
@@ -46,7 +46,6 @@ class BurstCCNLayer(LocalLayer):
 
     def cancel(self, mode: str, scale: float, learning: bool) -> None:
         """Make Q; modes as of `BurstCCN`."""
-        one_of("Q mode", mode, Q_MODES)
         if mode == "tied":
             if scale != 1 or learning:
                 raise OptionError("tied Q is p_b Y itself: leave its scale and its learning out")
@@ -131,8 +130,9 @@ class BurstCCN(LocalNetwork):
     n_inputs : or the shape of a sample, such as (3, 32, 32), before convolutions
     p_baseline : p_b, in (0, 1)
     Y_mode : "random_init" N(0, Y_scale^2), "symmetric_init" Y_scale W, "tied" always W
-    Q_mode : "symmetric_init" p_b Q_scale Y at first, "tied" always p_b Y, "random_init"
-        N(0, Q_scale^2), "W_symmetric_init" p_b Q_scale W at first
+    Q_mode : "tied" always p_b Y, "symmetric_init" p_b Q_scale Y at first, "random_init"
+        N(0, Q_scale^2), "W_symmetric_init" p_b Q_scale W at first; None: "tied", or
+        "symmetric_init" where Q has a scale or learns, or Y learns by "apical"
     Y_rule : of learned Y: "apical" (see the module), or "kolen-pollack" (as the W above)
     conv, activation, gain, feedforward_noise, seed, dtype : as `LocalNetwork`
 
@@ -152,7 +152,7 @@ class BurstCCN(LocalNetwork):
         n_hidden_layers: int = 3,
         n_hidden_units: int = 500,
         Y_mode: str = "random_init",
-        Q_mode: str = "symmetric_init",
+        Q_mode: str | None = None,
         Y_scale: float = 1.0,
         Q_scale: float = 1.0,
         Y_learning: bool = False,
@@ -170,8 +170,13 @@ class BurstCCN(LocalNetwork):
         if not 0 < p_baseline < 1:
             raise OptionError(f"p_baseline is {p_baseline}, but must lie in (0, 1)")
         one_of("Y rule", Y_rule, Y_RULES)
-        own = ("p_baseline", "Q_mode", "Q_scale", "Q_learning", "Y_rule")
-        super().__init__(**{k: v for k, v in self.options.items() if k not in own})
+        if Q_mode is None:
+            own = Q_learning or Q_scale != 1 or (Y_learning and Y_rule == "apical")
+            Q_mode = "symmetric_init" if own else "tied"
+        one_of("Q mode", Q_mode, Q_MODES)
+        not_negative("Q_scale", Q_scale)
+        ours = ("p_baseline", "Q_mode", "Q_scale", "Q_learning", "Y_rule")
+        super().__init__(**{k: v for k, v in self.options.items() if k not in ours})
         for layer in self.layers:
             layer.p_baseline, layer.y_rule = p_baseline, Y_rule
         for layer in self.layers[:-1]:

@@ -22,8 +22,8 @@ from noiseprune.learning.burst.options import (
     EDNOptions,
     LocalOptions,
 )
-from noiseprune.learning.burst.pruning import VARIANCES
 from noiseprune.learning.datasets import CLASSIFIED
+from noiseprune.learning.feedforward_pruning import VARIANCES
 from noiseprune.learning.images import CIFAR10
 from noiseprune.pruning import rules
 

@@ -6,9 +6,10 @@
     output    v' = (1 - lambda_o) v + lambda_o f^-1(t'),  t' = 0.2 + 0.6 t    (without teacher v)
     apical    u_l = e'_(l+1) Y_l - f(s_l) G_l,   v'_l = v_l + lambda_h u_l,   e' = f(v')
     update    dW_l ~ mean of (e'_l - e_l) e_(l-1)^T,     dP_l ~ mean of (f(s_l) - f(i_l)) e'_l^T,
-              dG_l ~ mean of f(s_l) u_l^T
+              dG_l ~ mean of f(s_l) u_l^T / (1 + |f(s_l)|^2)
 
-G's rule is stable for learning rates below 2 / |f(s_l)|^2 only: with many neurons above, slow.
+G's rule is normalised (as in normalised least mean squares), |f(s_l)|^2 being the mean of the
+batch: without that, as published, it is stable for learning rates below 2 / |f(s_l)|^2 only.
 Targets lie between 0.2 and 0.8: the squared error to classes coded by 0 and 1 cannot vanish.
 
 Source: J. Sacramento, R. Ponte Costa, Y. Bengio, W. Senn, NeurIPS 2018.
@@ -19,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import one_of
+from noiseprune.choices import not_negative, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.burst.layers import LocalLayer, Signal, buffer, hand, normal
 from noiseprune.learning.burst.network import LocalNetwork, arguments
@@ -37,14 +38,14 @@ class EDNLayer(LocalLayer):
     k: nn.Parameter
     g: nn.Parameter
 
-    def inhibit(self, mode: str, scale: float) -> None:
+    def inhibit(self, mode: str, scale: float, gain: float) -> None:
         """Make the interneurons; see `EDN`."""
         above = self.above
         if mode == "symmetric_init":
             p, k = above.weight.detach().clone(), above.bias.detach().clone()
             g = scale * self.Y.detach()
         else:
-            size = 3.6 * (2 / sum(above.synapses.fans)) ** 0.5
+            size = gain * (2 / sum(above.synapses.fans)) ** 0.5
             p = normal(above.weight.shape, size, self.generator, above.weight.dtype)
             g = normal(above.weight.shape, scale, self.generator, above.weight.dtype)
             k = torch.zeros_like(above.bias)
@@ -84,7 +85,8 @@ class EDNLayer(LocalLayer):
         scaled = minus * self.intn_delta
         hand(self.p, maps.outer(scaled, self.somatic_events, buffer(self.p)))
         hand(self.k, maps.total(scaled))
-        hand(self.g, maps.outer(minus * self.intn, self.apical, buffer(self.g)))
+        power = 1 + self.intn.square().sum() / len(self.intn)
+        hand(self.g, maps.outer(minus / power * self.intn, self.apical, buffer(self.g)))
 
 
 class EDN(LocalNetwork):
@@ -128,6 +130,7 @@ class EDN(LocalNetwork):
     ) -> None:
         self.options = arguments(locals())
         one_of("intn_mode", intn_mode, INTN_MODES)
+        not_negative("intn_scale", intn_scale)
         strengths = {
             "lambda_output": lambda_output,
             "lambda_intn": lambda_intn,
@@ -143,4 +146,4 @@ class EDN(LocalNetwork):
             for name, value in strengths.items():
                 setattr(layer, name, float(value))
         for layer in self.layers[:-1]:
-            layer.inhibit(intn_mode, intn_scale)
+            layer.inhibit(intn_mode, intn_scale, layer.activation.gain if gain is None else gain)

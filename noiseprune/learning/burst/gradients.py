@@ -22,6 +22,8 @@ def error_gradients(net: LocalNetwork, target: Tensor, *, feedback: str) -> list
     """Gradients of the W of all layers for the batch of the last `forward`.
 
     feedback : "W" for backprop, "Y" for feedback alignment
+
+    Of synapses that were pruned it is 0, as the handed gradients are.
     """
     found = []
     *hidden, output = net.layers
@@ -31,7 +33,8 @@ def error_gradients(net: LocalNetwork, target: Tensor, *, feedback: str) -> list
         weight = layer.above.weight if feedback == "W" else layer.Y
         delta = layer.above.synapses.back(delta, weight) * layer.activation.slope(layer.events)
         found.append(layer.synapses.outer(delta, layer.below) / len(target))
-    return found[::-1]
+    masks = [layer.mask for layer in net.layers]
+    return [g if mask is None else g * mask for g, mask in zip(found[::-1], masks)]
 
 
 def angle(a: Tensor | Sequence[Tensor], b: Tensor | Sequence[Tensor]) -> float:

@@ -18,24 +18,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, one_of, positive, seed_sequence
+from noiseprune.choices import count, not_negative, one_of, positive, seed_sequence
 from noiseprune.errors import FileError, OptionError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.files.guard import reading
 from noiseprune.learning.burst.activations import ACTIVATIONS
-from noiseprune.learning.burst.layers import LocalLayer
+from noiseprune.learning.burst.layers import Y_MODES, LocalLayer
 from noiseprune.learning.burst.synapses import Dense, Synapses, convolutions
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DOWNWARD = ("y", "q", "g")
+"""Kinds of parameters in the shape of the W above, whose postsynaptic neurons are those below."""
+KINDS = ("weight", "bias", *DOWNWARD, "r", "p", "k")
 
 
 def arguments(names: Mapping[str, Any]) -> dict[str, Any]:
     """What a constructor was given, of its `locals()`: with it a saved network is made again."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in names.items()
-        if name not in ("self", "__class__")
-    }
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            return [plain(each) for each in value]
+        return value.item() if isinstance(value, np.generic) else value
+
+    return {k: plain(value) for k, value in names.items() if k not in ("self", "__class__")}
 
 
 class LocalNetwork(nn.Module):
@@ -83,12 +88,11 @@ class LocalNetwork(nn.Module):
         one_of("activation", activation, ACTIVATIONS)
         kind = DTYPES[one_of("dtype", dtype, DTYPES)]
         size = ACTIVATIONS[activation].gain if gain is None else positive("gain", gain)
-        if not 0 <= feedforward_noise < np.inf:
-            raise OptionError(f"feedforward_noise is {feedforward_noise}, but is at least 0")
-        if not 0 <= Y_scale < np.inf:
-            raise OptionError(f"Y_scale is {Y_scale}, but is at least 0")
+        not_negative("feedforward_noise", feedforward_noise)
+        not_negative("Y_scale", Y_scale)
+        one_of("Y mode", Y_mode, Y_MODES)
         self.generator = new_generator(seed)
-        shape = (n_inputs,) if isinstance(n_inputs, int) else tuple(n_inputs)
+        shape = tuple(n_inputs) if isinstance(n_inputs, (tuple, list)) else (n_inputs,)
         for number in shape:
             count("n_inputs", number)
         count("n_outputs", n_outputs)
@@ -129,7 +133,20 @@ class LocalNetwork(nn.Module):
         """Send signals down for the batch of the last `forward`, and hand gradients.
 
         target : (batch, outputs) wanted events; None for no teacher
+
+        Raises
+        ------
+        OptionError
+            If no batch went forward, or the target has another shape than its events.
         """
+        wanted = tuple(self.layers[-1].events.shape)
+        if wanted == (0,):
+            raise OptionError("there is nothing to learn from: call the network with a batch first")
+        if target is not None and tuple(target.shape) != wanted:
+            raise OptionError(
+                f"target has the shape {tuple(target.shape)}, and the output's events {wanted}: "
+                "give a target for each of them"
+            )
         *hidden, output = self.layers
         signal = output.teach(target)
         for layer in reversed(hidden):
@@ -143,9 +160,16 @@ class LocalNetwork(nn.Module):
         """Parameters for an optimizer, by kind: those called weight, bias, y, ...
 
         rates : learning rates of kinds that have their own, such as y=0.001; None for `lr`
-        weight_decay : of W alone, and of a Y that is to follow it (`decays_with_weight`); torch's
-            SGD multiplies it by the learning rate
+        weight_decay : of W alone, and of a Y that is to follow it (`decays_with_weight`); the
+            optimizers here multiply it by the learning rate
+
+        Raises
+        ------
+        OptionError
+            If a rate is of a kind that no network here has.
         """
+        for kind in rates:
+            one_of("kind of parameter", kind, KINDS)
         kinds: dict[str, list[nn.Parameter]] = {}
         for name, parameter in self.named_parameters():
             if parameter.requires_grad:
@@ -156,6 +180,7 @@ class LocalNetwork(nn.Module):
                 "params": found,
                 "lr": lr if (own := rates.get(kind)) is None else own,
                 "weight_decay": weight_decay if kind in decaying else 0.0,
+                "post_axis": 1 if kind in DOWNWARD else 0,
             }
             for kind, found in kinds.items()
         ]

@@ -1,10 +1,11 @@
 """Optimizers of the published training: SGD, Adam, Adagrad of four ranges, and a global cost.
 
     SharedAdagrad    G <- G + mean of g^2 over the range,   step - lr g / (sqrt G + eps)
-    "globalcost"     SGD with every gradient times the loss of the batch
+    "globalcost"     SGD; the training is to multiply every gradient by the loss of the batch
 
 The range of G is each synapse by itself (torch's Adagrad), the synapses onto a neuron, a parameter
-(the synapses of a layer), or the network.
+(the synapses of a layer), or the network. Weight decay d is w <- (1 - lr d) w under all of them,
+beside the step and not through its normalisation (for Adam: torch's AdamW).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noiseprune.choices import one_of, positive
+from noiseprune.choices import not_negative, one_of
 from noiseprune.errors import OptionError
 
 RANGES = {
@@ -33,6 +34,8 @@ class SharedAdagrad(torch.optim.Optimizer):
     span : "synapse", "neuron", "layer" or "network"
     eps : added to the root
 
+    Groups of parameters can have a "post_axis", the axis of the postsynaptic neurons; else it is 0.
+
     Raises
     ------
     OptionError
@@ -43,7 +46,9 @@ class SharedAdagrad(torch.optim.Optimizer):
         self, params: Iterable[Any], lr: float = 0.01, *, span: str = "synapse", eps: float = 1e-10
     ) -> None:
         self.span = one_of("range", span, RANGES.values())
-        super().__init__(params, {"lr": positive("lr", lr), "weight_decay": 0.0, "eps": eps})
+        super().__init__(
+            params, {"lr": not_negative("lr", lr), "weight_decay": 0.0, "eps": eps, "post_axis": 0}
+        )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -53,7 +58,7 @@ class SharedAdagrad(torch.optim.Optimizer):
             with torch.enable_grad():
                 found = closure()
         entries = [
-            (group, p, p.grad + group["weight_decay"] * p if group["weight_decay"] else p.grad)
+            (group, p, p.grad)
             for group in self.param_groups
             for p in group["params"]
             if p.grad is not None
@@ -62,18 +67,24 @@ class SharedAdagrad(torch.optim.Optimizer):
         whole = sum((g.square().sum() for _, _, g in entries), torch.zeros(())) / max(1, number)
         for group, p, g in entries:
             state = self.state[p]
-            added = self._mean_square(g) if self.span != "network" else whole.to(g.dtype)
+            added = (
+                whole.to(g.dtype)
+                if self.span == "network"
+                else self._mean_square(g, group["post_axis"])
+            )
             state["sum"] = state["sum"] + added if "sum" in state else added
+            p.mul_(1 - group["lr"] * group["weight_decay"])
             p.addcdiv_(g, (state["sum"].sqrt() + group["eps"]).expand_as(g), value=-group["lr"])
         return found
 
-    def _mean_square(self, g: Tensor) -> Tensor:
+    def _mean_square(self, g: Tensor, post_axis: int) -> Tensor:
         square = g.square()
-        if self.span == "synapse":
+        if self.span == "synapse" or (self.span == "neuron" and g.dim() < 2):
             return square
         if self.span == "layer":
             return square.mean()
-        return square.flatten(1).mean(1).view(-1, *[1] * (g.dim() - 1)) if g.dim() > 1 else square
+        others = [axis for axis in range(g.dim()) if axis != post_axis]
+        return square.mean(others, keepdim=True)
 
 
 def made_optimizer(
@@ -94,5 +105,5 @@ def made_optimizer(
     if momentum:
         raise OptionError("momentum is an option of sgd and globalcost: leave it out")
     if name == "adam":
-        return torch.optim.Adam(groups, lr)
+        return torch.optim.AdamW(groups, lr)
     return SharedAdagrad(groups, lr, span=RANGES[name])

@@ -68,8 +68,8 @@ class BurstCCNOptions(LocalOptions):
     q_mode: Annotated[
         str | None,
         "Q: symmetric_init (p_b Y at first), tied (always p_b Y), random_init or W_symmetric_init "
-        "(p_b W at first). Default: tied where Y moves with W (tied, kolen-pollack) and Q does not "
-        "learn, else symmetric_init.",
+        "(p_b W at first). Default: tied; symmetric_init where Q has a scale or learns, or Y "
+        "learns by apical.",
     ] = None
     q_scale: Annotated[float, "Of the initial Q."] = 1.0
     q_learning: Annotated[bool, "Q learns."] = False

@@ -19,8 +19,12 @@ from noiseprune.learning.burst.models import made_network, own_rates
 from noiseprune.learning.burst.network import LocalNetwork, new_generator
 from noiseprune.learning.burst.optimizers import made_optimizer
 from noiseprune.learning.burst.options import LocalOptions
-from noiseprune.learning.burst.pruning import FeedforwardPruning, check_prunable, prune_layers
 from noiseprune.learning.datasets import classification
+from noiseprune.learning.feedforward_pruning import (
+    FeedforwardPruning,
+    check_prunable,
+    prune_layers,
+)
 from noiseprune.learning.supervised import TEST_BATCH, Batches, test_classifier
 from noiseprune.learning.training import Experiment, Row
 

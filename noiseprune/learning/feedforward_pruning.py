@@ -23,7 +23,9 @@ poor one: better than "uniform", worse than "weight", far worse than "magnitude"
 benchmarks/burst_pruning.py).
 
 The feedback Y and Q is pruned where it is tied to W, and stays as it is otherwise; with Q = p_b Y
-the apical potentials without a teacher remain 0 either way.
+the apical potentials without a teacher remain 0 either way. A Q of its own under a tied Y, and the
+interneurons of EDN, are not pruned: what they cancelled has changed, until they have learned again.
+Only W is counted as synapses.
 
 Source of the rule: E. Moore and R. Chaudhuri (2020).
 """
