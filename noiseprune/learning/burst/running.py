@@ -98,8 +98,7 @@ class LocalExperiment(Experiment):
         self._epoch += 1
         self.model.train()
         taught = not self.options.no_teaching_signal
-        # Kept, and scored at the end: a number read off a tensor costs as much as a small layer.
-        outputs, seen = [], []
+        outputs, seen = [], []  # scored at the end, in one go
         for x, classes in self.training:
             target = self._codes[classes]
             output = self.model(self._augmented(x))
