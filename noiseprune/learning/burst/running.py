@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,77 +11,83 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseprune.choices import count, one_of, positive
+from noiseprune.choices import seed_sequence, substream
 from noiseprune.errors import ConvergenceError, OptionError
-from noiseprune.learning.burst.ann import ANN
-from noiseprune.learning.burst.burstccn import BurstCCN
-from noiseprune.learning.burst.burstprop import Burstprop
-from noiseprune.learning.burst.edn import EDN
+from noiseprune.learning.burst.checks import check, check_rates
 from noiseprune.learning.burst.gradients import diagnostics
+from noiseprune.learning.burst.models import made_network, own_rates
 from noiseprune.learning.burst.network import LocalNetwork, new_generator
 from noiseprune.learning.burst.optimizers import made_optimizer
-from noiseprune.learning.burst.options import (
-    ANNOptions,
-    BurstCCNOptions,
-    BurstpropOptions,
-    EDNOptions,
-    LocalOptions,
-)
-from noiseprune.learning.datasets import CLASSIFIED, classification
+from noiseprune.learning.burst.options import LocalOptions
+from noiseprune.learning.datasets import classification
 from noiseprune.learning.feedforward_pruning import (
-    VARIANCES,
     FeedforwardPruning,
     check_prunable,
     prune_layers,
 )
-from noiseprune.learning.images import CIFAR10
 from noiseprune.learning.supervised import TEST_BATCH, Batches, test_classifier
 from noiseprune.learning.training import Experiment, Row
-from noiseprune.pruning import rules
 
 PADDING = 4
 PRUNING_SAMPLES = 1000
+ORDER, DIVISION, PRUNING = 1, 2, 3
+"""Streams below the seed, which itself is the network's: first weights, and noise."""
+OF_THE_TEACHER = ("angle_bp", "angle_fa", "gradient", "apical")
+"""Of the diagnostics; what is left compares weights."""
 
 
 class LocalExperiment(Experiment):
     """A network of local rules, images and an optimizer; see `LocalOptions`."""
 
     def __init__(self, options: LocalOptions) -> None:
-        _check(options)
+        check(options)
         self.options = options
+        self._streams = seed_sequence(options.seed)
         self._load()
         self.model = made_network(options, self._shape, self.n_classes)
         if options.prune is not None:
             check_prunable(self.model)
-        self.optimizer = made_optimizer(
-            options.optimizer,
-            self.model.groups(options.lr, weight_decay=options.weight_decay, **_rates(options)),
-            options.lr,
-            options.momentum,
+        groups = self.model.groups(
+            options.lr, weight_decay=options.weight_decay, **own_rates(options)
         )
+        check_rates(groups, options)
+        self.optimizer = made_optimizer(options.optimizer, groups, options.lr, options.momentum)
         self._costly = options.optimizer.lower() == "globalcost"
         self._epoch, self._best = 0, {"epoch": 0, "validation": np.inf, "test": np.nan}
+        self._best_model: dict[str, Tensor] | None = None
         self.pruning: FeedforwardPruning[LocalNetwork] | None = None
 
     def _load(self) -> None:
         o = self.options
         found = classification(
-            o.dataset, o.data, validation=o.validation, standardise=o.standardise, seed=o.seed
+            o.dataset,
+            o.data,
+            validation=o.validation,
+            standardise=o.standardise,
+            seed=substream(self._streams, DIVISION),
         )
+        number, held = len(found.x_train), len(found.x_validation)
+        if not number or (o.validation and not held):
+            whole = number + held
+            raise OptionError(
+                f"validation is {o.validation:g}, which leaves {number:,} of the {whole:,} images "
+                f"for training and {held:,} for validation: give a fraction that leaves both some"
+            )
         self.n_classes = found.n_classes
         flat = int(np.prod(found.shape))
         images = found.shape if len(found.shape) == 3 else (1, *found.shape)
         self._images = images
         self._shape = images if o.conv else (flat,)
         dtype = torch.float64 if o.dtype == "float64" else torch.float32
-        order = new_generator(o.seed)
+        self._codes = torch.eye(self.n_classes, dtype=dtype)
+        stream = substream(self._streams, ORDER).generate_state(1, np.uint64)[0]
+        self._order = new_generator(int(stream))
 
         def batches(x: Any, y: Any, generator: torch.Generator | None = None) -> Batches:
             size = o.batch if generator else TEST_BATCH
             return Batches(torch.from_numpy(x).to(dtype), torch.from_numpy(y), size, generator)
 
-        self._order = order
-        self.training = batches(found.x_train, found.y_train, order)
+        self.training = batches(found.x_train, found.y_train, self._order)
         self.test = batches(found.x_test, found.y_test)
         self.validation = batches(found.x_validation, found.y_validation)
 
@@ -91,21 +98,22 @@ class LocalExperiment(Experiment):
         self._epoch += 1
         self.model.train()
         taught = not self.options.no_teaching_signal
-        total, wrong = 0.0, 0
+        outputs, seen = [], []  # scored at the end, in one go
         for x, classes in self.training:
-            target = torch.nn.functional.one_hot(classes, self.n_classes).to(x.dtype)
+            target = self._codes[classes]
             output = self.model(self._augmented(x))
             self.model.learn(target if taught else None)
-            loss = float((output - target).square().sum())
             if self._costly:
-                self._scale(loss / target.numel())
+                self._scale((output - target).square().mean())
             self.optimizer.step()
-            total += loss
-            wrong += int((output.argmax(1) != classes).sum())
-        number = len(self.training.x)
-        return {"train_loss": total / number, "train_error": wrong / number}
+            outputs.append(output)
+            seen.append(classes)
+        output, classes = torch.cat(outputs), torch.cat(seen)
+        loss = (output - self._codes[classes]).square().sum(1).double().mean()
+        wrong = (output.argmax(1) != classes).double().mean()
+        return {"train_loss": float(loss), "train_error": float(wrong)}
 
-    def _scale(self, cost: float) -> None:
+    def _scale(self, cost: Tensor) -> None:
         for parameter in self.model.parameters():
             if parameter.grad is not None:
                 parameter.grad *= cost
@@ -138,6 +146,8 @@ class LocalExperiment(Experiment):
                     "validation": row["validation_error"],
                     "test": row["test_error"],
                 }
+                parameters = self.model.state_dict()
+                self._best_model = {name: value.clone() for name, value in parameters.items()}
         if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
             raise ConvergenceError(
                 "some weights are no longer finite: learn more slowly (smaller lr)"
@@ -145,8 +155,10 @@ class LocalExperiment(Experiment):
         number = self.options.diagnostics
         if number:
             x, classes = self.training.x[:number], self.training.y[:number]
-            target = torch.nn.functional.one_hot(classes, self.n_classes).to(x.dtype)
-            row |= diagnostics(self.model, x, target)
+            row |= diagnostics(self.model, x, self._codes[classes])
+            if self.options.no_teaching_signal:
+                row = {k: v for k, v in row.items() if not k.startswith(OF_THE_TEACHER)}
+                row |= _untaught(self.model, x)
         return row
 
     def finished(self) -> bool:
@@ -161,6 +173,7 @@ class LocalExperiment(Experiment):
         return {
             "epoch": self._epoch,
             "best": dict(self._best),
+            "best_model": self._best_model,
             "model": dict(self.model.state_dict()),
             "noise": self.model.generator.get_state(),
             "optimizer": self.optimizer.state_dict(),
@@ -170,6 +183,7 @@ class LocalExperiment(Experiment):
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a state."""
         self._epoch, self._best = state["epoch"], state["best"]
+        self._best_model = state["best_model"]
         self.model.restore(state["model"])
         self.model.generator.set_state(state["noise"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -178,6 +192,7 @@ class LocalExperiment(Experiment):
     def result(self) -> Mapping[str, Any]:
         """Scores at the epoch with the smallest validation error; what pruning did."""
         o = self.options
+        self.model.eval()  # as `measure` leaves it, which a run without new epochs does not call
         found: dict[str, Any] = {}
         if len(self.validation.x):
             found["best_epoch"] = self._best["epoch"]
@@ -187,7 +202,12 @@ class LocalExperiment(Experiment):
             return found
         sample = self.training.x[:PRUNING_SAMPLES]
         self.pruning = prune_layers(
-            self.model, o.prune, o.rule, x=sample, variance=o.variance, seed=o.seed
+            self.model,
+            o.prune,
+            o.rule or "noise",
+            x=sample,
+            variance=o.variance or "noise",
+            seed=substream(self._streams, PRUNING),
         )
         found["n_synapses"] = sum(self.pruning.n_synapses)
         found["n_kept"] = sum(self.pruning.n_kept)
@@ -195,8 +215,15 @@ class LocalExperiment(Experiment):
         return found | _scores("pruned", self.pruning.network, self.test, self.n_classes)
 
     def save(self, folder: Path) -> Sequence[Path]:
-        """network.pt, and pruned.pt: files that the class of the network loads."""
+        """Files that the class of the network loads.
+
+        network.pt, after the last epoch; best.pt, where the validation error was smallest (the
+        first of these epochs), if there are validation images; pruned.pt, network.pt pruned.
+        """
         found = {"network.pt": self.model}
+        if self._best_model is not None:
+            found["best.pt"] = copy.deepcopy(self.model)
+            found["best.pt"].restore(self._best_model)
         if self.pruning is not None:
             found["pruned.pt"] = self.pruning.network
         for name, network in found.items():
@@ -209,101 +236,16 @@ def _scores(part: str, model: LocalNetwork, batches: Batches, n_classes: int) ->
     return {f"{part}_loss": found.loss, f"{part}_error": float(found.error or 0.0)}
 
 
-def made_network(options: LocalOptions, shape: tuple[int, ...], n_classes: int) -> LocalNetwork:
-    """The network that the options ask for, for samples of this shape."""
-    o = options
-    common: dict[str, Any] = {
-        "n_hidden_layers": o.layers,
-        "n_hidden_units": o.hidden,
-        "Y_scale": o.y_scale,
-        "Y_learning": o.y_learning,
-        "conv": o.conv,
-        "gain": o.gain,
-        "feedforward_noise": o.feedforward_noise,
-        "seed": o.seed,
-        "dtype": o.dtype,
-    }
-    inputs = shape[0] if len(shape) == 1 else shape
-    if isinstance(o, BurstCCNOptions):
-        return BurstCCN(
-            inputs,
-            n_classes,
-            o.p_baseline,
-            Y_mode=o.y_mode,
-            Q_mode=o.q_mode,
-            Q_scale=o.q_scale,
-            Q_learning=o.q_learning,
-            Y_rule=o.y_rule,
-            activation=o.activation,
-            **common,
-        )
-    if isinstance(o, BurstpropOptions):
-        return Burstprop(
-            inputs,
-            n_classes,
-            o.p_baseline,
-            Y_mode=o.y_mode,
-            recurrent_input=not o.no_recurrent_input,
-            recurrent_learning=not o.no_recurrent_learning,
-            activation=o.activation,
-            **common,
-        )
-    if isinstance(o, EDNOptions):
-        return EDN(
-            inputs,
-            n_classes,
-            Y_mode=o.y_mode,
-            lambda_output=o.lambda_output,
-            lambda_intn=o.lambda_intn,
-            lambda_hidden=o.lambda_hidden,
-            intn_mode=o.intn_mode,
-            intn_scale=o.intn_scale,
-            **common,
-        )
-    if isinstance(o, ANNOptions):
-        return ANN(inputs, n_classes, Y_mode=o.y_mode, activation=o.activation, **common)
-    raise TypeError(f"{type(o).__name__} belongs to no model")
-
-
-def _rates(options: LocalOptions) -> dict[str, float | None]:
-    """Learning rates of the parameters that have their own."""
-    o = options
-    if isinstance(o, BurstCCNOptions):
-        apical = 0.001 if o.y_rule == "apical" else None
-        return {"y": apical if o.y_lr is None else o.y_lr, "q": o.q_lr}
-    if isinstance(o, BurstpropOptions):
-        return {"y": o.y_lr, "r": o.recurrent_lr}
-    if isinstance(o, EDNOptions):
-        own = o.lr * o.intn_lr_scale if o.intn_lr is None else o.intn_lr
-        return {"y": o.y_lr, "p": own, "k": own, "g": own}
-    return {"y": getattr(o, "y_lr", None)}
-
-
-def _check(options: LocalOptions) -> None:
-    """Refuse options without a meaning, and those that would do nothing."""
-    o = options
-    one_of("data set", o.dataset, CLASSIFIED)
-    count("layers", o.layers, at_least=0)
-    count("hidden", o.hidden)
-    count("batch", o.batch)
-    count("diagnostics", o.diagnostics, at_least=0)
-    positive("lr", o.lr)
-    at_least_0 = ("weight_decay", "y_lr", "q_lr", "q_scale", "recurrent_lr", "intn_lr_scale")
-    for name in (*at_least_0, "intn_lr", "intn_scale"):
-        value = getattr(o, name, None)
-        if value is not None and not 0 <= value < np.inf:
-            raise OptionError(f"{name} is {value}, but is at least 0")
-    if getattr(o, "y_lr", None) is not None and not o.y_learning:
-        raise OptionError("y_lr is of a Y that learns: give --y-learning, too")
-    if o.max_stagnant_epochs is not None:
-        count("max_stagnant_epochs", o.max_stagnant_epochs)
-        if not o.validation:
-            raise OptionError(
-                "max_stagnant_epochs watches the validation error: give --validation, too"
-            )
-    if o.augment and o.dataset != CIFAR10:
-        raise OptionError(f"augment is an option of {CIFAR10}: leave it out")
-    one_of("rule", o.rule, rules.RULES)
-    one_of("variance", o.variance, VARIANCES)
-    if o.prune is not None:
-        rules.budget(o.prune, 1)
+def _untaught(model: LocalNetwork, x: Tensor) -> dict[str, float]:
+    """Without a teacher: `gradient_abs_K` and `apical_*_K` as of `diagnostics`."""
+    probe = copy.deepcopy(model)  # whose gradients are its own
+    probe(x)
+    probe.learn(None)
+    row = {}
+    for k, layer in enumerate(probe.layers, start=1):
+        row[f"gradient_abs_{k}"] = float(layer.weight.grad.abs().mean())
+        if not layer.is_output:
+            row[f"apical_mean_{k}"] = float(layer.apical.mean())
+            row[f"apical_abs_{k}"] = float(layer.apical.abs().mean())
+            row[f"apical_variance_{k}"] = float(layer.apical.var(correction=0))
+    return row
