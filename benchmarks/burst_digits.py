@@ -61,7 +61,7 @@ CASES: dict[str, tuple[type[LocalOptions], dict[str, Any], Grid]] = {
         BurstpropOptions, {"y_mode": "tied"}, {"lr": (3.0, 5.0, 10.0, 20.0, 30.0)},
     ),
     "Burstprop, random Y": (
-        BurstpropOptions, {}, {"lr": (3.0, 10.0, 30.0), "y_scale": (0.5, 1.0, 2.0, 4.0)},
+        BurstpropOptions, {}, {"lr": (3.0, 10.0, 30.0), "y_scale": (1.0, 2.0, 4.0)},
     ),
     "EDN, tied Y": (
         EDNOptions, {"y_mode": "tied"}, {"lr": (1.0, 3.0, 10.0), "intn_lr": (0.1, 0.3, 1.0, 1.5)},
