@@ -6,11 +6,12 @@ import json
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 from typer.testing import CliRunner
 
 from noiseprune import OptionError, cli
 from noiseprune.learning import ANN, EDN, BurstCCN, Burstprop, train
-from noiseprune.learning.burst.experiment import experiment
+from noiseprune.learning.burst.experiment import experiment, pictures
 from noiseprune.learning.burst.options import (
     ANNOptions,
     BurstCCNOptions,
@@ -77,6 +78,29 @@ def test_the_commands(model, more, tmp_path, monkeypatch):
         assert found.keys() >= {"error_before", "error_during", "error_after"}
     else:
         assert "angles.png" in names
+
+
+@pytest.mark.parametrize(
+    ("more", "panels"),
+    [
+        ({}, ["angle of the update", "angle of Y", "mean |apical"]),
+        ({"layers": 7}, ["angle of the update", "angle of Y", "mean |apical"]),
+        ({"no_teaching_signal": True}, ["angle of Y", "mean |apical"]),
+        ({"layers": 0, "hidden": 500}, ["angle of the update"]),
+        ({"diagnostics": 0}, []),
+    ],
+)
+def test_the_picture_has_every_layer_and_what_was_logged(more, panels):
+    options = BurstCCNOptions(**{**SMALL, "epochs": 1, **more})
+    runs = [train(experiment, dataclasses.replace(options, seed=seed)) for seed in (1, 3)]
+    drawn = pictures(runs)
+    assert list(drawn) == (["angles"] if panels else [])
+    axes = drawn["angles"].axes if panels else []
+    for place, panel in zip(axes, panels, strict=True):
+        assert place.get_ylabel().startswith(panel)
+        lines = 2 if "update" in panel else options.layers
+        assert len(place.lines) == lines * len(runs)
+        assert len({to_hex(line.get_color()) for line in place.lines}) == lines
 
 
 def test_stagnation_ends_a_run():
