@@ -49,8 +49,8 @@ def main(folder: Path) -> None:
         "MNIST, 784-500-500-500-10: test accuracy in per cent",
         ("model", "seed", "after 1 epoch", "after 2", "loss after 1", "after 2"),
         rows,
-        "Batches of 32, SGD, lr 0.3 (backprop 0.15), no momentum, no decay, pixels in [0, 1]; loss summed over the "
-        "outputs.",
+        "Batches of 32, SGD, lr 0.3 (backprop 0.15), no momentum, no decay, pixels in [0, 1]; loss "
+        "summed over the outputs.",
     )
 
 
