@@ -44,6 +44,13 @@ def test_every_model_learns_and_resumes(kind, tmp_path):
     assert len(kind.load(tmp_path / "network.pt")) == 2
 
 
+@pytest.mark.parametrize("options", OPTIONS.values())
+def test_the_default_settings_learn(options):
+    """Three layers of 500: a rate that is too large for them is seen in the first batches."""
+    run = train(experiment, options(epochs=2, diagnostics=0))
+    assert run.log[-1]["test_loss"] < run.log[0]["test_loss"]
+
+
 @pytest.mark.parametrize(
     ("model", "more"),
     [
