@@ -178,7 +178,8 @@ def classification(
     Raises
     ------
     OptionError
-        If there is no such data set, a fraction is not in [0, 1), or `data` is missing.
+        If there is no such data set, a fraction is not in [0, 1) or leaves no image, or `data` is
+        missing.
     FileError
         If the files cannot be read.
     MissingExtraError
@@ -208,6 +209,11 @@ def classification(
             order = rng.permutation(len(x))
             x, y = x[order], y[order]
     held = round(validation * len(x))
+    if held == len(x) or (validation and not held):
+        raise OptionError(
+            f"validation is {validation:g}, which leaves {len(x) - held:,} of the {len(x):,} "
+            f"images for training and {held:,} for validation: give a fraction that leaves both some"
+        )
     if standardise:
         mean, deviation = x[held:].mean(0), max(float(x[held:].std()), 1e-12)
         x, x_test = (x - mean) / deviation, (x_test - mean) / deviation

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from noiseprune.choices import seed_sequence, substream
-from noiseprune.errors import ConvergenceError, OptionError
+from noiseprune.errors import ConvergenceError
 from noiseprune.learning.burst.checks import check, check_rates
 from noiseprune.learning.burst.gradients import diagnostics
 from noiseprune.learning.burst.models import made_network, own_rates
@@ -66,13 +66,6 @@ class LocalExperiment(Experiment):
             standardise=o.standardise,
             seed=substream(self._streams, DIVISION),
         )
-        number, held = len(found.x_train), len(found.x_validation)
-        if not number or (o.validation and not held):
-            whole = number + held
-            raise OptionError(
-                f"validation is {o.validation:g}, which leaves {number:,} of the {whole:,} images "
-                f"for training and {held:,} for validation: give a fraction that leaves both some"
-            )
         self.n_classes = found.n_classes
         flat = int(np.prod(found.shape))
         images = found.shape if len(found.shape) == 3 else (1, *found.shape)
