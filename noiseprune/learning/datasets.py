@@ -212,7 +212,8 @@ def classification(
     if held == len(x) or (validation and not held):
         raise OptionError(
             f"validation is {validation:g}, which leaves {len(x) - held:,} of the {len(x):,} "
-            f"images for training and {held:,} for validation: give a fraction that leaves both some"
+            f"images for training and {held:,} for validation: give a fraction that leaves both "
+            "some"
         )
     if standardise:
         mean, deviation = x[held:].mean(0), max(float(x[held:].std()), 1e-12)
