@@ -1,11 +1,12 @@
 """An epoch of BurstCCN of MNIST's size against the same network in plain PyTorch with autograd.
 
-    python benchmarks/burst_speed.py [REPEATS [FOLDER]]      (default 5, random images)
+    python benchmarks/burst_speed.py [REPEATS [FOLDER]]      (default 3, random images)
 
 784-500-500-500-10, logistic, 60,000 images in batches of 32, SGD. Plain PyTorch: `nn.Linear`,
 `torch.sigmoid`, squared error, `backward`, `torch.optim.SGD`. Both draw their batches alike, from
-the same tensors; the epochs are made in turns, on one thread. With a folder of MNIST the epoch of
-`noiseprune train burstccn` is measured, too, which keeps the losses and errors of its batches.
+the same tensors. They take turns after every tenth of an epoch, on one thread, so that a busy
+neighbour slows all of them; an epoch is told as ten times the median. With a folder of MNIST that
+of `noiseprune train burstccn` is measured, too, which keeps the losses and errors of its batches.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from noiseprune.learning.burst.options import BurstCCNOptions
 from noiseprune.learning.images import read_images
 from noiseprune.learning.supervised import Batches
 
-IMAGES, BATCH = 60_000, 32
+IMAGES, BATCH, PARTS = 60_000, 32, 10
 CASES = {
     "tied Y and Q": {"Y_mode": "tied", "Q_mode": "tied"},
     "random Y, Q = p_b Y": {},
@@ -84,12 +85,15 @@ def ours(x: torch.Tensor, y: torch.Tensor, options: dict) -> Callable[[], None]:
 
 def main(repeats: int, folder: Path | None) -> None:
     torch.set_num_threads(1)
-    x, y = data(folder)
+    x, y = (whole[: IMAGES // PARTS] for whole in data(folder))
     epochs = {name: ours(x, y, options) for name, options in CASES.items()}
     if folder is not None:
         told = BurstCCNOptions(dataset="mnist", data=folder, lr=0.3, y_scale=0.5, q_learning=True)
-        epochs["random Y, learned Q: the command"] = experiment(told).train_epoch
-    first, *seconds = machine.interleaved_seconds([plain(x, y), *epochs.values()], repeats)
+        command = experiment(told)
+        command.training = Batches(x, y, BATCH, torch.Generator().manual_seed(3))
+        epochs["random Y, learned Q: the command"] = command.train_epoch
+    turns = machine.interleaved_seconds([plain(x, y), *epochs.values()], PARTS * repeats)
+    first, *seconds = (PARTS * found for found in turns)
     rows = [
         (name, f"{found:.2f} s", f"{first:.2f} s", f"{found / first:.2f}")
         for name, found in zip(epochs, seconds)
@@ -99,12 +103,12 @@ def main(repeats: int, folder: Path | None) -> None:
         "An epoch of BurstCCN against plain PyTorch with autograd",
         ("BurstCCN", "an epoch", "plain PyTorch", "ratio"),
         rows,
-        f"784-500-500-500-10, {len(x):,} {'MNIST' if folder else 'random'} images in batches of "
-        f"{BATCH}; medians of {repeats} in turns after one, on one thread, "
+        f"784-500-500-500-10, {IMAGES:,} {'MNIST' if folder else 'random'} images in batches of "
+        f"{BATCH}; medians of {PARTS * repeats} tenths in turns after one, on one thread, "
         f"PyTorch {torch.__version__}.",
     )
 
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    main(int(given[0]) if given else 5, Path(given[1]) if len(given) > 1 else None)
+    main(int(given[0]) if given else 3, Path(given[1]) if len(given) > 1 else None)
