@@ -155,8 +155,8 @@ def test_a_lost_worker_costs_its_piece_only(tmp_path):
 def test_a_piece_that_kills_every_worker_is_given_up(monkeypatch):
     """Dask may give up a worker that dies as it starts: then there is none left."""
     monkeypatch.setattr(pool, "ATTEMPTS", 2)
-    monkeypatch.setattr(pool, "WAIT", 10)
-    monkeypatch.setattr(pool, "POLL", 2)
+    monkeypatch.setattr(pool, "WAIT", 5)
+    monkeypatch.setattr(pool, "POLL", 1)
     with (
         workers("local:1", threads=1) as worker,
         pytest.raises(ClusterError, match=r"(lost its worker 2 times|none came back).*memory"),

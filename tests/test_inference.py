@@ -93,6 +93,7 @@ def test_the_precision_method_is_symmetric_and_better_where_that_is_right():
     assert np.abs(z_scores(wrong, DIRECTED)).max() > 8, "a directed network is not symmetric"
 
 
+@pytest.mark.compiled
 def test_a_process_continuous_in_time_and_one_in_steps():
     """Each needs its own formula: with the other's, the estimate is wrong by h A / 2."""
     record = sampled(DIRECTED, 40000, 0.1)
@@ -174,6 +175,7 @@ def test_spikes_alone_give_the_drift():
 # ----------------------------------------------------------------------------- few, silent, bad
 
 
+@pytest.mark.compiled
 def test_the_precision_method_knows_the_lag_of_spikes():
     """Two coupled neurons, 20 Hz a unit of rate: each lag gives the drift, not a multiple of it."""
     rng = np.random.default_rng(SEED)

@@ -356,6 +356,7 @@ def test_keeping_all_changes_nothing():
     assert found.gain == np.inf
 
 
+@pytest.mark.compiled
 def test_a_fixed_gain_keeps_about_as_many_as_the_batch_rule():
     net = network(30)
     batch = npr.prune(net, 0.4, sampling="independent", seed=1)

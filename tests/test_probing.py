@@ -120,6 +120,7 @@ def test_plain_estimates_are_unbiased_with_the_promised_precision(both):
     assert stated == pytest.approx(spread, rel=0.12)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("both", [True, False])
 @pytest.mark.parametrize("q", [32, 128])
 def test_what_the_pair_explains_lowers_the_error(both, q):

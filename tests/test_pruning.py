@@ -156,6 +156,7 @@ def test_water_filling_has_no_unit(values, fraction, exponent):
     np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+@pytest.mark.compiled
 def test_water_filling_of_many_synapses_keeps_its_digits():
     importance = np.exp(4 * np.random.default_rng(7).standard_normal(300_001))
     for budget in (3.0, 30_000.0, 290_000.0):

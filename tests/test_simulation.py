@@ -383,6 +383,7 @@ def test_blocks_join(monkeypatch):
     assert np.allclose(streamed.covariance, samples.T @ samples / 32, rtol=1e-12)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("density", [0.05, 0.7])
 def test_number_of_threads_does_not_matter(density):
     net = network(300, density=density)
@@ -412,6 +413,7 @@ def test_number_of_threads_does_not_matter(density):
         assert np.array_equal(one, two)
 
 
+@pytest.mark.compiled
 def test_number_of_threads_does_not_matter_to_a_fresh_process():
     # of a size at which the threads of BLAS would tell, were it not limited before it is loaded
     script = (

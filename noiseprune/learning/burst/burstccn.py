@@ -112,14 +112,14 @@ class BurstCCNLayer(LocalLayer):
         q = None if self.q is None or not self.q.requires_grad else self.q
         if y is None and q is None:
             return
-        scaled = self.above.events * (1 / len(self.below))
+        scaled = self.above.events * ((1 if q is None else -1) / len(self.below))
         maps = self.above.synapses
-        if y is not None:
+        if q is not None:
+            hand(q, maps.outer(scaled, self.apical, buffer(q)))
+            if y is not None and q.grad is not None:
+                hand(y, torch.neg(q.grad, out=buffer(y)))
+        elif y is not None:
             hand(y, maps.outer(scaled, self.apical, buffer(y)))
-        if q is not None and y is not None and y.grad is not None:
-            hand(q, torch.neg(y.grad, out=buffer(q)))
-        elif q is not None:
-            hand(q, maps.outer(-scaled, self.apical, buffer(q)))
 
 
 class BurstCCN(LocalNetwork):
