@@ -38,6 +38,13 @@ def random_word(
     return word
 
 
+@inlined
+def random_sign(bits: np.uint64, probe: int) -> np.int64:
+    """1 or -1 by one bit of a word."""
+    bit: np.int64 = np.int64((bits >> np.uint64(probe)) & np.uint64(1))
+    return np.int64(2) * bit - np.int64(1)
+
+
 @kernel
 def _drive(
     indptr: IntArray,
@@ -60,8 +67,7 @@ def _drive(
         bits = random_word(row, row, now, k0, k1)
         size = one * np.sqrt(excess[i])
         for c in range(k):
-            sign = np.int64(2) * np.int64((bits >> np.uint64(c)) & np.uint64(1)) - np.int64(1)
-            load[i, c] = size * sign
+            load[i, c] = size * random_sign(bits, c)
         for e in range(indptr[i], indptr[i + 1]):
             j = indices[e]
             bits = random_word(np.uint64(min(i, j)), np.uint64(max(i, j)), now, k0, k1)
@@ -69,8 +75,7 @@ def _drive(
             if j < i and weights[e] > 0.0:
                 size = -size
             for c in range(k):
-                sign = np.int64(2) * np.int64((bits >> np.uint64(c)) & np.uint64(1)) - np.int64(1)
-                load[i, c] += size * sign
+                load[i, c] += size * random_sign(bits, c)
 
 
 def _interpreted_drive(
@@ -220,8 +225,7 @@ def signs(key: npt.NDArray[np.uint64], block: int, load: Reals) -> None:
     for i in numba.prange(n):
         bits = random_word(np.uint64(i), np.uint64(i), now, k0, k1)
         for c in range(k):
-            sign = np.int64(2) * np.int64((bits >> np.uint64(c)) & np.uint64(1)) - np.int64(1)
-            load[i, c] = one * sign
+            load[i, c] = one * random_sign(bits, c)
 
 
 @kernel
