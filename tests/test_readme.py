@@ -1,4 +1,4 @@
-"""What the README shows is run: its Python, its commands, and the pictures and files it names."""
+"""What README and docs show is run: Python, commands; pictures and files they name are there."""
 
 import re
 import shlex
@@ -13,13 +13,21 @@ from noiseprune.cli import app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.M | re.S)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.M | re.S)
 
 
-@pytest.mark.parametrize("source", blocks("python"))
+@pytest.mark.parametrize(
+    "source",
+    [
+        block
+        for path in (ROOT / "README.md", *DOCS)
+        for block in blocks("python", path.read_text(encoding="utf-8"))
+    ],
+)
 def test_the_python_runs(source, tmp_path):
     with chdir(tmp_path):
         exec(compile(source, "README.md", "exec"), {})
@@ -48,10 +56,11 @@ def test_two_commands_set_everything_up():
     assert "pytest" in test
 
 
-def test_links_lead_to_files():
-    targets = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+@pytest.mark.parametrize("path", [ROOT / "README.md", *DOCS], ids=lambda path: path.stem)
+def test_links_lead_to_files(path):
+    targets = re.findall(r"\]\((?!http)([^)#]+)\)", path.read_text(encoding="utf-8"))
     assert targets
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+    assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
 def test_every_measured_figure_is_printed_by_a_benchmark():
