@@ -113,7 +113,7 @@ CASES = [
 TESTED_BELOW = {
     *("epochs", "log_every"),  # of every model: test_train_cli.py
     *("dataset", "data", "augment", "max_stagnant_epochs"),  # test_burst_training.py
-    *("no_teaching_signal", "diagnostics", "prune", "rule", "variance"),
+    *("no_teaching_signal", "diagnostics", "prune", "rule", "variance", "fine_tune"),
 }
 
 
@@ -244,8 +244,27 @@ def test_rule_and_variance_reach_the_pruning(rule, variance):
     assert same == (variance == "noise")
 
 
+def test_fine_tuning_goes_on_with_the_pruned_network(tmp_path):
+    """As the run itself does where nothing was pruned: the order of images, noise, learning."""
+    options = {**SMALL, "lr": 0.5, "feedforward_noise": 0.1, "epochs": 2, "dtype": "float64"}
+    tuned = train(experiment, ANNOptions(**options, prune=1.0, rule="weight", fine_tune=2))
+    longer = train(experiment, ANNOptions(**{**options, "epochs": 4}))
+    assert tuned.result["tuned_loss"] == pytest.approx(longer.result["test_loss"], rel=1e-9)
+    assert tuned.result["pruned_loss"] == pytest.approx(tuned.result["test_loss"], rel=1e-9)
+
+    options = ANNOptions(**SMALL, lr=0.01, prune=0.3, fine_tune=10, optimizer="Adam")
+    run = train(experiment, options, folder=tmp_path)
+    assert run.result["tuned_loss"] < run.result["pruned_loss"]
+    pruned, tuned = (parameters(tmp_path / f"{name}.pt") for name in ("pruned", "tuned"))
+    weights = [name for name in pruned if name.endswith(".weight")]
+    assert sum(int(pruned[name].count_nonzero()) for name in weights) == run.result["n_kept"]
+    for name in weights:
+        assert not tuned[name][pruned[name] == 0].any()
+        assert not torch.equal(tuned[name], pruned[name])
+
+
 def test_a_finished_run_is_pruned_the_same_again(tmp_path):
-    options = ANNOptions(**SMALL, lr=1.0, feedforward_noise=2.0, prune=0.9)
+    options = ANNOptions(**SMALL, lr=1.0, feedforward_noise=2.0, prune=0.9, fine_tune=1)
     first, again = (train(experiment, options, folder=tmp_path).result for _ in range(2))
     assert again == first
 

@@ -131,7 +131,7 @@ def test_cifar_is_read_and_augmented(tmp_path):
     made = LocalExperiment(options)
     assert made.train_epoch()["train_loss"] > 0
     images = torch.arange(3 * 32 * 32.0).view(1, -1).repeat(200, 1)
-    shifted = made._augmented(images).view(200, 3, 32, 32)
+    shifted = made._augmented(images, made._order).view(200, 3, 32, 32)
     centre = shifted[:, 0, 16, 16]
     row, column = centre // 32, centre % 32
     assert set((row - 16).int().tolist()) == set(range(-4, 5))
@@ -156,6 +156,8 @@ def test_cifar_is_read_and_augmented(tmp_path):
         ({"optimizer": "sdg"}, "did you mean 'sgd'"),
         ({"rule": "nois", "prune": 0.5}, "did you mean 'noise'"),
         ({"prune": 2.0}, "keep is 2"),
+        ({"fine_tune": 2}, "give --prune"),
+        ({"fine_tune": -2, "prune": 0.5}, "fine_tune is -2"),
         ({"prune": 0.5, "conv": "2k3"}, "only dense layers"),
         ({"batch": 0}, "batch is 0"),
         ({"variance": "other", "prune": 0.5}, "unknown variance"),

@@ -111,6 +111,25 @@ def test_trained_networks_are_pruned(folder, rule):
     assert again["pruned_loss"] == found["pruned_loss"]
 
 
+@pytest.mark.parametrize("more", [(), ("--averaged",), ("--optimizer", "adamw"),
+                                  ("--weight-decay", 0.01, "--path", "moments")])  # fmt: skip
+def test_a_pruned_network_is_trained_further(folder, more):
+    given = (*SMALL, "--prune", 0.3, *more, "--lr", 0.05)
+    before, found = asked(*given), asked(*given, "--fine-tune", 30, "-o", "run")
+    assert found["tuned_loss"] < found["pruned_loss"] == before["pruned_loss"]
+    pruned, tuned = (DeepNet.load(folder / "run" / f"{name}.pt") for name in ("pruned", "tuned"))
+    kept = [w != 0 for w in pruned.weights()]
+    assert sum(int(k.sum()) for k in kept) == found["n_kept"]
+    for k, w, before in zip(kept, tuned.weights(), pruned.weights()):
+        assert not w[~k].any()
+        assert (w != before).any()
+    again = asked(*given, "--fine-tune", 30, "-o", "run")  # a finished run, its order kept
+    assert again["tuned_loss"] == found["tuned_loss"]
+    longer = asked(*given, "--fine-tune", 30, "--epochs", 6, "-o", "run")
+    through = asked(*given, "--fine-tune", 30, "--epochs", 6)
+    assert longer["tuned_loss"] == through["tuned_loss"]
+
+
 def test_without_json_there_is_a_table():
     text = invoke("failures", *SMALL).stdout
     for words in ("failures", "semantics", "test loss", "fixed point", "give a folder with -o"):
@@ -256,6 +275,8 @@ def test_values_are_read_as_the_type_of_their_option(value, kind, found):
         ("--prune 1.5", "keep is 1.5"),
         ("--prune 0.5 --rule nois", "did you mean 'noise'"),
         ("--rule weight", "give --prune"),
+        ("--fine-tune 2", "give --prune"),
+        ("--fine-tune -1 --prune 0.5", "fine_tune is -1"),
         ("--hidden 0", "hidden is 0"),
         ("--batch 0", "batch is 0"),
         ("--epochs -1", "epochs is -1"),

@@ -5,6 +5,7 @@ import json
 import shlex
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from noiseprune.cli import app
@@ -30,10 +31,10 @@ def test_it_trains_prunes_and_writes(task, tmp_path):
     assert all(isinstance(found[name], float) for name in names)
     with (folder / "log.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
-    whole, pruned = (CTRNN.load(folder / f"{name}.pt") for name in ("model", "pruned"))
-    assert (
-        pruned.layers[1].n_synapses == whole.layers[1].n_synapses // 2 + 6
-    )  # and 12 of themselves
+    whole, *rest = (CTRNN.load(folder / f"{name}.pt") for name in ("model", "pruned", "tuned"))
+    for each in rest:  # and 12 of themselves
+        assert each.layers[1].n_synapses == whole.layers[1].n_synapses // 2 + 6
+    assert not torch.equal(*(each.layers[1].weight for each in rest))
     assert whole.layers[1].sign.tolist() == [1] * 9 + [-1] * 3
 
 

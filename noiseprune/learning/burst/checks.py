@@ -73,8 +73,9 @@ def _check_pruning(o: LocalOptions) -> None:
         one_of("rule", o.rule, rules.RULES)
     if o.variance is not None:
         one_of("variance", o.variance, VARIANCES)
+    count("fine_tune", o.fine_tune, at_least=0)
     if o.prune is None:
-        _idle(o, ("rule", "variance"), "is of the pruning: give --prune, too, or")
+        _idle(o, ("rule", "variance", "fine_tune"), "is of the pruning: give --prune, too, or")
         return
     rules.budget(o.prune, 1)
     if o.rule not in (None, "noise", "paper"):

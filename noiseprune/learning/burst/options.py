@@ -55,6 +55,7 @@ class LocalOptions(TrainOptions):
     variance: Annotated[
         str | None, "For noise and paper: noise (propagated, the default) or activity."
     ] = None
+    fine_tune: Annotated[int, "Epochs of training after pruning."] = 0
     dtype: Annotated[str, "float32 or float64."] = "float32"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from noiseprune.learning.feedforward_pruning import (
     check_prunable,
     prune_layers,
 )
+from noiseprune.learning.streams import twin
 from noiseprune.learning.supervised import TEST_BATCH, Batches, test_classifier
 from noiseprune.learning.training import Experiment, Row
 
@@ -47,15 +49,12 @@ class LocalExperiment(Experiment):
         self.model = made_network(options, self._shape, self.n_classes)
         if options.prune is not None:
             check_prunable(self.model)
-        groups = self.model.groups(
-            options.lr, weight_decay=options.weight_decay, **own_rates(options)
-        )
-        check_rates(groups, options)
-        self.optimizer = made_optimizer(options.optimizer, groups, options.lr, options.momentum)
+        self.optimizer = self._optimizer(self.model)
         self._costly = options.optimizer.lower() == "globalcost"
         self._epoch, self._best = 0, {"epoch": 0, "validation": np.inf, "test": np.nan}
         self._best_model: dict[str, Tensor] | None = None
         self.pruning: FeedforwardPruning[LocalNetwork] | None = None
+        self.tuned: LocalNetwork | None = None
 
     def _load(self) -> None:
         o = self.options
@@ -84,21 +83,32 @@ class LocalExperiment(Experiment):
         self.test = batches(found.x_test, found.y_test)
         self.validation = batches(found.x_validation, found.y_validation)
 
+    def _optimizer(self, model: LocalNetwork) -> torch.optim.Optimizer:
+        o = self.options
+        groups = model.groups(o.lr, weight_decay=o.weight_decay, **own_rates(o))
+        check_rates(groups, o)
+        return made_optimizer(o.optimizer, groups, o.lr, o.momentum)
+
     # ------------------------------------------------------------------------------ learning
 
     def train_epoch(self) -> Row:
         """A pass over the training images."""
         self._epoch += 1
-        self.model.train()
+        return self._pass(self.model, self.optimizer, self._order)
+
+    def _pass(
+        self, model: LocalNetwork, optimizer: torch.optim.Optimizer, order: torch.Generator
+    ) -> Row:
+        model.train()
         taught = not self.options.no_teaching_signal
         outputs, seen = [], []  # scored at the end, in one go
-        for x, classes in self.training:
+        for x, classes in replace(self.training, generator=order):
             target = self._codes[classes]
-            output = self.model(self._augmented(x))
-            self.model.learn(target if taught else None)
+            output = model(self._augmented(x, order))
+            model.learn(target if taught else None)
             if self._costly:
-                self._scale((output - target).square().mean())
-            self.optimizer.step()
+                _scale(model, (output - target).square().mean())
+            optimizer.step()
             outputs.append(output)
             seen.append(classes)
         output, classes = torch.cat(outputs), torch.cat(seen)
@@ -106,20 +116,15 @@ class LocalExperiment(Experiment):
         wrong = (output.argmax(1) != classes).double().mean()
         return {"train_loss": float(loss), "train_error": float(wrong)}
 
-    def _scale(self, cost: Tensor) -> None:
-        for parameter in self.model.parameters():
-            if parameter.grad is not None:
-                parameter.grad *= cost
-
-    def _augmented(self, x: Tensor) -> Tensor:
+    def _augmented(self, x: Tensor, order: torch.Generator) -> Tensor:
         """Each image shifted by up to PADDING pixels, mirrored with probability 1/2."""
         if not self.options.augment:
             return x
         images = x.view(len(x), *self._images)
         height, width = self._images[1:]
         padded = torch.nn.functional.pad(images, (PADDING,) * 4)
-        shifts = torch.randint(2 * PADDING + 1, (len(x), 2), generator=self._order)
-        mirrored = torch.rand(len(x), generator=self._order) < 0.5
+        shifts = torch.randint(2 * PADDING + 1, (len(x), 2), generator=order)
+        mirrored = torch.rand(len(x), generator=order) < 0.5
         rows = shifts[:, :1] + torch.arange(height)
         columns = shifts[:, 1:] + torch.arange(width)
         columns = torch.where(mirrored[:, None], columns.flip(1), columns)
@@ -205,13 +210,22 @@ class LocalExperiment(Experiment):
         found["n_synapses"] = sum(self.pruning.n_synapses)
         found["n_kept"] = sum(self.pruning.n_kept)
         found["kept_fraction"] = found["n_kept"] / found["n_synapses"]
-        return found | _scores("pruned", self.pruning.network, self.test, self.n_classes)
+        found |= _scores("pruned", self.pruning.network, self.test, self.n_classes)
+        if not o.fine_tune:
+            return found
+        self.tuned = copy.deepcopy(self.pruning.network)
+        optimizer, order = self._optimizer(self.tuned), twin(self._order)
+        for _ in range(o.fine_tune):
+            self._pass(self.tuned, optimizer, order)
+        self.tuned.eval()
+        return found | _scores("tuned", self.tuned, self.test, self.n_classes)
 
     def save(self, folder: Path) -> Sequence[Path]:
         """Files that the class of the network loads.
 
         network.pt, after the last epoch; best.pt, where the validation error was smallest (the
-        first of these epochs), if there are validation images; pruned.pt, network.pt pruned.
+        first of these epochs), if there are validation images; pruned.pt, network.pt pruned;
+        tuned.pt, that trained further.
         """
         found = {"network.pt": self.model}
         if self._best_model is not None:
@@ -219,9 +233,17 @@ class LocalExperiment(Experiment):
             found["best.pt"].restore(self._best_model)
         if self.pruning is not None:
             found["pruned.pt"] = self.pruning.network
+        if self.tuned is not None:
+            found["tuned.pt"] = self.tuned
         for name, network in found.items():
             network.save(folder / name)
         return [folder / name for name in found]
+
+
+def _scale(model: LocalNetwork, cost: Tensor) -> None:
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.grad *= cost
 
 
 def _scores(part: str, model: LocalNetwork, batches: Batches, n_classes: int) -> dict[str, float]:

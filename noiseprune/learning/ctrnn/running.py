@@ -50,6 +50,7 @@ class RateExperiment(Experiment):
             self.task.trials(number, np.random.default_rng(test)), self.model.readout.theta
         )
         self.pruning: RecurrentPruning | None = None
+        self.tuned: CTRNN | None = None
 
     def _optimizer(self, model: CTRNN) -> torch.optim.Optimizer:
         optimizer: torch.optim.Optimizer = OPTIMIZERS[self.options.optimizer](
@@ -112,18 +113,21 @@ class RateExperiment(Experiment):
         except NoisePruneError:  # a singular drift has no certificate
             result |= {"epsilon": None, "epsilon_norm": None}
         if options.fine_tune:
-            optimizer = self._optimizer(found.model)
+            self.tuned = copy.deepcopy(found.model)
+            optimizer = self._optimizer(self.tuned)
             rng = copy.deepcopy(self._rng)  # the result must not change the state
             for _ in range(options.fine_tune):
-                training_step(found.model, optimizer, self.task, self._batch, rng)
-            result |= _row("tuned", score(found.model, self.test))
+                training_step(self.tuned, optimizer, self.task, self._batch, rng)
+            result |= _row("tuned", score(self.tuned, self.test))
         return result
 
     def save(self, folder: Path) -> Sequence[Path]:
-        """model.pt, and pruned.pt: files that `CTRNN.load` reads."""
+        """model.pt, pruned.pt, and tuned.pt after further steps: files that `CTRNN.load` reads."""
         found = {"model.pt": self.model}
         if self.pruning is not None:
             found["pruned.pt"] = self.pruning.model
+        if self.tuned is not None:
+            found["tuned.pt"] = self.tuned
         for name, model in found.items():
             model.save(folder / name)
         return [folder / name for name in found]

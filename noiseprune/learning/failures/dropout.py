@@ -126,14 +126,14 @@ class LinearWeightDropout(nn.Linear):
 
     def _transmitted(self, rows: Tensor, masks: Tensor | None) -> Tensor:
         if self.mode == "expected" or self.drop_p == 0:
-            return functional.linear(rows, self._present())
+            return functional.linear(rows, self.present())
         if masks is not None:
             return self._masked(rows, masks)
         draws = self.samples if self.mode == "average" else 1
         if self.path == "masks":
             drawn = [self._masked(rows, self.draw_masks(len(rows))) for _ in range(draws)]
             return torch.stack(drawn).mean(0) if draws > 1 else drawn[0]
-        weight = self._present()
+        weight = self.present()
         mean = functional.linear(rows, weight)
         variance = functional.linear(rows.square(), weight.square())
         variance = variance * (self.drop_p / (1 - self.drop_p) / draws)
@@ -143,12 +143,12 @@ class LinearWeightDropout(nn.Linear):
         tiny = torch.finfo(mean.dtype).tiny
         return mean + variance.clamp_min(tiny).sqrt() * noise
 
-    def _present(self) -> Tensor:
+    def present(self) -> Tensor:
         """Weights of the synapses that were not pruned."""
         return self.weight if self.mask is None else self.weight * self.mask
 
     def _masked(self, rows: Tensor, masks: Tensor) -> Tensor:
-        found: Tensor = _Masked.apply(rows, self._present(), masks)  # type: ignore[no-untyped-call]
+        found: Tensor = _Masked.apply(rows, self.present(), masks)  # type: ignore[no-untyped-call]
         return found / (1 - self.drop_p)
 
     def extra_repr(self) -> str:

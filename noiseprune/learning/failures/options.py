@@ -59,4 +59,5 @@ class Options(TrainOptions):
     rule: Annotated[
         str | None, "To prune by: noise (default), paper, weight, uniform or magnitude."
     ] = None
+    fine_tune: Annotated[int, "Epochs of training after pruning."] = 0
     dtype: Annotated[str, "float32 or float64."] = "float32"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,7 @@ from noiseprune.learning.failures.recurrent import RNN
 from noiseprune.learning.failures.statistics import participation_ratio, run_statistics
 from noiseprune.learning.failures.theory import LinearTheory, product_singular_values
 from noiseprune.learning.feedforward_pruning import FeedforwardPruning, prune_layers
-from noiseprune.learning.streams import new_generator
+from noiseprune.learning.streams import new_generator, twin
 from noiseprune.learning.supervised import (
     TEST_BATCH,
     Batches,
@@ -68,6 +70,7 @@ class FailuresExperiment(Experiment):
         self._epoch, self._theory_epoch = 0, 0
         self._kept: list[tuple[int, list[FloatArray]]] = []
         self.pruning: FeedforwardPruning[DeepNet] | None = None
+        self.tuned: DeepNet | None = None
 
     # ------------------------------------------------------------------------- what there is
 
@@ -170,18 +173,29 @@ class FailuresExperiment(Experiment):
 
     def train_epoch(self) -> Row:
         self._epoch += 1
-        if self.options.averaged and self.theory is not None:
-            return {"train_loss": self._averaged_epoch(self.theory)}
-        return self._named("train", self._scores(self.training, learn=True))
+        return self._pass(self.model, self.optimizer, self.training)
 
-    def _averaged_epoch(self, theory: LinearTheory) -> float:
+    def _pass(self, model: Net, optimizer: torch.optim.Optimizer, training: Batches) -> Row:
+        if self.options.averaged and self.theory is not None:
+            return {"train_loss": self._averaged_pass(model, optimizer, self.theory)}
+        network = Last(model) if isinstance(model, RNN) else model
+        if self.n_classes is None:
+            scores = train_regressor(network, training, optimizer)
+        else:
+            scores = train_classifier(
+                network, training, optimizer, self.n_classes, self.options.loss
+            )
+        return self._named("train", scores)
+
+    def _averaged_pass(
+        self, model: Net, optimizer: torch.optim.Optimizer, theory: LinearTheory
+    ) -> float:
         """As many steps as an epoch has batches, down the averaged loss."""
-        weights = [layer.weight for layer in self.model.layers]
         for _ in range(self.steps):
-            self.optimizer.zero_grad()
-            loss = theory.expected_loss(weights)
+            optimizer.zero_grad()
+            loss = theory.expected_loss([layer.present() for layer in model.layers])
             (loss / len(theory.teacher)).backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
+            optimizer.step()
         return float(loss.detach())
 
     @property
@@ -189,33 +203,26 @@ class FailuresExperiment(Experiment):
         """Of the optimizer in an epoch."""
         return -(-len(self.training.x) // self.batch)
 
-    def _scores(self, batches: Batches, *, learn: bool = False, model: Any | None = None) -> Scores:
-        model = model or (Last(self.model) if isinstance(self.model, RNN) else self.model)
-        if not learn and self.options.test_draws > 1:
-            model = Averaged(model, self.options.test_draws)
-        if self.n_classes is None:
-            if learn:
-                return train_regressor(model, batches, self.optimizer)
-            return test_regressor(model, batches)
-        if learn:
-            return train_classifier(
-                model, batches, self.optimizer, self.n_classes, self.options.loss
-            )
-        return test_classifier(model, batches, self.n_classes, self.options.loss)
+    def _scores(self, part: str, batches: Batches, model: Net) -> dict[str, float]:
+        """As PART_loss and PART_error."""
+        network: nn.Module = Last(model) if isinstance(model, RNN) else model
+        if self.options.test_draws > 1:
+            network = Averaged(network, self.options.test_draws)
+        with self._failures_of_tests(model):
+            if self.n_classes is None:
+                scores = test_regressor(network, batches)
+            else:
+                scores = test_classifier(network, batches, self.n_classes, self.options.loss)
+        return self._named(part, scores)
 
     def _named(self, part: str, scores: Scores) -> dict[str, float]:
         error = {} if scores.error is None else {f"{part}_error": scores.error}
         return {f"{part}_loss": scores.loss, **error}
 
     def measure(self) -> Row:
-        draws = self.options.test_draws
-        with (
-            failures_as(self.model, "sample" if draws else "expected"),
-            self._own_failures(self.model),
-        ):
-            row = self._named("test", self._scores(self.test))
-            if len(self.validation.x):
-                row |= self._named("validation", self._scores(self.validation))
+        row = self._scores("test", self.test, self.model)
+        if len(self.validation.x):
+            row |= self._scores("validation", self.validation, self.model)
         weights = self.model.weights()
         if not all(np.isfinite(weight).all() for weight in weights):
             raise ConvergenceError(
@@ -236,14 +243,15 @@ class FailuresExperiment(Experiment):
         return row
 
     @contextmanager
-    def _own_failures(self, model: Net) -> Iterator[None]:
-        """Failures of the tests of this epoch: how often it is tested does not change training."""
+    def _failures_of_tests(self, model: Net) -> Iterator[None]:
+        """Of this epoch, from generators of their own: tests do not change the training."""
         before = model.generators()
         root = np.random.SeedSequence([self._seeds[3], self._epoch])
         for layer, seed in zip(model.layers, spread(root, len(model))):
             layer.generator.manual_seed(seed)
         try:
-            yield
+            with failures_as(model, "sample" if self.options.test_draws else "expected"):
+                yield
         finally:
             model.set_generators(before)
 
@@ -308,27 +316,36 @@ class FailuresExperiment(Experiment):
             self.model, o.prune, o.rule or "noise", x=self.training.x[:PRUNING_SAMPLES],
             seed=np.random.SeedSequence([self._seeds[3], PRUNING]),
         )  # fmt: skip
-        mode = "sample" if o.test_draws else "expected"
-        with failures_as(self.pruning.network, mode), self._own_failures(self.pruning.network):
-            scores = self._scores(self.test, model=self.pruning.network)
-        return {
+        found = {
             "n_synapses": sum(self.pruning.n_synapses),
             "n_kept": sum(self.pruning.n_kept),
             "kept_fraction": self.pruning.density,
-            **self._named("pruned", scores),
+            **self._scores("pruned", self.test, self.pruning.network),
         }
+        if not o.fine_tune:
+            return found
+        self.tuned = copy.deepcopy(self.pruning.network)
+        optimizer = made_optimizer(o, self.lr, self.tuned)
+        order = self.training.generator
+        training = replace(self.training, generator=twin(order) if order else None)
+        for _ in range(o.fine_tune):
+            self._pass(self.tuned, optimizer, training)
+        return found | self._scores("tuned", self.test, self.tuned)
 
     def save(self, folder: Path) -> Sequence[Path]:
-        path = folder / "network.pt"
-        self.model.save(path)
-        files = [path]
+        """network.pt, pruned.pt, and tuned.pt after further epochs; statistics.npz."""
+        found: dict[str, Net] = {"network.pt": self.model}
         if self.pruning is not None:
-            files.append(folder / "pruned.pt")
-            self.pruning.network.save(files[-1])
+            found["pruned.pt"] = self.pruning.network
+        if self.tuned is not None:
+            found["tuned.pt"] = self.tuned
+        for name, network in found.items():
+            network.save(folder / name)
+        files = [folder / name for name in found]
         if self._kept:
             files.append(folder / "statistics.npz")
-            found = run_statistics([weights for _, weights in self._kept])
-            found.save(files[-1], [epoch for epoch, _ in self._kept])
+            statistics = run_statistics([weights for _, weights in self._kept])
+            statistics.save(files[-1], [epoch for epoch, _ in self._kept])
         return files
 
 
@@ -371,8 +388,11 @@ def check(options: Options) -> None:
         one_of("task", o.task, TASKS)
         if o.dataset is not None:
             raise OptionError("a task and a data set were given: leave one of them out")
+    count("fine_tune", o.fine_tune, at_least=0)
     if o.prune is None and o.rule is not None:
         raise OptionError("a rule is one to prune by: give --prune, too")
+    if o.prune is None and o.fine_tune:
+        raise OptionError("fine_tune follows pruning: give --prune, or leave --fine-tune out")
     if o.prune is not None:
         rules.budget(o.prune, 1)
         one_of("rule", o.rule or "noise", rules.RULES)
