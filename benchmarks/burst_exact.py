@@ -2,8 +2,9 @@
 
 python benchmarks/burst_exact.py
 
-784-500-500-500-10, logistic, weights at first as published (gain 3.6), batches of 64 random samples
-of that shape with random classes, double precision.
+784-500-500-500-10, batches of 64 random samples of that shape with random classes, double
+precision: the logistic function, its weights at first as published (gain 3.6), and the other
+activations with gains of their own.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import torch
 from torch.nn import functional
 
 from noiseprune.learning import BurstCCN
+from noiseprune.learning.burst.activations import ACTIVATIONS
 from noiseprune.learning.burst.gradients import angle, error_gradients
 
 SEEDS = tuple(range(1, 20, 2))
+ERRORS = (1.0, 0.1, 0.01, 0.001)
 DATA = {
     "normal": lambda rng: torch.randn(64, 784, generator=rng, dtype=torch.float64),
     "uniform": lambda rng: torch.rand(64, 784, generator=rng, dtype=torch.float64),
@@ -30,11 +33,14 @@ def sample(kind: str, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return x, functional.one_hot(torch.randint(10, (64,), generator=rng), 10).double()
 
 
-def measured(kind: str, seed: int, p_b: float, mode: str, error: float) -> dict[str, float]:
+def measured(
+    kind: str, seed: int, p_b: float, mode: str, error: float, activation: str = "sigmoid"
+) -> dict[str, float]:
     """Largest |u| without teacher; angle and ratio of the update to p_b times the gradient."""
     net = BurstCCN(  # with a Q of its own, so that the cancellation is computed
-        784, 10, p_b, Y_mode=mode, Q_learning=True, seed=seed, dtype="float64"
-    )
+        784, 10, p_b, Y_mode=mode, Q_learning=True, activation=activation, seed=seed,
+        dtype="float64",
+    )  # fmt: skip
     x, classes = sample(kind, seed)
     events = net(x)
     target = events + error * (classes - events)
@@ -96,6 +102,20 @@ def main() -> None:
         "784-500-500-500-10, Q = p_b Y, all W as one vector; median and range of "
         f"{len(SEEDS)} seeds. Errors are scaled towards the output (t = e + s (class - e)).",
     )
+    machine.write_table(
+        "burst_activations",
+        "BurstCCN at initialisation: degrees from backprop, by activation and size of the errors",
+        ("activation", "inputs", *(f"errors, times {error:g}" for error in ERRORS)),
+        [(name, kind, *(degrees_of(kind, error, name) for error in ERRORS))
+         for name in ACTIVATIONS for kind in DATA],
+        f"784-500-500-500-10, tied, p_b = 0.5; median and range of {len(SEEDS)} seeds.",
+    )  # fmt: skip
+
+
+def degrees_of(kind: str, error: float, activation: str) -> str:
+    """Median and range over the seeds."""
+    found = [measured(kind, seed, 0.5, "tied", error, activation)["angle"] for seed in SEEDS]
+    return f"{np.median(found):.3f} ({min(found):.3f} to {max(found):.3f})"
 
 
 if __name__ == "__main__":

@@ -342,14 +342,17 @@ def test_the_apical_rules_silence_the_dendrites(which):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_kolen_pollack_feedback_becomes_the_weights(kind):
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_kolen_pollack_feedback_becomes_the_weights(kind, name):
     """Y - W only decays: by 1 - lr wd a step."""
     rule = {"Y_rule": "kolen-pollack"} if kind is BurstCCN else {}
     net = kind(5, 4, Y_mode="random_init", Y_learning=True, **rule, **SMALL)
     x, target = batch()
     layer, top = net.layers[1:]
     first, weight = (layer.Y - top.weight).detach(), top.weight.detach().clone()
-    optimizer = torch.optim.SGD(net.groups(0.5, weight_decay=0.02, r=0.0), 0.5)
+    rate = 0.5 if name in ("sgd", "globalcost") else 0.01
+    groups = net.groups(rate, weight_decay=0.01 / rate, r=0.0)
+    optimizer = made_optimizer(name, groups, rate, 0.0)
     for _ in range(20):
         net(x)
         net.learn(target)
@@ -366,13 +369,22 @@ def test_angles():
     assert math.isnan(angle(a, 0 * a))
 
 
-def test_diagnostics_leave_the_gradients_alone():
-    net = BurstCCN(5, 4, Q_learning=True, **SMALL)
+def test_diagnostics_leave_the_network_alone():
+    """Its gradients, its noise, and the batch that it is about to learn from."""
+    net, other = (BurstCCN(5, 4, Q_learning=True, feedforward_noise=0.3, **SMALL) for _ in range(2))
     x, target = batch()
-    before = learnt(net, x, target)
-    found = diagnostics(net, x[:3], target[:3])
-    for layer, gradient in zip(net.layers, before):
-        torch.testing.assert_close(layer.weight.grad, gradient)
+    for each in (net, other):
+        each(x)
+        if each is net:
+            found = diagnostics(net, x[:3], target[:3])
+        each.learn(target)
+    for layer, twin in zip(net.layers, other.layers):
+        assert torch.equal(layer.weight.grad, twin.weight.grad)
+    assert found == diagnostics(net, x[:3], target[:3])
+    for layer, twin in zip(net.layers, other.layers):
+        assert torch.equal(layer.weight.grad, twin.weight.grad)
+    net(x), other(x)
+    assert torch.equal(net.layers[-1].events, other.layers[-1].events)
     assert {"angle_bp", "angle_fa_1", "angle_w_y_2", "angle_q_y_1", "apical_variance_1"} <= set(
         found
     )
@@ -428,13 +440,26 @@ def test_adagrad_by_synapse_is_that_of_torch():
     torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_decay_is_times_the_rate_under_every_optimizer(name):
+@pytest.mark.parametrize(
+    ("name", "momentum"), [*((name, 0.0) for name in OPTIMIZERS), ("sgd", 0.9), ("globalcost", 0.9)]
+)
+def test_decay_is_times_the_rate_under_every_optimizer(name, momentum):
     w = torch.nn.Parameter(torch.tensor([[1.0, 10.0]]))
-    made = made_optimizer(name, [{"params": [w], "weight_decay": 0.01}], 0.1, 0.0)
+    made = made_optimizer(name, [{"params": [w], "weight_decay": 0.01}], 0.1, momentum)
     w.grad = torch.zeros_like(w)
-    made.step()
-    torch.testing.assert_close(w.detach(), 0.999 * torch.tensor([[1.0, 10.0]]))
+    for _ in range(5):
+        made.step()
+    torch.testing.assert_close(w.detach(), 0.999**5 * torch.tensor([[1.0, 10.0]]))
+
+
+def test_momentum_without_decay_is_that_of_torch():
+    ours, theirs = (torch.nn.Parameter(torch.ones(3)) for _ in range(2))
+    for parameter, made in ((ours, made_optimizer("sgd", [{"params": [ours]}], 0.1, 0.9)),
+                            (theirs, torch.optim.SGD([theirs], 0.1, momentum=0.9))):  # fmt: skip
+        for k in range(3):
+            parameter.grad = torch.tensor([1.0, -2.0, 0.5 * k])
+            made.step()
+    assert torch.equal(ours, theirs)
 
 
 def test_feedback_shares_among_the_synapses_onto_the_neurons_below():

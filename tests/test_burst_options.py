@@ -13,7 +13,6 @@ from noiseprune.choices import seed_sequence
 from noiseprune.learning import ANN, diagnostics, prune_layers, train
 from noiseprune.learning.burst import running
 from noiseprune.learning.burst.experiment import experiment
-from noiseprune.learning.burst.network import new_generator
 from noiseprune.learning.burst.options import (
     ANNOptions,
     BurstCCNOptions,
@@ -21,6 +20,7 @@ from noiseprune.learning.burst.options import (
     EDNOptions,
 )
 from noiseprune.learning.burst.running import LocalExperiment
+from noiseprune.learning.streams import new_generator
 from noiseprune.learning.supervised import Scores, test_classifier
 
 SMALL = {"layers": 1, "hidden": 6, "epochs": 1, "diagnostics": 0}
@@ -75,8 +75,8 @@ CASES = [
       for kind in KINDS],
     *[(kind, {"lr": 0.7}, group("weight"), 0.7) for kind in KINDS],
     *[(kind, {"lr": 0.7}, group("bias"), 0.7) for kind in KINDS],
-    *[(kind, {"weight_decay": 0.01}, group("weight", "weight_decay"), 0.01) for kind in KINDS],
-    *[(kind, {"weight_decay": 0.01}, group("bias", "weight_decay"), 0.0) for kind in KINDS],
+    *[(kind, {"weight_decay": 0.01}, group("weight", "decay"), 0.01) for kind in KINDS],
+    *[(kind, {"weight_decay": 0.01}, group("bias", "decay"), 0.0) for kind in KINDS],
     *[(kind, {"momentum": 0.6}, group("weight", "momentum"), 0.6) for kind in KINDS],
     (ANNOptions, {"y_mode": "random_init", "y_learning": True, "lr": 0.7}, group("y"), 0.7),
     (BurstpropOptions, {"y_learning": True, "lr": 0.7}, group("y"), 0.7),
@@ -319,7 +319,7 @@ def test_weights_order_division_and_pruning_have_streams_of_their_own(monkeypatc
     assert len(states) == len(seeds) == 3
     orders = {made._order.initial_seed(), made.model.generator.initial_seed()}
     assert len(orders) == 2
-    assert made.model.generator.initial_seed() == new_generator(3).initial_seed()
+    assert made.model.generator.initial_seed() == new_generator(seed_sequence(3)).initial_seed()
 
 
 IDLE = [

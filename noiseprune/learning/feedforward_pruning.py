@@ -19,8 +19,8 @@ of the homeostatic balance). What it does not: its bound on epsilon is for symme
 dominant drifts, and a feed-forward drift is as far from symmetric as can be. Its eigenvalues are
 all -1 before and after, whatever is pruned, so that a preserved spectrum promises nothing about
 what the network computes. That |f| v finds what matters is a heuristic here, and measured it is a
-poor one: better than "uniform", worse than "weight", far worse than "magnitude" (see
-benchmarks/burst_pruning.py).
+poor one: better than "uniform", worse than "weight" while a third or more is kept, and far worse
+than "magnitude" (see benchmarks/burst_pruning.py).
 
 Failing synapses (DeepNet) are pruned as what they are on average: m o W / q has the mean W.
 

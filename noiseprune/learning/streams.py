@@ -22,10 +22,3 @@ def new_generator(seed: Seed = None, device: torch.device | str = "cpu") -> torc
     if isinstance(seed, Integral) and seed < 2**63:
         state = int(seed)
     return torch.Generator(device).manual_seed(state)
-
-
-def twin(generator: torch.Generator) -> torch.Generator:
-    """A generator that goes on from the same state, and leaves that one alone."""
-    found = torch.Generator(generator.device)
-    found.set_state(generator.get_state())
-    return found

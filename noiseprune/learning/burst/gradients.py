@@ -8,6 +8,7 @@ with B_l = W_(l+1) (backprop: the gradient of E |t - e|^2 / 2), or Y_l (feedback
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 
@@ -50,8 +51,12 @@ def angle(a: Tensor | Sequence[Tensor], b: Tensor | Sequence[Tensor]) -> float:
     return math.degrees(2 * math.asin(min(1.0, chord / 2)))
 
 
-def diagnostics(net: LocalNetwork, x: Tensor, target: Tensor) -> dict[str, float]:
-    """Of one batch, without learning; layers are numbered from 1, and only finite values kept.
+def diagnostics(net: LocalNetwork, x: Tensor, target: Tensor | None) -> dict[str, float]:
+    """Of one batch, without noise and without touching the network; finite values only.
+
+    target : None leaves the teacher out, and with it angle_bp, angle_fa, angle_fa_bp
+
+    Layers are numbered from 1:
 
     angle_bp, angle_fa, angle_fa_bp : degrees between the handed gradients of all W and backprop's,
         feedback alignment's, and between these two; with _K of layer K
@@ -59,21 +64,19 @@ def diagnostics(net: LocalNetwork, x: Tensor, target: Tensor) -> dict[str, float
     apical_mean_K, apical_abs_K, apical_variance_K : of the apical potentials
     gradient_abs_K : mean absolute handed gradient of W_K
     """
-    net(x)
-    handed = {name: parameter.grad for name, parameter in net.named_parameters()}
-    for parameter in net.parameters():  # so that those of the training are not written over
-        parameter.grad = None
-    net.learn(target)
-    local = [layer.weight.grad for layer in net.layers]
-    bp, fa = (error_gradients(net, target, feedback=which) for which in ("W", "Y"))
-    row = {
-        "angle_bp": angle(local, bp),
-        "angle_fa": angle(local, fa),
-        "angle_fa_bp": angle(fa, bp),
-    }
-    for k, layer in enumerate(net.layers, start=1):
-        row[f"angle_bp_{k}"] = angle(local[k - 1], bp[k - 1])
-        row[f"angle_fa_{k}"] = angle(local[k - 1], fa[k - 1])
+    probe = copy.deepcopy(net).eval()
+    probe(x)
+    probe.learn(target)
+    local = [layer.weight.grad for layer in probe.layers]
+    row: dict[str, float] = {}
+    if target is not None:
+        bp, fa = (error_gradients(probe, target, feedback=which) for which in ("W", "Y"))
+        row["angle_bp"], row["angle_fa"] = angle(local, bp), angle(local, fa)
+        row["angle_fa_bp"] = angle(fa, bp)
+    for k, layer in enumerate(probe.layers, start=1):
+        if target is not None:
+            row[f"angle_bp_{k}"] = angle(local[k - 1], bp[k - 1])
+            row[f"angle_fa_{k}"] = angle(local[k - 1], fa[k - 1])
         row[f"gradient_abs_{k}"] = float(local[k - 1].abs().mean())
         if layer.is_output:
             continue
@@ -83,6 +86,4 @@ def diagnostics(net: LocalNetwork, x: Tensor, target: Tensor) -> dict[str, float
         row[f"apical_mean_{k}"] = float(layer.apical.mean())
         row[f"apical_abs_{k}"] = float(layer.apical.abs().mean())
         row[f"apical_variance_{k}"] = float(layer.apical.var(correction=0))
-    for name, parameter in net.named_parameters():
-        parameter.grad = handed[name]
     return {name: value for name, value in row.items() if math.isfinite(value)}

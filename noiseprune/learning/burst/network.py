@@ -25,6 +25,7 @@ from noiseprune.files.guard import reading
 from noiseprune.learning.burst.activations import ACTIVATIONS
 from noiseprune.learning.burst.layers import Y_MODES, LocalLayer
 from noiseprune.learning.burst.synapses import Dense, Synapses, convolutions
+from noiseprune.learning.streams import new_generator
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 DOWNWARD = ("y", "q", "g")
@@ -91,7 +92,7 @@ class LocalNetwork(nn.Module):
         not_negative("feedforward_noise", feedforward_noise)
         not_negative("Y_scale", Y_scale)
         one_of("Y mode", Y_mode, Y_MODES)
-        self.generator = new_generator(seed)
+        self.generator = new_generator(seed_sequence(seed))
         shape = tuple(n_inputs) if isinstance(n_inputs, (tuple, list)) else (n_inputs,)
         for number in shape:
             count("n_inputs", number)
@@ -181,13 +182,15 @@ class LocalNetwork(nn.Module):
         for name, parameter in self.named_parameters():
             if parameter.requires_grad:
                 kinds.setdefault(name.rpartition(".")[2], []).append(parameter)
-        decaying = {"weight"} | ({"y"} if self.decays_with_weight else set())
+        # A Y that follows W has its gradients and decay, and is normalised as W is.
+        following = {"y"} if self.decays_with_weight else set()
+        decaying, downward = {"weight"} | following, set(DOWNWARD) - following
         return [
             {
                 "params": found,
                 "lr": lr if (own := rates.get(kind)) is None else own,
                 "weight_decay": weight_decay if kind in decaying else 0.0,
-                "post_axis": 1 if kind in DOWNWARD else 0,
+                "post_axis": 1 if kind in downward else 0,
             }
             for kind, found in kinds.items()
         ]
@@ -238,22 +241,5 @@ class LocalNetwork(nn.Module):
                 cast(LocalLayer, self.get_submodule(place)).mask = torch.ones_like(value)
         self.load_state_dict(parameters)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """A generator cannot be copied, but its state can."""
-        twin = torch.Generator()
-        twin.set_state(self.generator.get_state())
-        memo[id(self.generator)] = twin
-        made = self.__class__.__new__(self.__class__)
-        memo[id(self)] = made
-        made.__dict__.update({k: copy.deepcopy(v, memo) for k, v in self.__dict__.items()})
-        return made
-
     def __len__(self) -> int:
         return len(self.stack)
-
-
-def new_generator(seed: int | None) -> torch.Generator:
-    """A generator of its own; the global one is left alone."""
-    generator = torch.Generator()
-    state = seed_sequence(seed).generate_state(1, np.uint64)[0]
-    return generator.manual_seed(int(state >> np.uint64(1)))

@@ -5,7 +5,7 @@
 
 The range of G is each synapse by itself (torch's Adagrad), the synapses onto a neuron, a parameter
 (the synapses of a layer), or the network. Weight decay d is w <- (1 - lr d) w under all of them,
-beside the step and not through its normalisation (for Adam: torch's AdamW).
+beside the step and not through its momentum or normalisation (for Adam: torch's AdamW).
 """
 
 from __future__ import annotations
@@ -87,6 +87,24 @@ class SharedAdagrad(torch.optim.Optimizer):
         return square.mean(others, keepdim=True)
 
 
+class DecoupledSGD(torch.optim.SGD):
+    """torch's SGD; but groups have a "decay" d, which is no part of the momentum.
+
+    m <- momentum m + g,   w <- (1 - lr d) w - lr m
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """One step."""
+        for group in self.param_groups:
+            if group["decay"]:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        p.mul_(1 - group["lr"] * group["decay"])
+        found: float | None = super().step(closure)
+        return found
+
+
 def made_optimizer(
     name: str, groups: list[dict[str, Any]], lr: float, momentum: float
 ) -> torch.optim.Optimizer:
@@ -101,7 +119,8 @@ def made_optimizer(
     if not 0 <= momentum < 1:
         raise OptionError(f"momentum is {momentum}, but must lie in [0, 1)")
     if name in ("sgd", "globalcost"):
-        return torch.optim.SGD(groups, lr, momentum=momentum)
+        own = [{**g, "weight_decay": 0.0, "decay": g.get("weight_decay", 0.0)} for g in groups]
+        return DecoupledSGD(own, lr, momentum=momentum)
     if momentum:
         raise OptionError("momentum is an option of sgd and globalcost: leave it out")
     if name == "adam":

@@ -17,7 +17,7 @@ from noiseprune.errors import ConvergenceError
 from noiseprune.learning.burst.checks import check, check_rates
 from noiseprune.learning.burst.gradients import diagnostics
 from noiseprune.learning.burst.models import made_network, own_rates
-from noiseprune.learning.burst.network import LocalNetwork, new_generator
+from noiseprune.learning.burst.network import LocalNetwork
 from noiseprune.learning.burst.optimizers import made_optimizer
 from noiseprune.learning.burst.options import LocalOptions
 from noiseprune.learning.datasets import classification
@@ -26,16 +26,14 @@ from noiseprune.learning.feedforward_pruning import (
     check_prunable,
     prune_layers,
 )
-from noiseprune.learning.streams import twin
+from noiseprune.learning.streams import new_generator
 from noiseprune.learning.supervised import TEST_BATCH, Batches, test_classifier
-from noiseprune.learning.training import Experiment, Row
+from noiseprune.learning.training import Experiment, Row, tuned_scores
 
 PADDING = 4
 PRUNING_SAMPLES = 1000
 ORDER, DIVISION, PRUNING = 1, 2, 3
 """Streams below the seed, which itself is the network's: first weights, and noise."""
-OF_THE_TEACHER = ("angle_bp", "angle_fa", "gradient", "apical")
-"""Of the diagnostics; what is left compares weights."""
 
 
 class LocalExperiment(Experiment):
@@ -73,7 +71,7 @@ class LocalExperiment(Experiment):
         dtype = torch.float64 if o.dtype == "float64" else torch.float32
         self._codes = torch.eye(self.n_classes, dtype=dtype)
         stream = substream(self._streams, ORDER).generate_state(1, np.uint64)[0]
-        self._order = new_generator(int(stream))
+        self._order = new_generator(seed_sequence(int(stream)))
 
         def batches(x: Any, y: Any, generator: torch.Generator | None = None) -> Batches:
             size = o.batch if generator else TEST_BATCH
@@ -153,10 +151,8 @@ class LocalExperiment(Experiment):
         number = self.options.diagnostics
         if number:
             x, classes = self.training.x[:number], self.training.y[:number]
-            row |= diagnostics(self.model, x, self._codes[classes])
-            if self.options.no_teaching_signal:
-                row = {k: v for k, v in row.items() if not k.startswith(OF_THE_TEACHER)}
-                row |= _untaught(self.model, x)
+            taught = not self.options.no_teaching_signal
+            row |= diagnostics(self.model, x, self._codes[classes] if taught else None)
         return row
 
     def finished(self) -> bool:
@@ -213,12 +209,14 @@ class LocalExperiment(Experiment):
         found |= _scores("pruned", self.pruning.network, self.test, self.n_classes)
         if not o.fine_tune:
             return found
-        self.tuned = copy.deepcopy(self.pruning.network)
-        optimizer, order = self._optimizer(self.tuned), twin(self._order)
+        tuned = copy.deepcopy(self.pruning.network)
+        optimizer, order = self._optimizer(tuned), copy.deepcopy(self._order)
         for _ in range(o.fine_tune):
-            self._pass(self.tuned, optimizer, order)
-        self.tuned.eval()
-        return found | _scores("tuned", self.tuned, self.test, self.n_classes)
+            self._pass(tuned, optimizer, order)
+        scores = _scores("tuned", tuned.eval(), self.test, self.n_classes)
+        found |= tuned_scores(scores, o.fine_tune)
+        self.tuned = tuned
+        return found
 
     def save(self, folder: Path) -> Sequence[Path]:
         """Files that the class of the network loads.
@@ -249,18 +247,3 @@ def _scale(model: LocalNetwork, cost: Tensor) -> None:
 def _scores(part: str, model: LocalNetwork, batches: Batches, n_classes: int) -> dict[str, float]:
     found = test_classifier(model, batches, n_classes, "mse")
     return {f"{part}_loss": found.loss, f"{part}_error": float(found.error or 0.0)}
-
-
-def _untaught(model: LocalNetwork, x: Tensor) -> dict[str, float]:
-    """Without a teacher: `gradient_abs_K` and `apical_*_K` as of `diagnostics`."""
-    probe = copy.deepcopy(model)  # whose gradients are its own
-    probe(x)
-    probe.learn(None)
-    row = {}
-    for k, layer in enumerate(probe.layers, start=1):
-        row[f"gradient_abs_{k}"] = float(layer.weight.grad.abs().mean())
-        if not layer.is_output:
-            row[f"apical_mean_{k}"] = float(layer.apical.mean())
-            row[f"apical_abs_{k}"] = float(layer.apical.abs().mean())
-            row[f"apical_variance_{k}"] = float(layer.apical.var(correction=0))
-    return row

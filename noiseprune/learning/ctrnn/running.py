@@ -22,7 +22,7 @@ from noiseprune.learning.tasks.decision import PerceptualDecision
 from noiseprune.learning.tasks.match import DelayedMatch
 from noiseprune.learning.tasks.sine import SinePrediction
 from noiseprune.learning.tasks.trials import Task
-from noiseprune.learning.training import Experiment, Row
+from noiseprune.learning.training import Experiment, Row, tuned_scores
 from noiseprune.pruning.rules import budget
 
 OPTIMIZERS: dict[str, Any] = {
@@ -113,12 +113,13 @@ class RateExperiment(Experiment):
         except NoisePruneError:  # a singular drift has no certificate
             result |= {"epsilon": None, "epsilon_norm": None}
         if options.fine_tune:
-            self.tuned = copy.deepcopy(found.model)
-            optimizer = self._optimizer(self.tuned)
+            tuned = copy.deepcopy(found.model)
+            optimizer = self._optimizer(tuned)
             rng = copy.deepcopy(self._rng)  # the result must not change the state
             for _ in range(options.fine_tune):
-                training_step(self.tuned, optimizer, self.task, self._batch, rng)
-            result |= _row("tuned", score(self.tuned, self.test))
+                training_step(tuned, optimizer, self.task, self._batch, rng)
+            result |= tuned_scores(_row("tuned", score(tuned, self.test)), options.fine_tune)
+            self.tuned = tuned
         return result
 
     def save(self, folder: Path) -> Sequence[Path]:

@@ -28,7 +28,7 @@ from noiseprune.learning.failures.recurrent import RNN
 from noiseprune.learning.failures.statistics import participation_ratio, run_statistics
 from noiseprune.learning.failures.theory import LinearTheory, product_singular_values
 from noiseprune.learning.feedforward_pruning import FeedforwardPruning, prune_layers
-from noiseprune.learning.streams import new_generator, twin
+from noiseprune.learning.streams import new_generator
 from noiseprune.learning.supervised import (
     TEST_BATCH,
     Batches,
@@ -38,7 +38,7 @@ from noiseprune.learning.supervised import (
     train_classifier,
     train_regressor,
 )
-from noiseprune.learning.training import Experiment, Row
+from noiseprune.learning.training import Experiment, Row, tuned_scores
 from noiseprune.pruning import rules
 
 if TYPE_CHECKING:
@@ -324,13 +324,14 @@ class FailuresExperiment(Experiment):
         }
         if not o.fine_tune:
             return found
-        self.tuned = copy.deepcopy(self.pruning.network)
-        optimizer = made_optimizer(o, self.lr, self.tuned)
-        order = self.training.generator
-        training = replace(self.training, generator=twin(order) if order else None)
+        tuned = copy.deepcopy(self.pruning.network)
+        optimizer = made_optimizer(o, self.lr, tuned)
+        training = replace(self.training, generator=copy.deepcopy(self.training.generator))
         for _ in range(o.fine_tune):
-            self._pass(self.tuned, optimizer, training)
-        return found | self._scores("tuned", self.test, self.tuned)
+            self._pass(tuned, optimizer, training)
+        found |= tuned_scores(self._scores("tuned", self.test, tuned), o.fine_tune)
+        self.tuned = tuned
+        return found
 
     def save(self, folder: Path) -> Sequence[Path]:
         """network.pt, pruned.pt, and tuned.pt after further epochs; statistics.npz."""
