@@ -154,6 +154,20 @@ def test_a_finished_run_can_be_taken_further(tmp_path):
         train(experiment, Options(epochs=4, seed=5), folder=tmp_path)
 
 
+def test_a_run_that_was_interrupted_between_rows_can_end_there(tmp_path, monkeypatch, always_kept):
+    monkeypatch.setattr(Descent, "killed_at", 8)
+    with pytest.raises(KeyboardInterrupt):
+        train(Descent, Options(epochs=20, log_every=5), folder=tmp_path)
+    monkeypatch.setattr(Descent, "killed_at", None)
+    found = train(Descent, Options(epochs=7, log_every=5), folder=tmp_path)
+    straight = train(Descent, Options(epochs=7, log_every=5))
+    assert found.resumed_from == 7
+    assert found.log == straight.log
+    assert found.result == straight.result
+    again = train(Descent, Options(epochs=7, log_every=5), folder=tmp_path)
+    assert again.log == straight.log
+
+
 def test_a_folder_of_another_run_is_left_alone(tmp_path):
     train(experiment, Options(epochs=2, seed=5), folder=tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

@@ -52,6 +52,9 @@ Row = Mapping[str, float]
 
 CHECKPOINT_SECONDS, SHOWN_SECONDS = 30.0, 0.1
 CHECKPOINT, LOG, RESULT = "checkpoint.npz", "log.csv", "result.json"
+AFTERWARDS = ("prune", "rule", "variance", "fine_tune")
+"""Options that the training itself does not depend on: a run in a folder can be given others."""
+OF_THE_PRUNED = ("pruned.pt", "pruned.npz", "tuned.pt", "tuned.npz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +154,8 @@ def train(
 
     With `folder` the run is kept there: a checkpoint twice a minute, log.csv, result.json, and the
     model. If the folder holds a run of the same options, that is taken up where it was, and is the
-    same to the last bit as one that was never interrupted; it may ask for more epochs.
+    same to the last bit as one that was never interrupted; it may ask for more epochs, and for
+    another pruning, whose files then replace those of the last.
 
     Parameters
     ----------
@@ -174,8 +178,10 @@ def train(
     every = count("log_every", options.log_every)
     running = experiment(options)
     name = experiment.__module__
-    identity = plain({"model": name, **asdict(replace(options, epochs=0))})
+    given = asdict(replace(options, epochs=0))
+    identity = plain({"model": name, **{key: given[key] for key in given if key not in AFTERWARDS}})
     rows: list[dict[str, float]] = []
+    last: Row = {}
     done, earlier, resumed_from = 0, 0.0, None
     if folder is not None:
         made_folder(folder)
@@ -185,6 +191,7 @@ def train(
             _check_identity(folder, stored["identity"], identity)
             running.restore(stored["state"])
             rows, done, earlier = stored["rows"], stored["epoch"], stored["seconds"]
+            last = stored["last"]
             resumed_from = done
             if done > epochs:
                 raise FileError(
@@ -199,9 +206,18 @@ def train(
         if folder is None:
             return
         seconds = earlier + time.perf_counter() - start
-        state = {"state": running.state(), "rows": rows, "epoch": done, "seconds": seconds}
-        save_checkpoint(folder / CHECKPOINT, {"identity": identity, **state})
+        state = {"state": running.state(), "rows": rows, "last": dict(last), "epoch": done}
+        document = {"identity": identity, **state, "seconds": seconds}
+        save_checkpoint(folder / CHECKPOINT, document)
         write_log(folder / LOG, rows)
+
+    logged = False
+
+    def log() -> None:
+        nonlocal logged
+        rows.append(_checked({"epoch": done, **last, **running.measure()}))
+        watchers(rows[-1])
+        logged = True
 
     with ExitStack() as stack:
         watchers = stack.enter_context(watching(watch, folder, identity, done))
@@ -209,12 +225,11 @@ def train(
             watchers(rows[-1])
         progress(done, epochs)
         while done < epochs and not running.finished():
-            found = running.train_epoch()
+            last = running.train_epoch()
             done += 1
-            _checked({"epoch": done, **found})
-            if done % every == 0 or done == epochs or running.finished():
-                rows.append(_checked({"epoch": done, **found, **running.measure()}))
-                watchers(rows[-1])
+            _checked({"epoch": done, **last})
+            if done % every == 0:
+                log()
             now = time.perf_counter()
             if now - written > CHECKPOINT_SECONDS:
                 keep()
@@ -223,12 +238,16 @@ def train(
                 progress(done, epochs)
                 shown = now
         progress(epochs, epochs)
-    if done != resumed_from:
+        if rows[-1]["epoch"] < done:  # between two rows; maybe since an interruption
+            log()
+    if done != resumed_from or logged:
         keep()
     try:
         reported = running.result()
     finally:  # what was learnt is not lost with it
         if folder is not None:
+            for old in OF_THE_PRUNED:
+                (folder / old).unlink(missing_ok=True)
             running.save(folder)
     training = Training(
         options=plain(asdict(options)),
@@ -364,6 +383,23 @@ def _check_identity(folder: Path, stored: Mapping[str, Any], asked: Mapping[str,
                 f"{asked.get(name)!r} was asked for: name an empty folder, or repeat that run's "
                 "options"
             )
+
+
+def tuned_scores(row: Row, epochs: int) -> Row:
+    """Scores after training a pruned model further, if its loss is finite.
+
+    Raises
+    ------
+    ConvergenceError
+        With what can be done; the trained and the pruned model are kept all the same.
+    """
+    for name, value in row.items():
+        if name.endswith("loss") and not math.isfinite(value):
+            raise ConvergenceError(
+                f"{name} is {value} after fine-tuning by {epochs}: keep more synapses, fine-tune "
+                "less, or train with a smaller lr"
+            )
+    return row
 
 
 def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
