@@ -219,8 +219,9 @@ def test_without_epochs_nothing_is_said_of_learning():
 
 
 def test_q_learns_before_the_teacher_comes():
-    own = {"q_mode": "random_init", "q_scale": 0.3, "tau_q": 1.0, "before": 60}
-    runs = [train(experiment, Options(**QUICK, **own, q_learning=yes)) for yes in (False, True)]
+    own = {"q_mode": "random_init", "q_scale": 0.3, "before": 60}
+    runs = [train(experiment, Options(**QUICK, **own, **more))
+            for more in ({}, {"q_learning": True, "tau_q": 1.0})]  # fmt: skip
     first, learnt = (run.log[0]["silent_apical"] for run in runs)
     assert learnt < 0.05 * first
     assert learnt < runs[1].result["apical_before"]  # which is the mean of all that time
@@ -270,7 +271,8 @@ def test_an_interrupted_run_is_the_same(tmp_path):
         ({"dt": 0.2}, "dt is 0.2, longer than tau_z = 0.1"),
         ({"tau_u": 0.05}, "longer than tau_u = 0.05"),
         ({"tau_w": 0.001}, "longer than tau_w = 0.001"),
-        ({"tau_q": 0.001}, "longer than tau_Q = 0.001"),
+        ({"tau_q": 0.001, "q_learning": True}, "longer than tau_Q = 0.001"),
+        ({"tau_q": 50.0}, "give --q-learning"),
         ({"dt": 0.0}, "dt is 0"),
         ({"tau_w": -1.0}, "tau_w is -1"),
         ({"p_baseline": 1.0}, "p_baseline is 1.0"),

@@ -23,7 +23,7 @@ class Options(TrainOptions):
     tau_z: Annotated[float, "Time constant of the somatic potentials."] = 0.1
     tau_u: Annotated[float, "Time constant of the apical potentials."] = 0.1
     tau_w: Annotated[float, "Time constant of the weights."] = 100.0
-    tau_q: Annotated[float, "Time constant of Q."] = 100.0
+    tau_q: Annotated[float | None, "Time constant of a Q that learns (default: 100)."] = None
     layers: Annotated[int, "Hidden layers."] = 1
     hidden: Annotated[int, "Units of each."] = 50
     p_baseline: Annotated[float, "Baseline burst probability."] = 0.5

@@ -34,6 +34,8 @@ class ContinuousExperiment(Experiment):
         positive("block", o.block)
         if not 0 <= o.probe <= 1:
             raise OptionError(f"probe is {o.probe}, but is a fraction of a block: give 0 to 1")
+        if o.tau_q is not None and not o.q_learning:
+            raise OptionError("tau_q is of a Q that learns: give --q-learning, or leave it out")
         self.task = Task.drawn(o.task_seed)
         self.model = ContinuousBurstCCN.drawn(
             o.hidden,
@@ -42,7 +44,7 @@ class ContinuousExperiment(Experiment):
             tau_z=o.tau_z,
             tau_u=o.tau_u,
             tau_w=o.tau_w,
-            tau_Q=o.tau_q,
+            tau_Q=100.0 if o.tau_q is None else o.tau_q,
             p_baseline=o.p_baseline,
             Y_mode=o.y_mode,
             Q_mode=o.q_mode,
