@@ -39,35 +39,39 @@ COMMON: dict[str, Any] = {
 }
 Grid = dict[str, tuple[float, ...]]
 CASES: dict[str, tuple[type[LocalOptions], dict[str, Any], Grid]] = {
-    "ANN (backprop)": (ANNOptions, {}, {"lr": (0.3, 1.0, 3.0, 10.0)}),
+    "ANN (backprop)": (ANNOptions, {}, {"lr": (0.1, 0.3, 1.0, 3.0, 10.0)}),
     "ANN, random Y (feedback alignment)": (
-        ANNOptions, {"y_mode": "random_init"}, {"lr": (0.3, 1.0, 3.0), "y_scale": (0.5, 1.0, 2.0)},
+        ANNOptions, {"y_mode": "random_init"},
+        {"lr": (0.3, 1.0, 3.0), "y_scale": (0.25, 0.5, 1.0, 2.0, 4.0)},
     ),
     "BurstCCN, tied Y and Q": (
-        BurstCCNOptions, {"y_mode": "tied"}, {"lr": (0.6, 2.0, 6.0, 20.0)},
+        BurstCCNOptions, {"y_mode": "tied"}, {"lr": (0.2, 0.6, 2.0, 6.0, 20.0)},
     ),
     "BurstCCN, random Y, Q = p_b Y": (
-        BurstCCNOptions, {}, {"lr": (0.6, 2.0, 6.0), "y_scale": (0.5, 1.0, 2.0, 4.0)},
+        BurstCCNOptions, {}, {"lr": (0.2, 0.6, 2.0, 6.0), "y_scale": (0.5, 1.0, 2.0, 4.0, 8.0)},
     ),
     "BurstCCN, random Y, learned Q": (
         BurstCCNOptions, {"q_learning": True},
-        {"lr": (0.6, 2.0, 6.0), "y_scale": (0.5, 1.0, 2.0, 4.0)},
+        {"lr": (0.2, 0.6, 2.0, 6.0), "y_scale": (0.5, 1.0, 2.0, 4.0, 8.0)},
     ),
     "BurstCCN, tied, p_b = 0.2": (
         BurstCCNOptions, {"y_mode": "tied", "p_baseline": 0.2},
-        {"lr": (1.5, 5.0, 15.0, 50.0)},
+        {"lr": (0.5, 1.5, 5.0, 15.0, 50.0)},
     ),
     "Burstprop, tied Y": (
         BurstpropOptions, {"y_mode": "tied"}, {"lr": (3.0, 5.0, 10.0, 20.0, 30.0)},
     ),
     "Burstprop, random Y": (
-        BurstpropOptions, {}, {"lr": (3.0, 10.0, 30.0), "y_scale": (1.0, 2.0, 4.0)},
+        BurstpropOptions, {},
+        {"lr": (2.0, 3.0, 5.0, 10.0), "y_scale": (2.0, 4.0, 8.0, 16.0, 32.0)},
     ),
     "EDN, tied Y": (
-        EDNOptions, {"y_mode": "tied"}, {"lr": (1.0, 3.0, 10.0), "intn_lr": (0.1, 0.3, 1.0, 1.5)},
+        EDNOptions, {"y_mode": "tied"},
+        {"lr": (0.3, 1.0, 3.0, 10.0), "intn_lr": (0.1, 0.3, 1.0, 1.5, 1.8)},
     ),
     "EDN, random Y": (
-        EDNOptions, {"intn_lr": 0.3}, {"lr": (1.0, 3.0, 10.0), "y_scale": (0.1, 0.3, 1.0)},
+        EDNOptions, {"intn_lr": 0.3},
+        {"lr": (0.3, 1.0, 3.0, 10.0), "y_scale": (0.03, 0.1, 0.3, 1.0, 3.0)},
     ),
 }  # fmt: skip
 
@@ -114,7 +118,7 @@ def main() -> None:
         ("model", "mean +- standard error", "range", "minus backprop", "chosen (seeds)"),
         rows,
         f"{len(SEEDS)} seeds, {EPOCHS} epochs of SGD with batches of 32, no momentum, no decay; "
-        "settings chosen for each seed, from grids of four to twelve, by its own validation "
+        "settings chosen for each seed, from grids of five to twenty, by its own validation "
         "images; * marks an end of the grid.",
     )
 
