@@ -51,7 +51,8 @@ class CTRNN(nn.Module):
         only
     noise_scaling : "alpha" (eps as above) or "sqrt" (sqrt(2 alpha) eps_t in place of alpha eps_t)
     init_state : v_0: "zero", "keep" (where the last sequence ended) or "learn"
-    learn_alpha : train alpha of every neuron; it stays within (0, 1)
+    learn_alpha : train alpha of every neuron; it stays within (0, 1), and weight decay pulls it to
+        the given dt / tau
     spectral_radius : scale the initial recurrent weights to this spectral radius
     seed : of initial weights and noise
 
