@@ -172,6 +172,10 @@ def test_a_weight_of_zero_is_no_synapse(keep):
     assert found.n_synapses == (N - 5) * (N - 1)
     assert found.n_kept == round(keep * found.n_synapses)
     assert not (found.kept & ~np.eye(N, dtype=bool))[:5].any()
+    # Its place is one, until it is pruned.
+    assert found.density == (1.0, (found.n_kept + N) / N**2)
+    found.model.layers[1].set_present(torch.ones(N, N, dtype=torch.bool), weights)
+    assert found.density[1] < 1
 
 
 def test_the_draw_is_right_on_average():

@@ -54,6 +54,8 @@ class RecurrentPruning:
     kept : (N, N) bool
     n_synapses, n_kept : synapses that could be pruned (without self- and frozen synapses, and
         places of weight 0, none of which is kept), and how many of them were kept
+    density : synapses that there are, whatever their weight, per pair of neurons (self-synapses
+        included), before and after
     before, after : `Score` on the task; None without a task
     """
 
@@ -71,14 +73,9 @@ class RecurrentPruning:
     kept: BoolArray = field(repr=False)
     n_synapses: int
     n_kept: int
+    density: tuple[float, float]
     before: Score | None
     after: Score | None
-
-    @property
-    def density(self) -> tuple[float, float]:
-        """Synapses per pair of neurons (self-synapses included), before and after."""
-        layer, lost = self.model.layers[1], self.n_synapses - self.n_kept
-        return (layer.n_synapses + lost) / layer.present.numel(), layer.density
 
     @property
     def spectra(self) -> tuple[npt.NDArray[np.complex128], npt.NDArray[np.complex128]]:
@@ -221,6 +218,7 @@ def prune_recurrent(
         kept=kept | rest,
         n_synapses=n_synapses,
         n_kept=int(kept.sum()),
+        density=(layer.density, pruned.layers[1].density),
         before=None if batch is None else score(model, batch),
         after=None if batch is None else score(pruned, batch),
     )
