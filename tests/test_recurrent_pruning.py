@@ -314,7 +314,6 @@ def test_a_comparison_has_a_row_for_everything(trained):
         ({"task": None, "working_point": "gain"}, "give a task, or inputs"),
         ({"task": None, "method": "activity"}, "give a task, or inputs"),
         ({"inputs": torch.zeros(1, 1, 3)}, "both given"),
-        ({"noise": 0.0}, "noise is 0"),
     ],
 )
 def test_bad_requests_are_refused(options, said):
