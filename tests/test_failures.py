@@ -1,6 +1,7 @@
 """Synapses that fail: their law, the networks of them, and the theory of what they learn."""
 
 import copy
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -132,8 +133,10 @@ def test_the_seed_decides_and_the_global_generator_does_not():
     assert not torch.equal(one(x), LinearWeightDropout(5, 3, 0.3, seed=5).double()(x))
     DeepNet(7, 4, seed=3)
     assert torch.equal(state_of_global_generator(), before)
-    twin = copy.deepcopy(one)
-    torch.testing.assert_close(one(x), twin(x), rtol=0, atol=0)
+    twins = copy.deepcopy(one), pickle.loads(pickle.dumps(one))
+    drawn = one(x)
+    for twin in twins:
+        torch.testing.assert_close(twin(x), drawn, rtol=0, atol=0)
     fresh = LinearWeightDropout(5, 3)
     assert not torch.equal(fresh.weight, LinearWeightDropout(5, 3).weight)
 

@@ -26,6 +26,7 @@ from noiseprune.errors import OptionError
 from noiseprune.learning.ctrnn.activations import ACTIVATIONS
 from noiseprune.learning.ctrnn.constraints import Array, as_array
 from noiseprune.learning.ctrnn.linear import LinearLayer
+from noiseprune.learning.streams import new_generator
 
 NOISE_SCALINGS = ("alpha", "sqrt")
 INIT_STATES = ("zero", "keep", "learn")
@@ -93,13 +94,12 @@ class HiddenLayer(nn.Module):
         if init_state == "learn":
             self.initial = nn.Parameter(torch.zeros(n))
         self.kept = None
-        self._noise = torch.Generator()
         self.seed_noise(seed)
 
     def seed_noise(self, seed: Seed) -> None:
         """Start the noise anew from a seed."""
-        state = seed_sequence(seed).generate_state(1, np.uint64)[0]
-        self._noise.manual_seed(int(state >> np.uint64(1)))
+        # A whole number is not taken as it is: weights that have it, too, are other draws.
+        self._noise = new_generator(seed_sequence(seed))
 
     @property
     def n_neurons(self) -> int:

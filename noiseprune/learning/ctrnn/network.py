@@ -19,6 +19,7 @@ from noiseprune.files.guard import reading
 from noiseprune.learning.ctrnn.constraints import Array
 from noiseprune.learning.ctrnn.layers import HiddenLayer
 from noiseprune.learning.ctrnn.linear import LinearLayer
+from noiseprune.learning.streams import new_generator
 
 NAMES = ("input", "hidden", "readout")
 _FORMAT = "noiseprune CTRNN 1"
@@ -161,8 +162,7 @@ class CTRNN(nn.Module):
 
     def grow(self, seed: Seed = None) -> int:
         """One round of synapse growth in every layer; how many synapses came into being."""
-        state = seed_sequence(seed).generate_state(1, np.uint64)[0]
-        generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
+        generator = new_generator(seed_sequence(seed))
         return sum(layer.grow(generator) for layer in self.layers)
 
     # ------------------------------------------------------------------------- description
