@@ -155,6 +155,22 @@ def test_leading_dimensions_are_kept():
     made = layer()
     assert made(INPUT.expand(2, 4, 5)).shape == (2, 4, 3)
     assert made(INPUT).shape == (3,)
+
+
+@pytest.mark.parametrize("path", dropout.PATHS)
+@pytest.mark.parametrize("more", [{}, {"mode": "average", "samples": 2}])
+def test_no_rows_give_no_rows(path, more):
+    made = layer(path, **more)
+    x = torch.zeros(2, 0, 5, dtype=torch.float64, requires_grad=True)
+    y = made(x)
+    assert y.shape == (2, 0, 3)
+    y.sum().backward()
+    assert x.grad.shape == x.shape
+    assert not made.weight.grad.any()
+
+
+def test_a_layer_says_what_it_is():
+    made = layer()
     assert "drop_p=0.3" in repr(made)
 
 
@@ -239,6 +255,12 @@ def test_layers_may_begin_differently():
         DeepNet(4, 3, [5], scaling="squrt")
 
 
+@pytest.mark.parametrize("rule", ["nan", "inf", "sqrt,-inf", float("nan"), -600])
+def test_exponents_that_make_no_weights_are_refused(rule):
+    with pytest.raises(OptionError, match=r"scaling is .*, with which weights of \d inputs cannot"):
+        DeepNet(4, 3, [5], scaling=rule)
+
+
 def test_a_deep_net_is_its_equation():
     net = DeepNet(4, 3, [5, 6], activation="relu", bias=True, output_activation="softmax", seed=3)
     x = torch.randn(2, 4, generator=torch.Generator().manual_seed(3))
@@ -316,6 +338,17 @@ def test_a_saved_network_goes_on_to_the_last_bit(net, tmp_path):
         assert torch.equal(one, other)
     one, other = (each(x)[0] for each in (net, found))
     assert torch.equal(one, other), "the same failures to come"
+
+
+@pytest.mark.parametrize("mode", [("expected", 1), ("average", 4)])
+def test_a_saved_network_fails_as_it_did(mode, tmp_path):
+    net = DeepNet(4, 3, [5], drop_p=0.5, seed=3)
+    net.layers[0].set_mode(*mode)
+    net.save(tmp_path / "net.pt")
+    found = DeepNet.load(tmp_path / "net.pt")
+    assert [(each.mode, each.samples) for each in found.layers] == [mode, ("sample", 1)]
+    x = torch.ones(6, 4)
+    assert torch.equal(found(x), net(x))
 
 
 def test_files_that_hold_no_network_are_refused(tmp_path):

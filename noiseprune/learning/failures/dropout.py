@@ -177,7 +177,7 @@ class _Masked(torch.autograd.Function):
 
 def _chunks(masks: Tensor, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     size = max(1, CHUNK // max(1, masks.shape[1] * masks.shape[2]))
-    for start in range(0, len(rows), size):
+    for start in range(0, max(1, len(rows)), size):  # one, if empty, of no rows
         yield rows[start : start + size], masks[start : start + size]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, one_of, positive
+from noiseprune.choices import count, not_negative, one_of, positive
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.datasets import (
     LinearRegressionDataset,
@@ -112,9 +112,11 @@ class FailuresExperiment(Experiment):
         try:
             values = [float(value) for value in o.singular_values.split(",")]
         except ValueError:
+            values = [np.nan]
+        if not np.isfinite(values).all():
             raise OptionError(
                 f"the singular values are {o.singular_values!r}: give numbers such as 1,0.2"
-            ) from None
+            )
         return LinearRegressionDataset(linear_teacher(values, o.inputs), o.samples, seed=seed)
 
     def _network(self, inputs: int, outputs: int) -> Net:
@@ -407,8 +409,8 @@ def check(options: Options) -> None:
     for name in ("samples", "hidden", "inputs", "layers"):
         count(name, getattr(o, name))
     count("test_draws", o.test_draws, at_least=0)
-    if o.weight_decay < 0 or o.momentum < 0:
-        raise OptionError("weight decay and momentum must not be below 0")
+    not_negative("weight_decay", o.weight_decay)
+    not_negative("momentum", o.momentum)
     if o.failures != "step" and not o.recurrent:
         raise OptionError("failures that last are those of a recurrent network: give --recurrent")
     if o.dataset is None:
