@@ -1,6 +1,7 @@
 """Synapses that fail: their law, the networks of them, and the theory of what they learn."""
 
 import copy
+import functools
 import pickle
 from itertools import pairwise
 
@@ -318,6 +319,28 @@ def test_failures_of_a_trial_last():
     assert found == {"trial": True, "step": False}
 
 
+@pytest.mark.parametrize("failing", ["1", "2", "3", "1,2,3"])
+def test_failures_of_a_trial_are_masks_of_every_step(failing):
+    """The equation with masks held, those that a twin of the network draws."""
+    net, twin = (
+        RNN(2, 3, 4, drop_p=0.5, drop_layers=failing, failures="trial", bias=True, seed=3,
+            dtype="float64")
+        for _ in range(2)
+    )  # fmt: skip
+    x = torch.randn(5, 6, 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    w_in, w, w_out = (
+        each.weight * (2 * each.draw_masks(5) if str(number) in failing else torch.ones(5, 1, 1))
+        for number, each in enumerate(twin.layers, start=1)
+    )
+    outputs, states = net(x)
+    times = functools.partial(torch.einsum, "bij,bj->bi")
+    h = torch.zeros(5, 4, dtype=torch.float64)
+    for t in range(6):
+        h = torch.tanh(times(w, h) + times(w_in, x[:, t]))
+        torch.testing.assert_close(states["h"][:, t], h)
+        torch.testing.assert_close(outputs[:, t], times(w_out, h))
+
+
 def test_wrong_options_of_a_recurrent_network_are_refused():
     with pytest.raises(OptionError, match="give path='masks'"):
         RNN(2, 3, 4, failures="trial", path="moments")
@@ -437,12 +460,18 @@ def test_the_gradient_of_samples_is_on_average_that_of_the_theory(path):
 
 
 @pytest.mark.parametrize(
-    ("drop_p", "decay", "hidden", "time"),
-    [(0.5, 0.0, 8, 100), (0.2, 0.05, 8, 200), (0.2, 0.05, 1, 200)],
+    ("drop_p", "decay", "hidden", "time", "c"),
+    [
+        (0.5, 0.0, 8, 100, 1.0),
+        (0.2, 0.05, 8, 200, 1.0),
+        (0.2, 0.05, 1, 200, 1.0),
+        (0.2, 0.05, 1, 50, 2.5),
+        (0.5, 0.0, 8, 40, 2.5),
+    ],
 )
-def test_the_flow_ends_at_the_fixed_point(drop_p, decay, hidden, time):
+def test_the_flow_ends_at_the_fixed_point(drop_p, decay, hidden, time, c):
     teacher = linear_teacher([1.5, 1.0, 0.02], 5)
-    theory = LinearTheory.of(teacher, drop_p=drop_p, weight_decay=decay)
+    theory = LinearTheory.of(teacher, drop_p=drop_p, weight_decay=decay, covariance=c * np.eye(5))
     ideal = theory.fixed_point(hidden)
     rng = np.random.default_rng(3)
     start = [rng.normal(0, 0.01, (hidden, 5)), rng.normal(0, 0.01, (3, hidden))]
