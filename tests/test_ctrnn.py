@@ -231,6 +231,34 @@ def test_time_constants_are_learned_and_stay_possible():
     assert ((model.hidden.alpha > 0) & (model.hidden.alpha < 1)).all()
 
 
+def test_the_gradient_of_time_constants_is_that_of_differences():
+    tau = np.linspace(20, 80, 5)
+    model = CTRNN((2, 5, 1), activation="tanh", tau=tau, learn_alpha=True, seed=3).double()
+    x, shift = inputs().double(), model.hidden.alpha_shift
+
+    def loss(theta):
+        return torch.func.functional_call(model, {"hidden.alpha_shift": theta}, (x,))[0].sum()
+
+    assert torch.autograd.gradcheck(loss, (shift.detach() + 0.3).requires_grad_())
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD])
+def test_weight_decay_alone_pulls_time_constants_to_those_given(optimizer):
+    tau = torch.linspace(20, 200, N)
+    hidden = CTRNN((2, N, 1), tau=tau, learn_alpha=True, seed=3).hidden
+    descent = optimizer([hidden.alpha_shift], lr=0.02, weight_decay=0.5)
+    for shift in (0.0, 0.5):
+        with torch.no_grad():
+            hidden.alpha_shift.fill_(shift)
+        before = (hidden.tau - tau).abs().detach()
+        for _ in range(100):
+            descent.zero_grad()
+            (0 * hidden.alpha.sum()).backward()
+            descent.step()
+        after = (hidden.tau - tau).abs().detach()
+        assert (after < 0.7 * before).all() if shift else (after < 1e-4 * tau).all()
+
+
 # -------------------------------------------------------------------------------- Dale's law
 
 

@@ -1,6 +1,8 @@
 """Synapses that fail: their law, the networks of them, and the theory of what they learn."""
 
 import copy
+import functools
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -132,8 +134,10 @@ def test_the_seed_decides_and_the_global_generator_does_not():
     assert not torch.equal(one(x), LinearWeightDropout(5, 3, 0.3, seed=5).double()(x))
     DeepNet(7, 4, seed=3)
     assert torch.equal(state_of_global_generator(), before)
-    twin = copy.deepcopy(one)
-    torch.testing.assert_close(one(x), twin(x), rtol=0, atol=0)
+    twins = copy.deepcopy(one), pickle.loads(pickle.dumps(one))
+    drawn = one(x)
+    for twin in twins:
+        torch.testing.assert_close(twin(x), drawn, rtol=0, atol=0)
     fresh = LinearWeightDropout(5, 3)
     assert not torch.equal(fresh.weight, LinearWeightDropout(5, 3).weight)
 
@@ -152,6 +156,22 @@ def test_leading_dimensions_are_kept():
     made = layer()
     assert made(INPUT.expand(2, 4, 5)).shape == (2, 4, 3)
     assert made(INPUT).shape == (3,)
+
+
+@pytest.mark.parametrize("path", dropout.PATHS)
+@pytest.mark.parametrize("more", [{}, {"mode": "average", "samples": 2}])
+def test_no_rows_give_no_rows(path, more):
+    made = layer(path, **more)
+    x = torch.zeros(2, 0, 5, dtype=torch.float64, requires_grad=True)
+    y = made(x)
+    assert y.shape == (2, 0, 3)
+    y.sum().backward()
+    assert x.grad.shape == x.shape
+    assert not made.weight.grad.any()
+
+
+def test_a_layer_says_what_it_is():
+    made = layer()
     assert "drop_p=0.3" in repr(made)
 
 
@@ -236,6 +256,12 @@ def test_layers_may_begin_differently():
         DeepNet(4, 3, [5], scaling="squrt")
 
 
+@pytest.mark.parametrize("rule", ["nan", "inf", "sqrt,-inf", float("nan"), -600])
+def test_exponents_that_make_no_weights_are_refused(rule):
+    with pytest.raises(OptionError, match=r"scaling is .*, with which weights of \d inputs cannot"):
+        DeepNet(4, 3, [5], scaling=rule)
+
+
 def test_a_deep_net_is_its_equation():
     net = DeepNet(4, 3, [5, 6], activation="relu", bias=True, output_activation="softmax", seed=3)
     x = torch.randn(2, 4, generator=torch.Generator().manual_seed(3))
@@ -293,6 +319,28 @@ def test_failures_of_a_trial_last():
     assert found == {"trial": True, "step": False}
 
 
+@pytest.mark.parametrize("failing", ["1", "2", "3", "1,2,3"])
+def test_failures_of_a_trial_are_masks_of_every_step(failing):
+    """The equation with masks held, those that a twin of the network draws."""
+    net, twin = (
+        RNN(2, 3, 4, drop_p=0.5, drop_layers=failing, failures="trial", bias=True, seed=3,
+            dtype="float64")
+        for _ in range(2)
+    )  # fmt: skip
+    x = torch.randn(5, 6, 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    w_in, w, w_out = (
+        each.weight * (2 * each.draw_masks(5) if str(number) in failing else torch.ones(5, 1, 1))
+        for number, each in enumerate(twin.layers, start=1)
+    )
+    outputs, states = net(x)
+    times = functools.partial(torch.einsum, "bij,bj->bi")
+    h = torch.zeros(5, 4, dtype=torch.float64)
+    for t in range(6):
+        h = torch.tanh(times(w, h) + times(w_in, x[:, t]))
+        torch.testing.assert_close(states["h"][:, t], h)
+        torch.testing.assert_close(outputs[:, t], times(w_out, h))
+
+
 def test_wrong_options_of_a_recurrent_network_are_refused():
     with pytest.raises(OptionError, match="give path='masks'"):
         RNN(2, 3, 4, failures="trial", path="moments")
@@ -313,6 +361,17 @@ def test_a_saved_network_goes_on_to_the_last_bit(net, tmp_path):
         assert torch.equal(one, other)
     one, other = (each(x)[0] for each in (net, found))
     assert torch.equal(one, other), "the same failures to come"
+
+
+@pytest.mark.parametrize("mode", [("expected", 1), ("average", 4)])
+def test_a_saved_network_fails_as_it_did(mode, tmp_path):
+    net = DeepNet(4, 3, [5], drop_p=0.5, seed=3)
+    net.layers[0].set_mode(*mode)
+    net.save(tmp_path / "net.pt")
+    found = DeepNet.load(tmp_path / "net.pt")
+    assert [(each.mode, each.samples) for each in found.layers] == [mode, ("sample", 1)]
+    x = torch.ones(6, 4)
+    assert torch.equal(found(x), net(x))
 
 
 def test_files_that_hold_no_network_are_refused(tmp_path):
@@ -401,12 +460,18 @@ def test_the_gradient_of_samples_is_on_average_that_of_the_theory(path):
 
 
 @pytest.mark.parametrize(
-    ("drop_p", "decay", "hidden", "time"),
-    [(0.5, 0.0, 8, 100), (0.2, 0.05, 8, 200), (0.2, 0.05, 1, 200)],
+    ("drop_p", "decay", "hidden", "time", "c"),
+    [
+        (0.5, 0.0, 8, 100, 1.0),
+        (0.2, 0.05, 8, 200, 1.0),
+        (0.2, 0.05, 1, 200, 1.0),
+        (0.2, 0.05, 1, 50, 2.5),
+        (0.5, 0.0, 8, 40, 2.5),
+    ],
 )
-def test_the_flow_ends_at_the_fixed_point(drop_p, decay, hidden, time):
+def test_the_flow_ends_at_the_fixed_point(drop_p, decay, hidden, time, c):
     teacher = linear_teacher([1.5, 1.0, 0.02], 5)
-    theory = LinearTheory.of(teacher, drop_p=drop_p, weight_decay=decay)
+    theory = LinearTheory.of(teacher, drop_p=drop_p, weight_decay=decay, covariance=c * np.eye(5))
     ideal = theory.fixed_point(hidden)
     rng = np.random.default_rng(3)
     start = [rng.normal(0, 0.01, (hidden, 5)), rng.normal(0, 0.01, (3, hidden))]

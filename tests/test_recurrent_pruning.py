@@ -95,6 +95,28 @@ def test_noise_alone_has_the_covariance_of_the_exact_method():
     assert np.median(np.abs(uneven / b - 1)[open_places]) > 0.15
 
 
+def test_activity_is_seen_about_its_mean():
+    """The variance of v_i - sgn(w_ij) v_j over trials and steps, of a v far from 0."""
+    model = network("linear", tau=200.0, biases=[None, np.linspace(2, 6, N), None])
+    model.hidden.preact_noise = 0.0
+    x = torch.randn(4, 30, 3, generator=torch.Generator().manual_seed(3))
+    found = prune_recurrent(
+        model, 0.1, inputs=x, method="activity", sampling="independent", balance="none", seed=3
+    )
+    v = model.potentials(x).detach().double().flatten(0, 1).numpy()
+    assert (np.abs(v.mean(0)) > 2 * v.std(0)).mean() > 0.5
+    drift = found.drift.dense_drift()
+    post, pre = found.drift.synapses
+    weight = drift[post, pre]
+    variance = np.var(v[:, post] - np.sign(weight) * v[:, pre], axis=0)
+    expected = np.abs(weight) * variance
+    p = found.keep_probability[post, pre]
+    drawn = p < 1
+    assert drawn.mean() > 0.5
+    ratio = (p / expected)[drawn]
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
+
+
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("keep", [0.3, 100, 1.0])
 def test_every_rule_keeps_count_law_and_masks(rule, keep):
@@ -172,6 +194,10 @@ def test_a_weight_of_zero_is_no_synapse(keep):
     assert found.n_synapses == (N - 5) * (N - 1)
     assert found.n_kept == round(keep * found.n_synapses)
     assert not (found.kept & ~np.eye(N, dtype=bool))[:5].any()
+    # Its place is one, until it is pruned.
+    assert found.density == (1.0, (found.n_kept + N) / N**2)
+    found.model.layers[1].set_present(torch.ones(N, N, dtype=torch.bool), weights)
+    assert found.density[1] < 1
 
 
 def test_the_draw_is_right_on_average():
@@ -310,7 +336,6 @@ def test_a_comparison_has_a_row_for_everything(trained):
         ({"task": None, "working_point": "gain"}, "give a task, or inputs"),
         ({"task": None, "method": "activity"}, "give a task, or inputs"),
         ({"inputs": torch.zeros(1, 1, 3)}, "both given"),
-        ({"noise": 0.0}, "noise is 0"),
     ],
 )
 def test_bad_requests_are_refused(options, said):

@@ -1,18 +1,30 @@
 """`noiseprune train`: its keys, its folder, many runs, and what it refuses."""
 
+import functools
 import json
 import sys
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
+import sklearn.datasets
 import torch
 from typer.testing import CliRunner
 
 from noiseprune import cli
 from noiseprune.cli import train as command
-from noiseprune.learning import DeepNet, load_statistics
+from noiseprune.learning import (
+    RNN,
+    DeepNet,
+    LinearRegressionDataset,
+    SemanticsDataset,
+    load_statistics,
+)
+from noiseprune.learning.failures.options import Options
+from noiseprune.learning.failures.running import FailuresExperiment
 
-SMALL = ("--hidden", 8, "--samples", 100, "--batch", 50, "--epochs", 4, "--log-every", 2)
+IMAGES = ("--hidden", 8, "--batch", 50, "--epochs", 4, "--log-every", 2)
+SMALL = (*IMAGES, "--samples", 100)
 KEYS = {"model", "task", "epochs", "train_loss", "test_loss", "seconds", "seed"}
 
 
@@ -149,7 +161,8 @@ def test_without_json_there_is_a_table():
     ],
 )  # fmt: skip
 def test_every_way_to_learn_does(options, folder):
-    found = asked(*SMALL, *options, "--epochs", 6, "-o", "run")
+    small = IMAGES if "--dataset" in options else SMALL
+    found = asked(*small, *options, "--epochs", 6, "-o", "run")
     log = (folder / "run" / "log.csv").read_text().splitlines()
     first = dict(zip(log[0].split(","), log[1].split(","), strict=True))
     assert found["test_loss"] < float(first["test_loss"])
@@ -188,7 +201,7 @@ def test_values_are_varied():
     varied = [(run["drop_layers"], run["hidden"]) for run in found["runs"]]
     assert varied == [("all", 4), ("all", 6), ("2", 4), ("2", 6)]
     assert "train_loss" not in found
-    text = invoke("failures", *SMALL, "--vary", "lr=0.1,900", "--loss", "mse").stdout
+    text = invoke("failures", *SMALL, "--vary", "lr=0.1,900").stdout
     assert "smaller lr" in " ".join(text.split())
     failed = refused("failures", *SMALL, "--vary", "lr=900,901")
     assert "all 2 runs failed" in failed
@@ -199,7 +212,7 @@ def test_values_are_varied():
 
 
 def test_the_published_grid_has_its_settings():
-    from noiseprune.learning.failures.experiment import Options, sweep
+    from noiseprune.learning.failures.experiment import sweep
 
     settings = sweep(Options(epochs=7))
     assert len({str(setting) for setting in settings}) == len(settings) == 60
@@ -260,6 +273,130 @@ def test_values_are_read_as_the_type_of_their_option(value, kind, found):
     assert command.parsed("name", value, Annotated[kind, "help"]) == found
 
 
+# ----------------------------------------------------------------------------------- options
+
+TINY = {"hidden": 5, "batch": 10}
+TASK, DIGITS = {"samples": 40}, {"dataset": "digits"}
+RECURRENT, REGRESSION = {**DIGITS, "recurrent": True}, {**TASK, "task": "regression"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def digits_are_read_once():
+    with pytest.MonkeyPatch.context() as patch:
+        once = functools.cache(sklearn.datasets.load_digits)
+        patch.setattr(sklearn.datasets, "load_digits", once)
+        yield
+
+
+def network(name):
+    return lambda made: made.model.options[name]
+
+
+def of_layers(name):
+    return lambda made: [getattr(layer, name) for layer in made.model.layers]
+
+
+def group(name):
+    return lambda made: made.optimizer.param_groups[0][name]
+
+
+def failures_in_training(made):
+    before = made.model.generators()
+    made.train_epoch()
+    return not all(map(torch.equal, before, made.model.generators()))
+
+
+def losses(made):
+    return [made.train_epoch()["train_loss"], made.measure()["test_loss"]]
+
+
+def modes_of_tests(made):
+    modes = []
+    made.model.register_forward_hook(lambda net, x, y: modes.append(net.layers[0].mode))
+    made.measure()
+    return modes
+
+
+def singular_values(made):
+    return np.linalg.svd(made.teacher.w, compute_uv=False).tolist()
+
+
+def pruning(name):
+    return lambda made: made.result().get(name, getattr(made.pruning, name, None))
+
+
+START = {**DIGITS, "scaling": "const", "lr": 1e-6}  # outputs of about 0
+OPTIONS = [
+    # given, what they reach, what it is then
+    (TASK, lambda made: type(made.teacher), SemanticsDataset),
+    (REGRESSION, lambda made: type(made.teacher), LinearRegressionDataset),
+    (DIGITS, lambda made: made.n_classes, 10),
+    (RECURRENT, lambda made: type(made.model), RNN),
+    ({**TASK, "hidden": 7}, of_layers("out_features"), [7, 4]),
+    ({**RECURRENT, "hidden": 7}, of_layers("out_features"), [7, 7, 10]),
+    ({**TASK, "layers": 4}, of_layers("in_features"), [7, 5, 5, 5]),
+    ({**TASK, "activation": "tanh"}, network("activation"), "tanh"),
+    ({**RECURRENT, "activation": "relu"}, network("nonlinearity"), "relu"),
+    *[(given, network(name), kind) for given, name, kind in (
+        (TASK, "activation", "linear"), (DIGITS, "activation", "relu"),
+        (RECURRENT, "nonlinearity", "tanh"))],
+    *[({**given, "scaling": "lin"}, network("scaling"), "lin") for given in (TASK, RECURRENT)],
+    ({**TASK, "drop_p": 0.3}, of_layers("drop_p"), [0.3, 0.3]),
+    ({**RECURRENT, "drop_p": 0.3}, of_layers("drop_p"), [0, 0.3, 0]),
+    ({**TASK, "drop_layers": "2"}, of_layers("drop_p"), [0, 0.5]),
+    ({**RECURRENT, "drop_layers": "1,3"}, of_layers("drop_p"), [0.5, 0, 0.5]),
+    ({**TASK, "drop_p": 0.3, "drop_layers": "1"}, lambda made: made.theory.transmission, (0.7, 1)),
+    *[({**given, "path": "moments"}, of_layers("path"), ["moments"] * number)
+      for given, number in ((TASK, 2), (RECURRENT, 3))],
+    ({**RECURRENT, "failures": "trial"}, lambda made: made.model.failures, "trial"),
+    *[({**TASK, "averaged": averaged}, failures_in_training, not averaged)
+      for averaged in (True, False)],
+    ({**START, "loss": "cross-entropy"}, losses, pytest.approx([np.log(10)] * 2, abs=0.01)),
+    (START, losses, pytest.approx([1, 1], abs=0.01)),
+    *[({**TASK, "optimizer": name}, lambda made: type(made.optimizer), kind) for name, kind in (
+        ("sgd", torch.optim.SGD), ("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW))],
+    *[({**TASK, "optimizer": name, "lr": 0.02}, group("lr"), 0.02) for name in ("sgd", "adam")],
+    *[(given, group("lr"), lr) for given, lr in (
+        (TASK, 0.05), (DIGITS, 0.5), ({**DIGITS, "optimizer": "adam"}, 0.001))],
+    ({**TASK, "momentum": 0.3}, group("momentum"), 0.3),
+    *[({**TASK, "optimizer": name, "weight_decay": 0.02}, group("weight_decay"), 0.02)
+      for name in ("sgd", "adamw")],
+    ({**TASK, "weight_decay": 0.02}, lambda made: made.theory.weight_decay, 0.02),
+    *[({**given, "batch": batch}, lambda made: made.training.size, size)
+      for given, batch, size in ((TASK, 7, 7), (TASK, None, 1000), (DIGITS, None, 100))],
+    (TASK, lambda made: [len(made.training.x), len(made.test.x)], [40, 40]),
+    ({"samples": None}, lambda made: [len(made.training.x), len(made.test.x)], [10_000] * 2),
+    ({**REGRESSION, "inputs": 7}, of_layers("in_features"), [7, 5]),
+    (REGRESSION, of_layers("in_features"), [100, 5]),
+    ({**REGRESSION, "singular_values": "3,2,1"}, singular_values, pytest.approx([3, 2, 1])),
+    (REGRESSION, singular_values, pytest.approx([1, 0.2])),
+    ({**DIGITS, "validation": 0.2}, lambda made: len(made.validation.x), 288),
+    ({**DIGITS, "standardise": True},
+     lambda made: bool(made.training.x.mean(0).abs().max() < 1e-5), True),
+    ({**TASK, "test_draws": 3}, modes_of_tests, ["sample"] * 3),
+    ({**TASK, "test_draws": 0}, modes_of_tests, ["expected"]),
+    (TASK, modes_of_tests, ["sample"]),
+    ({**TASK, "prune": 0.4}, pruning("kept_fraction"), pytest.approx(0.4, abs=0.02)),
+    ({**TASK, "prune": 0.4}, pruning("rule"), "noise"),
+    ({**TASK, "prune": 0.4, "rule": "weight"}, pruning("rule"), "weight"),
+    ({**TASK, "dtype": "float64"}, lambda made: made.training.x.dtype, torch.float64),
+    ({**RECURRENT, "dtype": "float64"}, network("dtype"), "float64"),
+]  # fmt: skip
+TESTED_ELSEWHERE = {"epochs", "log_every", "data", "keep_weights", "fine_tune", "seed"}
+
+
+@pytest.mark.parametrize(
+    ("given", "reached", "wanted"), OPTIONS, ids=["-".join(given) for given, _, _ in OPTIONS]
+)
+def test_an_option_reaches_what_it_is_said_of(given, reached, wanted):
+    assert reached(FailuresExperiment(Options(**{**TINY, **given}))) == wanted
+
+
+def test_no_option_is_left_out_of_these_tests():
+    tested = {name for given, _, _ in OPTIONS for name in given}
+    assert {field.name for field in fields(Options)} == tested | TESTED_ELSEWHERE
+
+
 # ---------------------------------------------------------------------------------- refusals
 
 
@@ -282,13 +419,31 @@ def test_values_are_read_as_the_type_of_their_option(value, kind, found):
         ("--epochs -1", "epochs is -1"),
         ("--drop-p 1", "drop_p is 1"),
         ("--drop-layers 3", "there is no layer 3: the layers are 1 to 2"),
-        ("--weight-decay -1", "must not be below 0"),
+        ("--weight-decay -1", "weight_decay is -1"),
+        ("--weight-decay nan", "weight_decay is nan"),
+        ("--weight-decay inf", "weight_decay is inf"),
+        ("--momentum -0.1", "momentum is -0.1"),
+        ("--momentum nan", "momentum is nan"),
+        ("--scaling nan", "give a number such as 0.5"),
+        ("--singular-values 1,inf --task regression", "give numbers such as 1,0.2"),
         ("--optimizer adam --momentum 0.9", "momentum is an option of sgd"),
         ("--optimizer rms", "unknown optimizer"),
         ("--recurrent", "recurrent is an option of images"),
         ("--failures trial", "give --recurrent"),
         ("--dataset digits --averaged", "leave --averaged out"),
         ("--averaged --activation relu", "leave --averaged out"),
+        ("--averaged --path moments", "leave --path out"),
+        ("--loss mse", "leave --loss out"),
+        ("--loss cross-entropy --task regression", "leave --loss out"),
+        ("--dataset digits --loss cross", "did you mean 'cross-entropy'"),
+        ("--samples 50 --dataset digits", "leave --samples out"),
+        ("--inputs 7", "--inputs is of the regression: give --task regression"),
+        ("--inputs 7 --dataset digits", "--inputs is of the regression"),
+        ("--singular-values 2,1 --task semantics", "--singular-values is of the regression"),
+        ("--layers 3 --recurrent --dataset digits", "leave --layers out"),
+        ("--layers 0", "layers is 0"),
+        ("--samples 0", "samples is 0"),
+        ("--inputs 0 --task regression", "inputs is 0"),
         ("--singular-values a,b --task regression", "give numbers such as 1,0.2"),
         ("--seeds 0", "seeds is 0"),
         ("--vary lr", "write it as --vary"),
@@ -331,11 +486,9 @@ def test_alone_it_shows_the_models():
 
 
 def test_an_option_of_a_model_needs_a_default():
-    from dataclasses import dataclass, fields
-
     @dataclass
-    class Options:
+    class Unfinished:
         lr: float
 
     with pytest.raises(TypeError, match="lr of a model has no default"):
-        command.default_of(fields(Options)[0])
+        command.default_of(fields(Unfinished)[0])

@@ -22,7 +22,7 @@ from scipy import sparse
 from torch import Tensor
 
 from noiseprune import kernels, spectrum
-from noiseprune.choices import Seed, count, noise_strength, one_of, seed_sequence, substream
+from noiseprune.choices import Seed, count, one_of, seed_sequence, substream
 from noiseprune.errors import NetworkError, OptionError, UnstableError
 from noiseprune.learning.ctrnn.activations import ACTIVATIONS
 from noiseprune.learning.ctrnn.constraints import Array, as_array
@@ -54,6 +54,8 @@ class RecurrentPruning:
     kept : (N, N) bool
     n_synapses, n_kept : synapses that could be pruned (without self- and frozen synapses, and
         places of weight 0, none of which is kept), and how many of them were kept
+    density : synapses that there are, whatever their weight, per pair of neurons (self-synapses
+        included), before and after
     before, after : `Score` on the task; None without a task
     """
 
@@ -71,14 +73,9 @@ class RecurrentPruning:
     kept: BoolArray = field(repr=False)
     n_synapses: int
     n_kept: int
+    density: tuple[float, float]
     before: Score | None
     after: Score | None
-
-    @property
-    def density(self) -> tuple[float, float]:
-        """Synapses per pair of neurons (self-synapses included), before and after."""
-        layer, lost = self.model.layers[1], self.n_synapses - self.n_kept
-        return (layer.n_synapses + lost) / layer.present.numel(), layer.density
 
     @property
     def spectra(self) -> tuple[npt.NDArray[np.complex128], npt.NDArray[np.complex128]]:
@@ -107,7 +104,6 @@ def prune_recurrent(
     n_trials: int = 256,
     working_point: str | None = None,
     method: str = "auto",
-    noise: float = 1.0,
     sampling: str | None = None,
     balance: str | None = None,
     seed: Seed = None,
@@ -126,9 +122,9 @@ def prune_recurrent(
     working_point : "gain": g is the mean of phi'(v) over trials and time (the default where there
         are any); "mean": phi' of the mean of v; "linear": g = 1 (the default otherwise)
     method : of the synapse variances: those of `noiseprune.synapse_variance`, which see A under
-        white noise of strength `noise`; "activity": the variance of v_i - sgn(w_ij) v_j over the
-        trials and their steps, under the model's own noise; "auto": "exact" if A is stable, else
-        "activity"
+        white noise (its strength plays no part); "activity": the variance of v_i - sgn(w_ij) v_j
+        over the trials and their steps, under the model's own noise; "auto": "exact" if A is
+        stable, else "activity"
     sampling : as for `noiseprune.prune`, or "largest": the synapses of the largest importance, not
         strengthened (for "weight" that is "magnitude")
     balance : "homeostatic" (the default of all rules that strengthen) or "none"; the leak of a
@@ -149,7 +145,6 @@ def prune_recurrent(
         raise NetworkError(f"expected a CTRNN, found {type(model).__name__}: give the model itself")
     one_of("rule", rule, RULES)
     one_of("method", method, (*METHODS, "activity"))
-    noise = noise_strength(noise)
     if task is not None and inputs is not None:
         raise OptionError("task and inputs were both given: leave one of them out")
     if working_point is None:
@@ -191,13 +186,9 @@ def prune_recurrent(
     if rule in ("noise", "paper"):
         seen = weights * gains / tau[:, None]
         local = np.zeros_like(weights)
-        found, local[drift.synapses] = _variances(
-            drift, potentials, method, noise, substream(root, 2)
-        )
+        found, local[drift.synapses] = _variances(drift, potentials, method, substream(root, 2))
     probability, multiplier = _draw(
-        _Draw(
-            np.where(free, seen, 0.0), free, local, max(1, number), rule, sampling, balance, noise
-        ),
+        _Draw(np.where(free, seen, 0.0), free, local, max(1, number), rule, sampling, balance),
         np.random.default_rng(substream(root, 3)),
     )
     kept = free & (multiplier > 0)
@@ -221,6 +212,7 @@ def prune_recurrent(
         kept=kept | rest,
         n_synapses=n_synapses,
         n_kept=int(kept.sum()),
+        density=(layer.density, pruned.layers[1].density),
         before=None if batch is None else score(model, batch),
         after=None if batch is None else score(pruned, batch),
     )
@@ -271,13 +263,12 @@ def _variances(
     drift: RateNetwork,
     potentials: Tensor | None,
     method: str,
-    noise: float,
     seed: np.random.SeedSequence,
 ) -> tuple[str, FloatArray]:
     """The method that was used, and v (n_synapses,) of the synapses of A."""
     if method in METHODS:
         try:
-            solved = synapse_variance(drift, noise, method, seed=seed)
+            solved = synapse_variance(drift, method=method, seed=seed)
             return solved.method, solved.variance
         except UnstableError as error:
             if method != "auto" or potentials is None:
@@ -338,7 +329,6 @@ class _Draw:
     rule: str
     sampling: str
     balance: str
-    noise: float
 
 
 def _draw(draw: _Draw, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
@@ -373,7 +363,6 @@ def _draw(draw: _Draw, rng: np.random.Generator) -> tuple[FloatArray, FloatArray
         rule=draw.rule,
         sampling=None if paper or draw.rule == "magnitude" else draw.sampling,
         balance=None if paper else draw.balance,
-        noise=draw.noise,
         seed=rng,
     )
     probability[places] = pruning.keep_probability

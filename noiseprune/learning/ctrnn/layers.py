@@ -7,6 +7,9 @@ eps ~ N(0, preact_noise^2) with s = alpha, or s = sqrt(2 alpha); xi ~ N(0, posta
 noisy r_t is what the network itself and its readout see. An isolated neuron's v has a stationary
 variance of preact_noise^2 times alpha / (2 - alpha), or 1 / (1 - alpha / 2): with "sqrt" the noise
 hardly depends on dt. There is noise in train mode only.
+
+Where time constants are learned, alpha = logistic(logit(dt / tau) + theta) with the given tau, and
+theta starts at 0: weight decay pulls towards that tau.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from noiseprune.errors import OptionError
 from noiseprune.learning.ctrnn.activations import ACTIVATIONS
 from noiseprune.learning.ctrnn.constraints import Array, as_array
 from noiseprune.learning.ctrnn.linear import LinearLayer
+from noiseprune.learning.streams import new_generator
 
 NOISE_SCALINGS = ("alpha", "sqrt")
 INIT_STATES = ("zero", "keep", "learn")
@@ -36,14 +40,15 @@ class HiddenLayer(nn.Module):
     input_layer, recurrent_layer : `LinearLayer` (in -> N) and (N -> N)
     activation : "relu", "tanh", "sigmoid", "retanh", "softplus" or "linear"
     dt, tau : step and time constant, in one unit; tau a number or one for each neuron, >= dt
-    learn_alpha : train alpha = dt / tau of every neuron, as the logistic function of a parameter
+    learn_alpha : train alpha = dt / tau of every neuron, within (0, 1), by theta (`alpha_shift`)
     preact_noise, postact_noise : standard deviations of eps and xi
     noise_scaling : "alpha" or "sqrt"
     init_state : v_0: "zero", "keep" (where the last sequence ended) or "learn" (a parameter)
     seed : of the noise
     """
 
-    alpha_logit: nn.Parameter
+    alpha_shift: nn.Parameter
+    initial_logit: Tensor
     fixed_alpha: Tensor
     initial: nn.Parameter
     kept: Tensor | None
@@ -82,19 +87,19 @@ class HiddenLayer(nn.Module):
         alpha = alpha.to(torch.get_default_dtype())
         self.learn_alpha = bool(learn_alpha)
         if self.learn_alpha:
-            self.alpha_logit = nn.Parameter(torch.logit(alpha))
+            self.register_buffer("initial_logit", torch.logit(alpha))
+            self.alpha_shift = nn.Parameter(torch.zeros(n))
         else:
             self.register_buffer("fixed_alpha", alpha)
         if init_state == "learn":
             self.initial = nn.Parameter(torch.zeros(n))
         self.kept = None
-        self._noise = torch.Generator()
         self.seed_noise(seed)
 
     def seed_noise(self, seed: Seed) -> None:
         """Start the noise anew from a seed."""
-        state = seed_sequence(seed).generate_state(1, np.uint64)[0]
-        self._noise.manual_seed(int(state >> np.uint64(1)))
+        # A whole number is not taken as it is: weights that have it, too, are other draws.
+        self._noise = new_generator(seed_sequence(seed))
 
     @property
     def n_neurons(self) -> int:
@@ -103,7 +108,9 @@ class HiddenLayer(nn.Module):
     @property
     def alpha(self) -> Tensor:
         """(N,) dt / tau"""
-        return torch.sigmoid(self.alpha_logit) if self.learn_alpha else self.fixed_alpha
+        if not self.learn_alpha:
+            return self.fixed_alpha
+        return torch.sigmoid(self.initial_logit + self.alpha_shift)
 
     @property
     def tau(self) -> Tensor:

@@ -19,6 +19,7 @@ from noiseprune.files.guard import reading
 from noiseprune.learning.ctrnn.constraints import Array
 from noiseprune.learning.ctrnn.layers import HiddenLayer
 from noiseprune.learning.ctrnn.linear import LinearLayer
+from noiseprune.learning.streams import new_generator
 
 NAMES = ("input", "hidden", "readout")
 _FORMAT = "noiseprune CTRNN 1"
@@ -51,7 +52,8 @@ class CTRNN(nn.Module):
         only
     noise_scaling : "alpha" (eps as above) or "sqrt" (sqrt(2 alpha) eps_t in place of alpha eps_t)
     init_state : v_0: "zero", "keep" (where the last sequence ended) or "learn"
-    learn_alpha : train alpha of every neuron; it stays within (0, 1)
+    learn_alpha : train alpha of every neuron; it stays within (0, 1), and weight decay pulls it to
+        the given dt / tau
     spectral_radius : scale the initial recurrent weights to this spectral radius
     seed : of initial weights and noise
 
@@ -160,8 +162,7 @@ class CTRNN(nn.Module):
 
     def grow(self, seed: Seed = None) -> int:
         """One round of synapse growth in every layer; how many synapses came into being."""
-        state = seed_sequence(seed).generate_state(1, np.uint64)[0]
-        generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
+        generator = new_generator(seed_sequence(seed))
         return sum(layer.grow(generator) for layer in self.layers)
 
     # ------------------------------------------------------------------------- description

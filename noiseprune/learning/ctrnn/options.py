@@ -27,13 +27,17 @@ class Options(TrainOptions):
     excitatory: Annotated[
         float | None, "Fraction of excitatory neurons under Dale's law (default: free signs)."
     ] = None
-    dale: Annotated[str, "How signs are kept: parametrisation or projection."] = "parametrisation"
+    dale: Annotated[str | None, "How signs are kept: parametrisation (default) or projection."] = (
+        None
+    )
     density: Annotated[float, "Of the recurrent synapses at the start."] = 1.0
     growth: Annotated[float, "Probability that an absent synapse grows, per epoch."] = 0.0
     budget: Annotated[int | None, "Most recurrent synapses that growth leads to."] = None
     preact_noise: Annotated[float, "Noise before the activation, in training."] = 0.0
     postact_noise: Annotated[float, "Noise after the activation, in training."] = 0.0
-    noise_scaling: Annotated[str, "Of the former: alpha, or sqrt (of 2 alpha)."] = "alpha"
+    noise_scaling: Annotated[
+        str | None, "Of the noise before: alpha (default), or sqrt (of 2 alpha)."
+    ] = None
     init_state: Annotated[str, "First state of a trial: zero or learn."] = "zero"
     spectral_radius: Annotated[float | None, "Of the initial recurrent weights."] = None
     biases: Annotated[str | None, "Initial: zero, uniform, normal (default: no biases)."] = None
@@ -41,7 +45,21 @@ class Options(TrainOptions):
     lr: Annotated[float, "Learning rate."] = 1e-3
     weight_decay: Annotated[float, "Of the optimizer."] = 0.0
     prune: Annotated[float | None, "When trained: fraction of the synapses to keep."] = None
-    rule: Annotated[str, "To prune by: noise, paper, weight, uniform, magnitude or random."] = (
-        "noise"
-    )
+    rule: Annotated[
+        str | None, "To prune by: noise (default), paper, weight, uniform, magnitude or random."
+    ] = None
     fine_tune: Annotated[int, "Steps of the optimizer after pruning."] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effective(Options):
+    """Options with values where None says that none was given."""
+
+    dale: str = "parametrisation"
+    noise_scaling: str = "alpha"
+    rule: str = "noise"
+
+    @classmethod
+    def of(cls, options: Options) -> Effective:
+        """What was given, and the defaults of the rest."""
+        return cls(**{name: value for name, value in vars(options).items() if value is not None})

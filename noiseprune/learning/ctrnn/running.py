@@ -16,7 +16,7 @@ from noiseprune.learning.ctrnn.constraints import dale_signs
 from noiseprune.learning.ctrnn.masks import RandomInput
 from noiseprune.learning.ctrnn.network import CTRNN
 from noiseprune.learning.ctrnn.objective import Batch, Score, score, training_step
-from noiseprune.learning.ctrnn.options import TASKS, Options
+from noiseprune.learning.ctrnn.options import TASKS, Effective, Options
 from noiseprune.learning.recurrent_pruning import RULES, RecurrentPruning, prune_recurrent
 from noiseprune.learning.tasks.decision import PerceptualDecision
 from noiseprune.learning.tasks.match import DelayedMatch
@@ -35,9 +35,9 @@ OPTIMIZERS: dict[str, Any] = {
 class RateExperiment(Experiment):
     """A rate network, its task and its optimizer; see `Options`."""
 
-    def __init__(self, options: Options) -> None:
-        _check(options)
-        self.options = options
+    def __init__(self, given: Options) -> None:
+        _check(given)
+        self.options = options = Effective.of(given)
         self.task = _task(options.task)
         periodic = options.task == "sine"
         self._batch = options.batch or (1 if periodic else 64)
@@ -150,7 +150,7 @@ def _task(name: str) -> Task:
     return tasks[name]
 
 
-def _model(options: Options, task: Task, seed: np.random.SeedSequence) -> CTRNN:
+def _model(options: Effective, task: Task, seed: np.random.SeedSequence) -> CTRNN:
     dims = (task.n_inputs, options.hidden, task.n_outputs)
     drawn = RandomInput(dims, hidden_spar=options.density, seed=np.random.default_rng(seed))
     sparse = options.density < 1
@@ -178,10 +178,9 @@ def _model(options: Options, task: Task, seed: np.random.SeedSequence) -> CTRNN:
 
 
 def _check(options: Options) -> None:
-    """Refuse options that have no meaning, before anything is made."""
+    """Refuse options that have no meaning or would do nothing, before anything is made."""
     one_of("task", options.task, TASKS)
     one_of("optimizer", options.optimizer, OPTIMIZERS)
-    one_of("rule", options.rule, RULES)
     one_of("init_state", options.init_state, ("zero", "learn"))
     count("hidden", options.hidden)
     count("steps", options.steps)
@@ -198,7 +197,26 @@ def _check(options: Options) -> None:
         raise OptionError(f"growth is {options.growth!r}, but is a probability in [0, 1]")
     if options.budget is not None and options.growth == 0:
         raise OptionError("a budget is for growth: give --growth, or leave --budget out")
+    if options.growth > 0 and options.density == 1:
+        raise OptionError(
+            "nothing can grow where every synapse is there: give a --density below 1, or leave "
+            "--growth out"
+        )
+    if options.dale is not None and options.excitatory is None:
+        raise OptionError(
+            "dale is how signs are kept, but here they are free: give --excitatory, or leave "
+            "--dale out"
+        )
+    if options.noise_scaling is not None and options.preact_noise == 0:
+        raise OptionError(
+            "noise_scaling is of the noise before the activation: give --preact-noise, or leave "
+            "--noise-scaling out"
+        )
+    if options.rule is not None:
+        one_of("rule", options.rule, RULES)
     if options.prune is None:
+        if options.rule is not None:
+            raise OptionError("a rule is one to prune by: give --prune, or leave --rule out")
         if options.fine_tune:
             raise OptionError("fine_tune follows pruning: give --prune, or leave --fine-tune out")
     else:

@@ -154,17 +154,6 @@ class LinearWeightDropout(nn.Linear):
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, drop_p={self.drop_p}, mode={self.mode}, path={self.path}"
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Generators can be neither copied nor pickled; their states can."""
-        state = self.generator.get_state()
-        return {**self.__dict__, "generator": (str(self.generator.device), state)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        device, stream = state.pop("generator")
-        super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self.generator = torch.Generator(device)
-        self.generator.set_state(stream)
-
 
 class _Masked(torch.autograd.Function):
     """(m o W) x for each row, of which only the bits of m are kept for the way back."""
@@ -188,7 +177,7 @@ class _Masked(torch.autograd.Function):
 
 def _chunks(masks: Tensor, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     size = max(1, CHUNK // max(1, masks.shape[1] * masks.shape[2]))
-    for start in range(0, len(rows), size):
+    for start in range(0, max(1, len(rows)), size):  # one, if empty, of no rows
         yield rows[start : start + size], masks[start : start + size]
 
 

@@ -5,6 +5,7 @@ h_l = phi(W_l h_(l-1) + b_l),    y = out_phi(W_L h_(L-1) + b_L),    h_0 = x
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -138,12 +139,13 @@ class Net(nn.Module):
         return [layer.weight.detach().cpu().numpy().copy() for layer in self.layers]
 
     def save(self, path: str | Path) -> None:
-        """Write options, parameters and the states of the generators (.pt), atomically."""
+        """Write options, parameters, modes and states of the generators (.pt), atomically."""
         document = {
             "network": type(self).__name__,
             "options": self.options,
             "parameters": self.state_dict(),
             "generators": self.generators(),
+            "modes": [(layer.mode, layer.samples) for layer in self.layers],
         }
         with write_atomically(path) as temporary:
             torch.save(document, temporary)
@@ -166,6 +168,9 @@ class Net(nn.Module):
             network = cls(**document["options"]).to(device)
             network.restore(document["parameters"])
             network.set_generators(document["generators"])
+            # Older files have none: "sample".
+            for layer, (mode, samples) in zip(network.layers, document.get("modes", ())):
+                layer.set_mode(mode, samples)
         return network
 
     def restore(self, parameters: Mapping[str, Tensor]) -> None:
@@ -280,13 +285,29 @@ class DeepNet(Net):
 
 
 def initial_law(rule: str | float, fan: int) -> tuple[float, float]:
-    """Mean and standard deviation of initial weights, see `Net.init_weights`."""
+    """Mean and standard deviation of initial weights, see `Net.init_weights`.
+
+    Raises
+    ------
+    OptionError
+        If there is no such rule, or f^-alpha is no finite number.
+    """
     try:
-        return 0.0, fan ** -float(rule)
+        exponent = float(rule)
     except ValueError:
         kind = one_of("scaling", str(rule).strip(), SCALINGS)
-    deviation = {"l": 1 / fan, "s": fan**-0.5, "c": 0.001}[kind[0]]
-    return deviation if kind.endswith("+") else 0.0, deviation
+        deviation = {"l": 1 / fan, "s": fan**-0.5, "c": 0.001}[kind[0]]
+        return deviation if kind.endswith("+") else 0.0, deviation
+    try:
+        deviation = fan**-exponent
+    except OverflowError:
+        deviation = math.inf
+    if not (math.isfinite(exponent) and math.isfinite(deviation)):
+        raise OptionError(
+            f"scaling is {rule}, with which weights of {fan} inputs cannot be drawn: give a number "
+            "such as 0.5"
+        )
+    return 0.0, deviation
 
 
 def parsed_layers(layers: str | Sequence[int], number: int) -> set[int]:

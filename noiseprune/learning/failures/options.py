@@ -22,7 +22,7 @@ class Options(TrainOptions):
     data: Annotated[Path | None, "Folder with the files of mnist or cifar10."] = None
     recurrent: Annotated[bool, "A recurrent network, which reads an image row by row."] = False
     hidden: Annotated[int, "Units of each hidden layer."] = 100
-    layers: Annotated[int, "Layers of synapses."] = 2
+    layers: Annotated[int | None, "Layers of synapses (2; an RNN has its own three)."] = None
     activation: Annotated[
         str | None, "linear, relu, sigmoid, tanh (default: linear for tasks, else relu; RNN tanh)."
     ] = None
@@ -40,7 +40,7 @@ class Options(TrainOptions):
     averaged: Annotated[bool, "Descend the loss averaged over failures and inputs, exactly."] = (
         False
     )
-    loss: Annotated[str, "Of classifiers: mse or cross-entropy."] = "mse"
+    loss: Annotated[str | None, "Of classifiers: mse (default) or cross-entropy."] = None
     optimizer: Annotated[str, "sgd, adam or adamw."] = "sgd"
     lr: Annotated[
         float | None, "Learning rate (sgd: tasks 0.05, images 0.5; adam, adamw: 0.001)."
@@ -48,9 +48,11 @@ class Options(TrainOptions):
     momentum: Annotated[float, "Of sgd."] = 0.0
     weight_decay: Annotated[float, "Of the optimizer."] = 0.0
     batch: Annotated[int | None, "Samples of a batch (tasks 1000, images 100)."] = None
-    samples: Annotated[int, "Samples to train with, and as many to test (tasks)."] = 10_000
-    inputs: Annotated[int, "Inputs of the regression."] = 100
-    singular_values: Annotated[str, "Of the teacher of the regression."] = "1,0.2"
+    samples: Annotated[
+        int | None, "Samples of a task to train with, and as many to test (10,000)."
+    ] = None
+    inputs: Annotated[int | None, "Inputs of the regression (100)."] = None
+    singular_values: Annotated[str | None, "Of the teacher of the regression (1,0.2)."] = None
     validation: Annotated[float, "Fraction of the training images set aside, scored too."] = 0.0
     standardise: Annotated[bool, "Standardise the images."] = False
     test_draws: Annotated[int, "Draws averaged in a test; 0 tests without failures."] = 1
@@ -61,3 +63,19 @@ class Options(TrainOptions):
     ] = None
     fine_tune: Annotated[int, "Epochs of training after pruning."] = 0
     dtype: Annotated[str, "float32 or float64."] = "float32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effective(Options):
+    """Options with values where None says that none was given."""
+
+    layers: int = 2
+    loss: str = "mse"
+    samples: int = 10_000
+    inputs: int = 100
+    singular_values: str = "1,0.2"
+
+    @classmethod
+    def of(cls, options: Options) -> Effective:
+        """What was given, and the defaults of the rest."""
+        return cls(**{name: value for name, value in vars(options).items() if value is not None})

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, one_of, positive
+from noiseprune.choices import count, not_negative, one_of, positive
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.datasets import (
     LinearRegressionDataset,
@@ -23,7 +23,7 @@ from noiseprune.learning.datasets import (
 )
 from noiseprune.learning.failures.dropout import failures_as
 from noiseprune.learning.failures.networks import DeepNet, Net, spread
-from noiseprune.learning.failures.options import TASKS, Options
+from noiseprune.learning.failures.options import TASKS, Effective, Options
 from noiseprune.learning.failures.recurrent import RNN
 from noiseprune.learning.failures.statistics import participation_ratio, run_statistics
 from noiseprune.learning.failures.theory import LinearTheory, product_singular_values
@@ -54,9 +54,9 @@ MODES, LARGEST_SVD = 4, 1024
 class FailuresExperiment(Experiment):
     """A network of failing synapses, its data and its optimizer; see `Options`."""
 
-    def __init__(self, options: Options) -> None:
-        check(options)
-        self.options = options
+    def __init__(self, given: Options) -> None:
+        check(given)
+        self.options = options = Effective.of(given)
         self.n_classes: int | None = None
         self.batch = options.batch or (100 if options.dataset else 1000)
         self.lr = learning_rate(options)
@@ -112,9 +112,11 @@ class FailuresExperiment(Experiment):
         try:
             values = [float(value) for value in o.singular_values.split(",")]
         except ValueError:
+            values = [np.nan]
+        if not np.isfinite(values).all():
             raise OptionError(
                 f"the singular values are {o.singular_values!r}: give numbers such as 1,0.2"
-            ) from None
+            )
         return LinearRegressionDataset(linear_teacher(values, o.inputs), o.samples, seed=seed)
 
     def _network(self, inputs: int, outputs: int) -> Net:
@@ -405,19 +407,40 @@ def check(options: Options) -> None:
     one_of("optimizer", o.optimizer, OPTIMIZERS)
     if o.batch is not None:
         count("batch", o.batch)
-    for name in ("samples", "hidden", "inputs", "layers"):
-        count(name, getattr(o, name))
+    count("hidden", o.hidden)
+    for name in ("samples", "inputs", "layers"):
+        if getattr(o, name) is not None:
+            count(name, getattr(o, name))
     count("test_draws", o.test_draws, at_least=0)
-    if o.weight_decay < 0 or o.momentum < 0:
-        raise OptionError("weight decay and momentum must not be below 0")
+    not_negative("weight_decay", o.weight_decay)
+    not_negative("momentum", o.momentum)
     if o.failures != "step" and not o.recurrent:
         raise OptionError("failures that last are those of a recurrent network: give --recurrent")
+    if o.recurrent and o.layers is not None:
+        raise OptionError("a recurrent network has one hidden layer: leave --layers out")
+    if o.averaged and o.path != "masks":
+        raise OptionError(
+            "the averaged loss draws no failures, and its tests draw masks: leave --path out"
+        )
+    for name in () if o.task == "regression" else ("inputs", "singular_values"):
+        if getattr(o, name) is not None:
+            raise OptionError(
+                f"--{name.replace('_', '-')} is of the regression: give --task regression, or "
+                "leave it out"
+            )
     if o.dataset is None:
+        if o.loss is not None:
+            raise OptionError(
+                "a loss is one of classifiers, but tasks are regressions, learned by mse: leave "
+                "--loss out"
+            )
         for name in ("recurrent", "standardise", "validation", "data"):
             if getattr(o, name):
                 raise OptionError(f"{name} is an option of images: give --dataset, too")
     elif o.averaged:
         raise OptionError("only the loss of a linear task can be averaged: leave --averaged out")
+    elif o.samples is not None:
+        raise OptionError("samples are those of a task, images are all used: leave --samples out")
 
 
 def learning_rate(options: Options) -> float:
