@@ -53,6 +53,13 @@ def count(what: str, value: int, *, at_least: int = 1) -> int:
     return int(value)
 
 
+def fraction(what: str, value: float) -> float:
+    """Return `value` as a float if it lies in (0, 1]."""
+    if isinstance(value, bool) or not 0 < value <= 1:
+        raise OptionError(f"{what} is {value!r}, but must be a fraction in (0, 1]")
+    return float(value)
+
+
 def generator(seed: Seed) -> np.random.Generator:
     """Return a random generator for `seed`; a `Generator` is used as it is."""
     try:

@@ -155,7 +155,7 @@ def test_cifar_is_read_and_augmented(tmp_path):
         ({"weight_decay": -1.0}, "weight_decay"),
         ({"optimizer": "sdg"}, "did you mean 'sgd'"),
         ({"rule": "nois", "prune": 0.5}, "did you mean 'noise'"),
-        ({"prune": 2.0}, "keep is 2"),
+        ({"prune": 2.0}, "prune is 2"),
         ({"fine_tune": 2}, "give --prune"),
         ({"fine_tune": -2, "prune": 0.5}, "fine_tune is -2"),
         ({"prune": 0.5, "conv": "2k3"}, "only dense layers"),

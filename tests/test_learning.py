@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import os
+import signal
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -166,6 +168,53 @@ def test_a_run_that_was_interrupted_between_rows_can_end_there(tmp_path, monkeyp
     assert found.result == straight.result
     again = train(Descent, Options(epochs=7, log_every=5), folder=tmp_path)
     assert again.log == straight.log
+
+
+def test_ctrl_c_waits_for_the_epoch_and_keeps_it(tmp_path, monkeypatch):
+    once = Descent.train_epoch
+
+    def pressed(self):
+        row = once(self)
+        if self.epoch == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return row
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(Descent, "train_epoch", pressed)
+    with pytest.raises(KeyboardInterrupt, match="kept after 4 epochs"):
+        train(Descent, Options(epochs=9), folder=tmp_path)
+    assert signal.getsignal(signal.SIGINT) is before
+    with (tmp_path / "log.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2", "3", "4"]
+    found = train(Descent, Options(epochs=9), folder=tmp_path)
+    assert found.resumed_from == 4
+    monkeypatch.undo()
+    assert found.log == train(Descent, Options(epochs=9)).log
+
+
+def test_a_second_ctrl_c_does_not_wait(monkeypatch):
+    reached = []
+
+    def pressed(self):
+        for times in range(2):
+            reached.append(times)
+            os.kill(os.getpid(), signal.SIGINT)
+        reached.append("beyond")
+
+    monkeypatch.setattr(Descent, "train_epoch", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        train(Descent, Options(epochs=9))
+    assert reached == [0, 1]
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_the_log_of_a_run_that_fails_is_kept(tmp_path):
+    with pytest.raises(ConvergenceError):
+        train(Descent, Options(epochs=500, lr=1e9), folder=tmp_path)
+    with (tmp_path / "log.csv").open() as file:
+        losses = [float(row["test_loss"]) for row in csv.DictReader(file)]
+    assert len(losses) > 2
+    assert losses[-1] > 1e9 * losses[0]
 
 
 def test_a_folder_of_another_run_is_left_alone(tmp_path):

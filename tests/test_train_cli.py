@@ -226,8 +226,27 @@ def test_a_sweep_runs_its_grid(monkeypatch):
 
     grid = experiment.sweep
     monkeypatch.setattr(experiment, "sweep", lambda options: grid(options)[3:5])
-    found = asked(*SMALL, "--sweep", "--hidden", 4, "--epochs", 1)
+    found = asked("--samples", 100, "--epochs", 1, "--sweep")
     assert [run["drop_layers"] for run in found["runs"]] == ["all", "2"]
+    assert "values of its own for hidden" in refused("failures", "--sweep", "--hidden", 4)
+
+
+def test_a_setting_without_a_meaning_stops_no_other():
+    found = asked(*SMALL, "--vary", "activation=linear,foo")
+    assert "unknown activation 'foo'" in found["runs"][1]["error"]
+    assert found["runs"][0]["train_loss"] > 0
+
+
+def test_tables_of_many_runs_have_room_for_their_numbers():
+    text = invoke("deep", "--hidden", 3, "--epochs", 4, "--free-steps", 40, "--nudged-steps", 20,
+                  "--prune", 0.5, "--vary", "lr=0.1,0.2").stdout  # fmt: skip
+    assert "pruned" in text
+    rows = [line.split() for line in text.splitlines() if line.strip()][-2:]
+    assert [row[0] for row in rows] == ["0.1", "0.2"]
+    assert len({len(row) for row in rows}) == 1
+    same = invoke("failures", *SMALL, "--vary", "lr=0.1,0.1").stdout.splitlines()
+    *_, mean = [line.split() for line in same if line.strip()]
+    assert mean[:2] == ["mean", "4"]
 
 
 def test_the_job_script_is_printed(folder):
@@ -409,7 +428,7 @@ def test_no_option_is_left_out_of_these_tests():
         ("--dataset mnist --data nowhere", "nowhere is not a folder"),
         ("--lr 0", "lr is 0"),
         ("--prune 0.5 --recurrent --dataset digits", "work in steps and cannot be pruned"),
-        ("--prune 1.5", "keep is 1.5"),
+        ("--prune 1.5", "prune is 1.5"),
         ("--prune 0.5 --rule nois", "did you mean 'noise'"),
         ("--rule weight", "give --prune"),
         ("--fine-tune 2", "give --prune"),

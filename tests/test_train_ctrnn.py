@@ -204,7 +204,7 @@ def test_the_seed_decides_weights_and_trials():
         ("--noise-scaling alpha --postact-noise 0.1", "give --preact-noise"),
         ("--noise-scaling root --preact-noise 0.1", "unknown noise_scaling"),
         ("--growth 0.1", "give a --density below 1"),
-        ("--prune 1.5", "keep is 1.5"),
+        ("--prune 1.5", "prune is 1.5"),
         ("--fine-tune 3", "give --prune"),
         ("--budget 3", "give --growth"),
         ("--growth 2", "probability"),

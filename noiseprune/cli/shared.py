@@ -214,8 +214,8 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
             raise
         typer.echo(f"noiseprune: {_sentence(error)}", err=True)
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("noiseprune: interrupted", err=True)
+    except KeyboardInterrupt as error:
+        typer.echo(f"noiseprune: interrupted{', ' * bool(str(error))}{error}", err=True)
         raise typer.Exit(130) from None
 
 

@@ -31,6 +31,14 @@ MODELS = {
 }
 """The module of each model, with Options and experiment: see noiseprune/learning/training.py."""
 
+COLUMNS = 7
+IMPORTANT = (
+    *("test_error", "success_rate", "error_after", "test_loss", "train_loss", "epochs"),
+    *("pruned_error", "pruned_success_rate", "tuned_error", "tuned_success_rate"),
+    *("best_test_error", "pruned_loss", "tuned_loss"),
+)
+"""Columns of a table of many runs, and which of them first."""
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -278,16 +286,26 @@ def report(common: Common, model: str, runs: "list[Training]", pictures: list[Pa
     }
     counted = {"seeds": len(runs)} if differing == ["seed"] else {"seed": first["seed"]}
     result = {"model": model, **what, **means, **shared, **counted, "runs": each, "options": first}
-    losses = [name for name in numbers if name.endswith(("loss", "error", "rate", "epochs"))]
+    shown = telling(numbers)
     failed = any("error" in row for row in each)
-    header = [*differing, *losses, *(["note"] if failed else [])]
-    table = [[cell(row.get(name)) or "-" for name in [*differing, *losses]] for row in each]
-    if failed:
-        table = [[*cells, str(row.get("error", ""))] for cells, row in zip(table, each)]
+    header = [*(differing or ["run"]), *shown, *(["note"] if failed else [])]
+    table = []
+    for k, row in enumerate(each):
+        which = [cell(row[name]) or "-" for name in differing] or [str(k)]
+        told = [cell(row.get(name)) or "-" for name in shown]
+        table.append([*which, *told, *([str(row.get("error", ""))] if failed else [])])
     if means:
-        table.append(["mean", *(number(means[name]) for name in losses)])
+        table.append(["mean", *(number(means[name]) for name in shown)])
     title = f"{', '.join([model, *what.values()])}: {len(runs)} runs"
     common.emit(result, grid(title, [name.replace("_", " ") for name in header], table))
+
+
+def telling(numbers: list[str]) -> list[str]:
+    """The columns of many runs: as many as fit beside one another."""
+    told = [name for name in numbers if name.endswith(("loss", "error", "rate", "epochs"))]
+    first = dict.fromkeys([*(name for name in IMPORTANT if name in told), *told])
+    chosen = list(first)[:COLUMNS]
+    return [name for name in told if name in chosen]
 
 
 def mean(values: list[float]) -> float:

@@ -31,6 +31,8 @@ import csv
 import io
 import json
 import math
+import signal
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +43,7 @@ from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 from noiseprune.choices import count
-from noiseprune.errors import ConvergenceError, FileError
+from noiseprune.errors import ConvergenceError, FileError, OptionError
 from noiseprune.learning.watchers import watching
 from noiseprune.plain import json_text, plain
 from noiseprune.progress import Progress, part, silent
@@ -152,10 +154,11 @@ def train(
 ) -> Training:
     """Train one model.
 
-    With `folder` the run is kept there: a checkpoint twice a minute, log.csv, result.json, and the
-    model. If the folder holds a run of the same options, that is taken up where it was, and is the
-    same to the last bit as one that was never interrupted; it may ask for more epochs, and for
-    another pruning, whose files then replace those of the last.
+    With `folder` the run is kept there: a checkpoint twice a minute and when it is interrupted (at
+    the end of that epoch; a second Ctrl-C does not wait), log.csv, result.json, and the model. If
+    the folder holds a run of the same options, that is taken up where it was, and is the same to
+    the last bit as one that was never interrupted; it may ask for more epochs, and for another
+    pruning, whose files then replace those of the last.
 
     Parameters
     ----------
@@ -209,7 +212,6 @@ def train(
         state = {"state": running.state(), "rows": rows, "last": dict(last), "epoch": done}
         document = {"identity": identity, **state, "seconds": seconds}
         save_checkpoint(folder / CHECKPOINT, document)
-        write_log(folder / LOG, rows)
 
     logged = False
 
@@ -224,6 +226,9 @@ def train(
         if resumed_from is None:
             watchers(rows[-1])
         progress(done, epochs)
+        interrupted = stack.enter_context(_interruptions())
+        if folder is not None:  # what led to a loss that is not finite can be read
+            stack.callback(lambda: write_log(folder / LOG, rows))
         while done < epochs and not running.finished():
             last = running.train_epoch()
             done += 1
@@ -231,6 +236,10 @@ def train(
             if done % every == 0:
                 log()
             now = time.perf_counter()
+            if interrupted():
+                keep()
+                kept = f"kept after {done} epochs: the same command goes on from there"
+                raise KeyboardInterrupt(*[kept][: folder is not None])
             if now - written > CHECKPOINT_SECONDS:
                 keep()
                 written = time.perf_counter()
@@ -262,6 +271,30 @@ def train(
     return training
 
 
+@contextmanager
+def _interruptions() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed, which meanwhile does nothing else; the second time it does.
+
+    In the main thread; elsewhere, as in a worker's, signals do not arrive.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed = False
+
+    def note(*_: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+
+
 @dataclass(frozen=True)
 class _Runs(Generic[O]):
     """What runs share that are made by a worker."""
@@ -286,7 +319,7 @@ def _trained(shared: _Runs[O], item: tuple[int, O], progress: Progress) -> Train
         return train(
             shared.experiment, options, folder=folder, watch=shared.watch, progress=progress
         )
-    except ConvergenceError as error:
+    except (ConvergenceError, OptionError) as error:
         failed = {"error": str(error)}
         return Training(plain(asdict(options)), 0, (), failed, 0.0, None)
 
@@ -303,7 +336,8 @@ def train_all(
     """Train the same kind of model with several options, seeds most often, wherever `worker` is.
 
     Run k is kept in FOLDER/run-00k, which all workers must see. Returns and raises as `train`, but
-    a run whose loss is no longer finite has `error` in its result, and stops no other.
+    a run whose options have no meaning, or whose loss is no longer finite, has `error` in its
+    result, and stops no other.
     """
     if folder is not None:
         made_folder(folder)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import count, one_of
+from noiseprune.choices import count, fraction, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.burst.layers import Y_RULES
 from noiseprune.learning.burst.options import (
@@ -77,7 +77,7 @@ def _check_pruning(o: LocalOptions) -> None:
     if o.prune is None:
         _idle(o, ("rule", "variance", "fine_tune"), "is of the pruning: give --prune, too, or")
         return
-    rules.budget(o.prune, 1)
+    fraction("prune", o.prune)
     if o.rule not in (None, "noise", "paper"):
         _idle(o, ("variance",), f"is of the rules noise and paper, and {o.rule} needs none")
 

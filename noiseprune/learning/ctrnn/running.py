@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from noiseprune.choices import count, one_of, positive, seed_sequence
+from noiseprune.choices import count, fraction, one_of, positive, seed_sequence
 from noiseprune.errors import NoisePruneError, OptionError
 from noiseprune.learning.ctrnn.constraints import dale_signs
 from noiseprune.learning.ctrnn.masks import RandomInput
@@ -23,7 +23,6 @@ from noiseprune.learning.tasks.match import DelayedMatch
 from noiseprune.learning.tasks.sine import SinePrediction
 from noiseprune.learning.tasks.trials import Task
 from noiseprune.learning.training import Experiment, Row, tuned_scores
-from noiseprune.pruning.rules import budget
 
 OPTIMIZERS: dict[str, Any] = {
     "adam": torch.optim.Adam,
@@ -220,4 +219,4 @@ def _check(options: Options) -> None:
         if options.fine_tune:
             raise OptionError("fine_tune follows pruning: give --prune, or leave --fine-tune out")
     else:
-        budget(options.prune, 1)
+        fraction("prune", options.prune)

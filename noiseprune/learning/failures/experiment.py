@@ -45,6 +45,12 @@ def sweep(options: Options) -> list[Options]:
     """
     if options.dataset is not None or options.recurrent:
         raise OptionError("the grid is that of a task: leave --dataset and --recurrent out")
+    own = ("scaling", "activation", "hidden", "drop_p", "drop_layers", "weight_decay")
+    for name in own:
+        if getattr(options, name) != getattr(Options, name):
+            raise OptionError(
+                f"the grid has values of its own for {name}: leave --{name.replace('_', '-')} out"
+            )
     cases: list[dict[str, Any]] = [
         {"drop_p": 0.0, "weight_decay": decay} for decay in (0.0, 1e-4, 1e-2)
     ]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, not_negative, one_of, positive
+from noiseprune.choices import count, fraction, not_negative, one_of, positive
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.datasets import (
     LinearRegressionDataset,
@@ -238,6 +238,11 @@ class FailuresExperiment(Experiment):
             row |= columns("s", product_singular_values(weights))
         if self.theory is not None:
             self._advance(self.theory)
+            if not all(np.isfinite(weight).all() for weight in self._theory_weights):
+                raise ConvergenceError(
+                    "the averaged weights of the theory are no longer finite: learn more slowly "
+                    "(smaller lr)"
+                )
             row |= columns("theory_s", product_singular_values(self._theory_weights))
             row["theory_loss"] = self.theory.loss(self._theory_weights)
         if self.options.keep_weights and (not self._kept or self._kept[-1][0] < self._epoch):
@@ -397,7 +402,7 @@ def check(options: Options) -> None:
     if o.prune is None and o.fine_tune:
         raise OptionError("fine_tune follows pruning: give --prune, or leave --fine-tune out")
     if o.prune is not None:
-        rules.budget(o.prune, 1)
+        fraction("prune", o.prune)
         one_of("rule", o.rule or "noise", rules.RULES)
         if o.recurrent:
             raise OptionError(
