@@ -396,6 +396,12 @@ def test_a_state_is_all_there_is():
 # ------------------------------------------------------------------------------- refusals
 
 
+def spoilt(values):
+    found = values.copy()
+    found[1, 0] = np.nan
+    return found
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -419,14 +425,46 @@ def test_a_state_is_all_there_is():
         (lambda: networks(()), "there are no seeds"),
         (lambda: networks((-1,)), "seed is -1"),
         (lambda: networks().settle(np.ones((4, 2))), "the inputs have shape (4, 2)"),
+        (lambda: networks().settle(np.ones((0, 3))), "one sample or more"),
+        (lambda: networks().settle([[0, 1, 1], [1, 1]]), "inputs is no array"),
+        (lambda: networks().settle([["a", "b", "c"]]), "inputs holds <U1, not real numbers"),
+        (lambda: networks().settle(XOR.inputs + 1j), "inputs holds complex128"),
+        (lambda: networks().settle(spoilt(XOR.inputs)), "inputs is nan at (1, 0): give finite"),
+        (
+            lambda: networks().settle(XOR.inputs, np.zeros((2, 2))),
+            "start has shape (2, 2), but must "
+            "be (2, 4, 3) (networks, samples, neurons that are no inputs), or one number for all",
+        ),
+        (lambda: networks().settle(XOR.inputs, float("nan")), "start is nan: give finite numbers"),
+        (lambda: networks().settle(XOR.inputs, "low"), "start holds <U3"),
         (lambda: networks().learn(XOR.inputs, np.ones((4, 2))), "the targets have shape (4, 2)"),
+        (lambda: networks().learn(spoilt(XOR.inputs), XOR.targets), "inputs is nan at (1, 0)"),
+        (lambda: networks().learn(XOR.inputs, spoilt(XOR.targets)), "targets is nan at (1, 0)"),
+        (lambda: networks().learn(XOR.inputs, XOR.targets / 0.0), "targets is nan at (0, 0)"),
         (lambda: logic_task("nand"), "did you mean 'and'"),
     ],
 )
 def test_one_sentence_says_what_is_wrong(make, said):
-    with pytest.raises(OptionError) as caught:
+    with np.errstate(all="ignore"), pytest.raises(OptionError) as caught:
         make()
     assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_refused_teaches_nothing():
+    made = networks()
+    before = made.weights.copy()
+    with pytest.raises(OptionError):
+        made.learn(XOR.inputs, spoilt(XOR.targets))
+    assert made.epoch == 0
+    np.testing.assert_array_equal(made.weights, before)
+
+
+def test_a_start_may_be_one_number_or_all_of_them():
+    made = networks()
+    for start in (0.3, np.full(3, 0.3), np.full((2, 4, 3), 0.3)):
+        found = made.settle(XOR.inputs.astype(int).tolist(), start).states
+        np.testing.assert_array_equal(found, made.settle(XOR.inputs, 0.3).states)
 
 
 def test_no_hidden_neurons_are_allowed():
