@@ -504,7 +504,8 @@ def test_as_many_are_kept_as_were_asked_for(rule):
     found.network.learn(XOR.inputs, XOR.targets)
     assert (found.network.weights[left == 0] == 0).all(), "what was pruned stays so"
     counts = [5, 9, 20]
-    assert prune_equilibrium(made, XOR.inputs, counts, rule, seed=3).n_kept.tolist() == counts
+    for given in (counts, tuple(counts), np.array(counts), np.array(counts, dtype=np.int32)):
+        assert prune_equilibrium(made, XOR.inputs, given, rule, seed=3).n_kept.tolist() == counts
 
 
 @pytest.mark.parametrize("rule", ["noise", "uniform", "random", "boltzmann"])
@@ -641,11 +642,43 @@ def test_draws_of_boltzmann_take_the_weak_where_it_is_cold():
 def test_pruning_refuses():
     made = networks(**CONTRACTING)
     for given, said in (
-        (("0.5",), "keep is '0.5'"), ((2.0,), "keep is 2"), ((0.5, "noisy"), "did you mean 'noise'")
+        (("0.5",), "keep is '0.5'"), ((2.0,), "keep is 2"),
+        ((0.5, "noisy"), "did you mean 'noise'"),
+        (([5],), "keep has 1 numbers, but there are 2 networks: give one for each, or a fraction"),
+        ((np.array([5, 5, 5]),), "keep has 3 numbers"),
+        (([5.9, 5.9],), "keep[0] is 5.9, but must be a whole number"),
+        (([5, 0.5],), "keep[1] is 0.5, but must be a whole number"),
+        ((np.array([5.0, 5.0]),), "keep[0] is np.float64(5.0), but must be a whole number"),
+        (([True, 5],), "keep[0] is True"), (([[5, 5], 5],), "keep[0] is [5, 5]"),
+        (([5, 0],), "keep is 0, but the network has"), (([5, 900],), "keep is 900, but"),
+        (([5, -1],), "keep[1] is -1"), ((np.array(0.5),), "keep is array(0.5)"),
     ):  # fmt: skip
         with pytest.raises(OptionError) as caught:
             prune_equilibrium(made, XOR.inputs, *given)
         assert said in str(caught.value)
-    made.weights[0] = 0
-    with pytest.raises(OptionError, match="no synapses left"):
+        assert "\n" not in str(caught.value)
+    made.weights[:] = 0
+    with pytest.raises(OptionError, match="no network has a synapse left"):
         prune_equilibrium(made, XOR.inputs, 0.5)
+
+
+@pytest.mark.parametrize("leak", ["signed", "none"])
+@pytest.mark.parametrize("rule", pruning.RULES)
+def test_a_network_without_synapses_stays_as_it_is(rule, leak):
+    dynamics = Dynamics(leak=leak, constant=float(leak == "none"), **SHORT)
+    made, alone = (networks(seeds, **{**CONTRACTING, "dynamics": dynamics})
+                   for seeds in ((3, 9, 4), (3,)))  # fmt: skip
+    made.weights[1] = 0
+    found = prune_equilibrium(made, XOR.inputs, 0.5, rule, seed=5)
+    other = prune_equilibrium(alone, XOR.inputs, 0.5, rule, seed=5)
+    np.testing.assert_array_equal(found.network.weights[0], other.network.weights[0])
+    assert found.epsilon[0] == other.epsilon[0]
+    assert not found.network.weights[1].any()
+    assert (found.n_synapses[1], found.n_kept[1], found.own_leak[1]) == (0, 0, False)
+    assert np.isnan([found.kept_fraction[1], found.epsilon[1]]).all()
+    assert found.epsilon_norm[1] is None
+    assert found.kept_fraction[[0, 2]] == pytest.approx(0.5, abs=0.02)
+    for keep in ([5, 0, 9], [5, 7, 9]):
+        each = prune_equilibrium(made, XOR.inputs, keep, rule, seed=5)
+        assert each.n_kept.tolist() == [5, 0, 9]
+    assert prune_equilibrium(made, XOR.inputs, 5, rule, seed=5).n_kept.tolist() == [5, 0, 5]
