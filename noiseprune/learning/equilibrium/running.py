@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.errors import ConvergenceError
-from noiseprune.learning.equilibrium.building import check, draws, network_of
+from noiseprune.errors import ConvergenceError, FileError
+from noiseprune.learning.equilibrium.building import check, chosen_values, draws, network_of
 from noiseprune.learning.equilibrium.logic import answers_of, logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP, Settled
 from noiseprune.learning.equilibrium.options import EquilibriumOptions
@@ -35,6 +35,7 @@ class LogicExperiment(Experiment):
     def __init__(self, options: EquilibriumOptions) -> None:
         check(options)
         self.options = options
+        self.chosen = chosen_values(options)
         self.task = logic_task(options.task, one_hot=options.one_hot)
         self.network = network_of(options)
         self._solved = np.zeros(len(self.network.seeds), dtype=np.int64)
@@ -91,9 +92,16 @@ class LogicExperiment(Experiment):
     # --------------------------------------------------------------------------- what is kept
 
     def state(self) -> dict[str, Any]:
-        return {**self.network.state(), "solved": self._solved}
+        return {**self.network.state(), "solved": self._solved, "chosen": self.chosen}
 
     def restore(self, state: dict[str, Any]) -> None:
+        # As an option an infinity is recorded as none, which stands for the preset's.
+        for name, value in state["chosen"].items():
+            if value != self.chosen[name]:
+                raise FileError(
+                    f"the folder holds a run with {name} = {value!r}, but {self.chosen[name]!r} "
+                    "was asked for: name an empty folder, or repeat that run's options"
+                )
         self.network.restore(state)
         self._solved = np.array(state["solved"])
 
@@ -127,6 +135,7 @@ class LogicExperiment(Experiment):
         best = int(np.argmin(losses))
         return {
             "task": self.task.name,
+            **self.chosen,
             "success_interval": list(wilson(int(success.sum()), k)),
             "close_success_rate": float((errors <= CLOSE).mean()),
             "robust_success_rate": float(robust.mean()),
