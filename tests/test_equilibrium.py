@@ -396,6 +396,12 @@ def test_a_state_is_all_there_is():
 # ------------------------------------------------------------------------------- refusals
 
 
+def spoilt(values):
+    found = values.copy()
+    found[1, 0] = np.nan
+    return found
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -403,8 +409,13 @@ def test_a_state_is_all_there_is():
         (lambda: Topology(3, (0,), 1), "hidden is 0"),
         (lambda: layer_sizes("five"), "hidden is 'five'"),
         (lambda: Dynamics(leak="large"), "unknown leak 'large'"),
-        (lambda: Dynamics(constant=-1.0), "constant is -1.0"),
-        (lambda: Dynamics(stop=float("nan")), "stop is nan"),
+        (lambda: Dynamics(constant=-1.0), "constant is -1, but must be finite and above 0: give 0"),
+        (
+            lambda: Dynamics(stop=float("nan")),
+            "stop is nan, but must be finite and above 0: give 0",
+        ),
+        (lambda: Dynamics(stop="fast"), "stop is 'fast', not a number"),
+        (lambda: Learning(l1=float("inf")), "l1 is inf"),
         (lambda: Learning(beta=0.0), "beta is 0"),
         (lambda: Learning(rule="ep", beta_0=1.0), "belong to rule 'stdp'"),
         (lambda: Learning(beta_1=float("inf")), "beta_1 is inf"),
@@ -414,14 +425,46 @@ def test_a_state_is_all_there_is():
         (lambda: networks(()), "there are no seeds"),
         (lambda: networks((-1,)), "seed is -1"),
         (lambda: networks().settle(np.ones((4, 2))), "the inputs have shape (4, 2)"),
+        (lambda: networks().settle(np.ones((0, 3))), "one sample or more"),
+        (lambda: networks().settle([[0, 1, 1], [1, 1]]), "inputs is no array"),
+        (lambda: networks().settle([["a", "b", "c"]]), "inputs holds <U1, not real numbers"),
+        (lambda: networks().settle(XOR.inputs + 1j), "inputs holds complex128"),
+        (lambda: networks().settle(spoilt(XOR.inputs)), "inputs is nan at (1, 0): give finite"),
+        (
+            lambda: networks().settle(XOR.inputs, np.zeros((2, 2))),
+            "start has shape (2, 2), but must "
+            "be (2, 4, 3) (networks, samples, neurons that are no inputs), or one number for all",
+        ),
+        (lambda: networks().settle(XOR.inputs, float("nan")), "start is nan: give finite numbers"),
+        (lambda: networks().settle(XOR.inputs, "low"), "start holds <U3"),
         (lambda: networks().learn(XOR.inputs, np.ones((4, 2))), "the targets have shape (4, 2)"),
+        (lambda: networks().learn(spoilt(XOR.inputs), XOR.targets), "inputs is nan at (1, 0)"),
+        (lambda: networks().learn(XOR.inputs, spoilt(XOR.targets)), "targets is nan at (1, 0)"),
+        (lambda: networks().learn(XOR.inputs, XOR.targets / 0.0), "targets is nan at (0, 0)"),
         (lambda: logic_task("nand"), "did you mean 'and'"),
     ],
 )
 def test_one_sentence_says_what_is_wrong(make, said):
-    with pytest.raises(OptionError) as caught:
+    with np.errstate(all="ignore"), pytest.raises(OptionError) as caught:
         make()
     assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_refused_teaches_nothing():
+    made = networks()
+    before = made.weights.copy()
+    with pytest.raises(OptionError):
+        made.learn(XOR.inputs, spoilt(XOR.targets))
+    assert made.epoch == 0
+    np.testing.assert_array_equal(made.weights, before)
+
+
+def test_a_start_may_be_one_number_or_all_of_them():
+    made = networks()
+    for start in (0.3, np.full(3, 0.3), np.full((2, 4, 3), 0.3)):
+        found = made.settle(XOR.inputs.astype(int).tolist(), start).states
+        np.testing.assert_array_equal(found, made.settle(XOR.inputs, 0.3).states)
 
 
 def test_no_hidden_neurons_are_allowed():
@@ -461,7 +504,8 @@ def test_as_many_are_kept_as_were_asked_for(rule):
     found.network.learn(XOR.inputs, XOR.targets)
     assert (found.network.weights[left == 0] == 0).all(), "what was pruned stays so"
     counts = [5, 9, 20]
-    assert prune_equilibrium(made, XOR.inputs, counts, rule, seed=3).n_kept.tolist() == counts
+    for given in (counts, tuple(counts), np.array(counts), np.array(counts, dtype=np.int32)):
+        assert prune_equilibrium(made, XOR.inputs, given, rule, seed=3).n_kept.tolist() == counts
 
 
 @pytest.mark.parametrize("rule", ["noise", "uniform", "random", "boltzmann"])
@@ -598,11 +642,43 @@ def test_draws_of_boltzmann_take_the_weak_where_it_is_cold():
 def test_pruning_refuses():
     made = networks(**CONTRACTING)
     for given, said in (
-        (("0.5",), "keep is '0.5'"), ((2.0,), "keep is 2"), ((0.5, "noisy"), "did you mean 'noise'")
+        (("0.5",), "keep is '0.5'"), ((2.0,), "keep is 2"),
+        ((0.5, "noisy"), "did you mean 'noise'"),
+        (([5],), "keep has 1 numbers, but there are 2 networks: give one for each, or a fraction"),
+        ((np.array([5, 5, 5]),), "keep has 3 numbers"),
+        (([5.9, 5.9],), "keep[0] is 5.9, but must be a whole number"),
+        (([5, 0.5],), "keep[1] is 0.5, but must be a whole number"),
+        ((np.array([5.0, 5.0]),), "keep[0] is np.float64(5.0), but must be a whole number"),
+        (([True, 5],), "keep[0] is True"), (([[5, 5], 5],), "keep[0] is [5, 5]"),
+        (([5, 0],), "keep is 0, but the network has"), (([5, 900],), "keep is 900, but"),
+        (([5, -1],), "keep[1] is -1"), ((np.array(0.5),), "keep is array(0.5)"),
     ):  # fmt: skip
         with pytest.raises(OptionError) as caught:
             prune_equilibrium(made, XOR.inputs, *given)
         assert said in str(caught.value)
-    made.weights[0] = 0
-    with pytest.raises(OptionError, match="no synapses left"):
+        assert "\n" not in str(caught.value)
+    made.weights[:] = 0
+    with pytest.raises(OptionError, match="no network has a synapse left"):
         prune_equilibrium(made, XOR.inputs, 0.5)
+
+
+@pytest.mark.parametrize("leak", ["signed", "none"])
+@pytest.mark.parametrize("rule", pruning.RULES)
+def test_a_network_without_synapses_stays_as_it_is(rule, leak):
+    dynamics = Dynamics(leak=leak, constant=float(leak == "none"), **SHORT)
+    made, alone = (networks(seeds, **{**CONTRACTING, "dynamics": dynamics})
+                   for seeds in ((3, 9, 4), (3,)))  # fmt: skip
+    made.weights[1] = 0
+    found = prune_equilibrium(made, XOR.inputs, 0.5, rule, seed=5)
+    other = prune_equilibrium(alone, XOR.inputs, 0.5, rule, seed=5)
+    np.testing.assert_array_equal(found.network.weights[0], other.network.weights[0])
+    assert found.epsilon[0] == other.epsilon[0]
+    assert not found.network.weights[1].any()
+    assert (found.n_synapses[1], found.n_kept[1], found.own_leak[1]) == (0, 0, False)
+    assert np.isnan([found.kept_fraction[1], found.epsilon[1]]).all()
+    assert found.epsilon_norm[1] is None
+    assert found.kept_fraction[[0, 2]] == pytest.approx(0.5, abs=0.02)
+    for keep in ([5, 0, 9], [5, 7, 9]):
+        each = prune_equilibrium(made, XOR.inputs, keep, rule, seed=5)
+        assert each.n_kept.tolist() == [5, 0, 9]
+    assert prune_equilibrium(made, XOR.inputs, 5, rule, seed=5).n_kept.tolist() == [5, 0, 5]

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from noiseprune import cli
+from noiseprune import FileError, cli
 from noiseprune.learning.equilibrium.building import chosen_values
-from noiseprune.learning.equilibrium.deep import Options
+from noiseprune.learning.equilibrium.deep import Options, experiment
 from noiseprune.learning.equilibrium.running import wilson
+from noiseprune.learning.training import train
 
 SMALL = (
     "--seeds", 4, "--hidden", 3, "--epochs", 6, "--log-every", 3,
@@ -79,6 +80,8 @@ def test_help_names_the_presets_there_are():
     text = Options.__annotations__["preset"]
     assert "published or improved" in text
     assert "contracting" not in text
+    for name in ("bound", "cap"):
+        assert f"inf: no {name}" in Options.__annotations__[name]
 
 
 @pytest.mark.parametrize("model", ["deep", "ep"])
@@ -130,6 +133,73 @@ def test_what_is_pruned_is_kept():
     assert not np.array_equal(pruned["weights"], tuned["weights"])
 
 
+EMPTYING = (
+    "--hidden", 2, "--free-steps", 60, "--nudged-steps", 40, "--sparse", "--permanent",
+    "--tol-w", 100, "--temp", 0.01, "--prune", 0.5,
+)  # fmt: skip
+
+
+def test_networks_that_are_emptied_do_not_lose_the_others(folder):
+    options = Options(
+        seeds=3, epochs=5, hidden="2", free_steps=60, nudged_steps=40, sparse=True, permanent=True,
+        tol_w=100.0, temp=0.01, prune=0.5, fine_tune=1,
+    )  # fmt: skip
+    made = train(experiment, options, folder=folder).result
+    found = json.loads((folder / "result.json").read_text())["result"]
+    assert found == made
+    assert [network["sparsity"] == 1 for network in found["networks"]] == [False, False, True]
+    assert [epsilon is None for epsilon in found["epsilon"]] == [False, False, True]
+    assert [norm is None for norm in found["epsilon_norm"]] == [False, False, True]
+    sizes = [
+        (np.load(folder / f"{name}.npz")["weights"] != 0).sum(axis=(1, 2))[:2]
+        for name in ("networks", "pruned")
+    ]
+    assert found["kept_fraction"] == pytest.approx(np.mean(sizes[1] / sizes[0]))
+
+
+def test_where_all_are_emptied_the_training_ends_at_once():
+    result = invoke("deep", *EMPTYING, "--seeds", 2, "--epochs", 10**9)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert "epochs no network has a synapse left to prune: sparsify less" in line
+    varied = asked("deep", *EMPTYING, "--seeds", 2, "--epochs", 20, "--vary", "tol_w=100,1e-9")
+    assert ["error" in run for run in varied["runs"]] == [True, False]
+
+
+def test_the_result_tells_what_was_chosen(folder):
+    preset = ("--preset", "improved")
+    given = asked("deep", *SMALL, *preset, "--vary", "cap=none,0.9,0.5,inf", "--bound", "inf")
+    assert [run["cap"] for run in given["runs"]] == [0.9, 0.9, 0.5, None]
+    assert {run["bound"] for run in given["runs"]} == {None}
+    first, same, *others = (run["networks"] for run in given["runs"])
+    assert first == same
+    assert others[0] != first != others[1]
+    assert max(network["mu_1"] for network in others[1]) > -0.1 >= max(
+        network["mu_1"] for network in first
+    ) - 1e-12  # fmt: skip
+    found = asked("deep", *SMALL, *preset, "--lr", 3)
+    chosen = {"hidden": "3", "leakage": "none", "leak_constant": 1, "scale": 1, "beta": 10, "lr": 3,
+              "bound": None, "cap": 0.9}  # fmt: skip
+    assert {name: found[name] for name in chosen} == chosen
+    found = asked("ep", *SMALL)
+    assert (found["leakage"], found["leak_constant"], found["lr"]) == ("none", 1, 1)
+
+
+def test_a_run_without_a_cap_is_not_taken_up_with_one(folder):
+    """Infinity, which JSON does not have, is recorded as none."""
+    small = {"seeds": 2, "epochs": 2, "free_steps": 30, "nudged_steps": 20}
+
+    def run(**given):
+        return train(experiment, Options(**{**small, **given}), folder=folder / given["preset"])
+
+    run(preset="improved", cap=np.inf)
+    assert run(preset="improved", cap=np.inf, epochs=3).resumed_from == 2
+    with pytest.raises(FileError, match=r"holds a run with cap = None, but 0\.9 was asked for"):
+        run(preset="improved", epochs=4)
+    run(preset="published")
+    assert run(preset="published", cap=np.inf, epochs=3).resumed_from == 2
+
+
 def test_presets_are_defaults():
     found = chosen_values(Options(preset="improved", lr=3.0))
     assert (found["leakage"], found["lr"], found["cap"]) == ("none", 3.0, 0.9)
@@ -175,6 +245,9 @@ def test_a_step_that_overshoots_is_refused_or_told():
         ("--leakage big", "unknown leak 'big'"),
         ("--preset best", "unknown preset"),
         ("--lr 0", "lr is 0"),
+        ("--cap -inf", "cap is -inf"),
+        ("--bound nan", "bound is nan"),
+        ("--hidden=", "hidden is ''"),
         ("--seeds 0", "seeds is 0"),
         ("--fine-tune 3", "give --prune"),
         ("--permanent", "give --sparse"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,10 +41,10 @@ def network_of(options: EquilibriumOptions, *, seeds: Sequence[int] | None = Non
     o = options
     task = logic_task(o.task, one_hot=o.one_hot)
     deep = isinstance(o, DeepOptions)
-    hidden = o.hidden or ("2" if deep and o.one_hot else "5")
     chosen = chosen_values(o)
+    hidden = layer_sizes(chosen["hidden"])
     return DirectedEP(
-        Topology(task.inputs.shape[1], layer_sizes(hidden), task.targets.shape[1], o.topology),
+        Topology(task.inputs.shape[1], hidden, task.targets.shape[1], o.topology),
         dynamics=Dynamics(
             leak=chosen["leakage"],
             constant=chosen["leak_constant"],
@@ -71,18 +72,20 @@ def network_of(options: EquilibriumOptions, *, seeds: Sequence[int] | None = Non
 
 
 def chosen_values(options: EquilibriumOptions) -> dict[str, Any]:
-    """Leak, constant, scale, beta and lr: as given, or those of the preset."""
+    """What else depends on preset and model: as given, or theirs; None: no cap, no bound."""
     if isinstance(options, EPOptions):
         own = {name: getattr(options, name) for name in ("scale", "beta", "lr")}
-        return {"leakage": "none", "leak_constant": 1.0, **own}
+        hidden = "5" if options.hidden is None else options.hidden
+        return {"hidden": hidden, "leakage": "none", "leak_constant": 1.0, **own}
     if not isinstance(options, DeepOptions):
         raise OptionError("give the options of a model: DeepOptions or EPOptions")
     preset = PRESETS[one_of("preset", options.preset, PRESETS)]
     if options.one_hot and options.preset == "published":
         preset = preset | ONE_HOT
-    names = dict.fromkeys([*preset, "bound", "cap"])
-    given = {name: getattr(options, name) for name in names}
-    return {name: preset.get(name) if value is None else value for name, value in given.items()}
+    preset = {"hidden": "2" if options.one_hot else "5", "bound": None, "cap": None} | preset
+    given = {name: getattr(options, name) for name in preset}
+    chosen = {name: preset[name] if value is None else value for name, value in given.items()}
+    return chosen | {name: None for name in ("bound", "cap") if chosen[name] == math.inf}
 
 
 def draws(options: EquilibriumOptions) -> Sparsification:

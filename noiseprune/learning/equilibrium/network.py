@@ -159,11 +159,23 @@ class DirectedEP:
         """The free phase.
 
         inputs : (m, inputs), the bias of 1 last
-        start : (K, m, n) states, or one number for all of them
+        start : (K, m, n) states, or what broadcasts to that: one number for all of them
+
+        Raises
+        ------
+        OptionError
+            If the inputs or the start have another shape, or are not finite.
         """
         inputs = self._checked_inputs(inputs)
         shape = (len(self.seeds), len(inputs), self.topology.n_free)
-        states = np.broadcast_to(np.asarray(start, dtype=np.float64), shape)
+        given = _finite("start", start)
+        try:
+            states = np.broadcast_to(given, shape)
+        except ValueError as error:
+            raise OptionError(
+                f"start has shape {given.shape}, but must be {shape} (networks, samples, neurons "
+                "that are no inputs), or one number for all"
+            ) from error
         targets = np.zeros((len(inputs), self.topology.outputs))
         return self._phases(inputs, targets, states, np.zeros(0))[0][0]
 
@@ -193,20 +205,29 @@ class DirectedEP:
         return ends, _Sums(timing, coincidence, trace)
 
     def _checked_inputs(self, inputs: FloatArray) -> FloatArray:
-        found = np.ascontiguousarray(inputs, dtype=np.float64)
-        if found.ndim != 2 or found.shape[1] != self.topology.inputs:
+        found = _finite("inputs", inputs)
+        if found.ndim != 2 or found.shape[1] != self.topology.inputs or not len(found):
             raise OptionError(
                 f"the inputs have shape {found.shape}, but must be (samples, "
-                f"{self.topology.inputs}), the last column the bias of 1"
+                f"{self.topology.inputs}), one sample or more, the last column the bias of 1"
             )
         return found
 
     # ---------------------------------------------------------------------------- learning
 
     def learn(self, inputs: FloatArray, targets: FloatArray) -> Lesson:
-        """One epoch: both phases of all samples, then the weights and their sparsification."""
+        """One epoch: both phases of all samples, then the weights and their sparsification.
+
+        inputs : (m, inputs), the bias of 1 last
+        targets : (m, outputs)
+
+        Raises
+        ------
+        OptionError
+            If the inputs or the targets have another shape, or are not finite.
+        """
         inputs = self._checked_inputs(inputs)
-        targets = np.ascontiguousarray(targets, dtype=np.float64)
+        targets = _finite("targets", targets)
         if targets.shape != (len(inputs), self.topology.outputs):
             raise OptionError(
                 f"the targets have shape {targets.shape}, but must be "
@@ -306,3 +327,20 @@ class DirectedEP:
                 **self.state(),
             )
         return path
+
+
+def _finite(what: str, values: npt.ArrayLike) -> FloatArray:
+    """The values as an array of finite numbers."""
+    try:
+        given = np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise OptionError(f"{what} is no array ({error}): give one of numbers") from error
+    if given.dtype.kind not in "biuf":
+        raise OptionError(f"{what} holds {given.dtype}, not real numbers: give an array of these")
+    found: FloatArray = np.asarray(given, dtype=np.float64, order="C")
+    bad = np.argwhere(~np.isfinite(found))
+    if len(bad):
+        place = tuple(bad[0].tolist())
+        where = f" at {place}" if place else ""
+        raise OptionError(f"{what} is {found[place]:g}{where}: give finite numbers")
+    return found

@@ -54,7 +54,8 @@ class DeepOptions(EquilibriumOptions):
 
     preset: Annotated[
         str,
-        "published or improved: what leak, constant, scale, cap, beta, lr are by default.",
+        "published or improved: leak, constant, scale, cap, beta, lr where left out, or none in "
+        "--vary.",
     ] = "published"
     leakage: Annotated[str | None, "Kind of leak: signed, absolute or none."] = None
     leak_constant: Annotated[float | None, "Added to the leak of every neuron."] = None
@@ -63,9 +64,10 @@ class DeepOptions(EquilibriumOptions):
     lr: Annotated[float | None, "Learning rate (dt_W)."] = None
     beta_0: Annotated[float, "Weight of coincidence in the learning rule."] = 0.0
     beta_1: Annotated[float, "Weight of timing in the learning rule."] = 1.0
-    bound: Annotated[float | None, "Largest weight, kept by clipping."] = None
+    bound: Annotated[float | None, "Largest weight, kept by clipping; inf: no bound."] = None
     cap: Annotated[
-        float | None, "Largest total weight that a hidden or output neuron sends, kept by scaling."
+        float | None,
+        "Largest total weight that a hidden or output neuron sends, kept by scaling; inf: no cap.",
     ] = None
 
 

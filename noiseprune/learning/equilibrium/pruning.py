@@ -15,11 +15,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from noiseprune import spectrum
-from noiseprune.choices import Seed, one_of, seed_sequence, substream
+from noiseprune.choices import Seed, count, one_of, seed_sequence, substream
 from noiseprune.errors import NoisePruneError, OptionError
 from noiseprune.learning.equilibrium.network import DirectedEP
 from noiseprune.learning.equilibrium.sparsification import Sparsification
@@ -40,13 +42,13 @@ TOLERANCES = 1000
 
 @dataclass(frozen=True)
 class EquilibriumPruning:
-    """K pruned networks with their evidence.
+    """K pruned networks with their evidence; those that had no synapses stay as they are.
 
     network : a `DirectedEP`, which can learn further; what was pruned stays so
     rule, seed : as chosen
     n_synapses, n_kept : (K,) before and after
     own_leak : (K,) bool, whether the noise ran under the network's own leak, not the dominant one;
-        of the rules that need no noise, whether it could
+        of the rules that need no noise, whether it could; False where there is no synapse
     epsilon : (K,) relative change of the drift, the mean over rows at the working point that the
         whole network had, at the leak it had: of the synapses among neurons that are no inputs;
         nan where it has none
@@ -56,17 +58,23 @@ class EquilibriumPruning:
     network: DirectedEP = field(repr=False)
     rule: str
     seed: Seed
-    n_synapses: FloatArray
-    n_kept: FloatArray
-    own_leak: FloatArray
+    n_synapses: npt.NDArray[np.int64]
+    n_kept: npt.NDArray[np.int64]
+    own_leak: npt.NDArray[np.bool_]
     epsilon: FloatArray
     epsilon_norm: tuple[str | None, ...]
+
+    @property
+    def kept_fraction(self) -> FloatArray:
+        """(K,), nan where there was no synapse."""
+        found: FloatArray = self.n_kept / np.where(self.n_synapses > 0, self.n_synapses, np.nan)
+        return found
 
 
 def prune_equilibrium(
     network: DirectedEP,
     inputs: FloatArray,
-    keep: float | Sequence[int] = 0.5,
+    keep: float | Sequence[int] | npt.NDArray[np.integer[Any]] = 0.5,
     rule: str = "noise",
     *,
     balance: str = "none",
@@ -79,7 +87,8 @@ def prune_equilibrium(
     Parameters
     ----------
     inputs : (m, inputs) rows of the task, the bias of 1 last
-    keep : fraction in (0, 1] of the synapses that are not 0, or a number for each network
+    keep : fraction in (0, 1] of the synapses that are not 0, or how many; or how many for each
+        network, at will 0 where it has none
     balance : of the rules noise, weight and uniform: "none" or "homeostatic". "none" here, unlike
         elsewhere: what homeostatic scaling cannot balance goes to the leak of a neuron, and here
         the leak is given by the weights, or one for all; of XOR networks pruned to 60 and 40 %
@@ -90,22 +99,23 @@ def prune_equilibrium(
     Raises
     ------
     OptionError
-        If an argument has no meaning.
+        If an argument has no meaning, or no network has a synapse.
     """
     one_of("rule", rule, RULES)
     one_of("balance", balance, ("none", "homeostatic"))
     way = Sparsification(tolerance, temperature, permanent=True)
     key = [int(word) for word in seed_sequence(seed).generate_state(4)]
     counts = (network.weights != 0).sum(axis=(1, 2))
-    if counts.min() == 0:
-        raise OptionError("a network has no synapses left: there is nothing to prune")
-    if isinstance(keep, Sequence) and not isinstance(keep, str):
-        numbers = [round(rules.budget(int(k), int(m))) for k, m in zip(keep, counts, strict=True)]
-    else:
-        numbers = [max(1, round(rules.budget(keep, int(m)))) for m in counts]
+    if not counts.any():
+        raise OptionError(
+            "no network has a synapse left, so that there is nothing to prune: sparsify less"
+        )
+    numbers = _numbers(keep, counts.tolist())
     pruned = copy.deepcopy(network)
     points = list(working_points(network, inputs))
     for k, (number, point) in enumerate(zip(numbers, points, strict=True)):
+        if point is None:
+            continue
         own_root = np.random.SeedSequence(network.seeds[k])
         rng = np.random.default_rng(substream(own_root, STREAM, *key))
         weights = network.weights[k]
@@ -115,17 +125,32 @@ def prune_equilibrium(
             pruned.weights[k] = _pruned(weights, point, rule, number, balance, rng)
     pruned.present &= pruned.weights != 0
     pruned.limit()
-    changes = [_change(*given) for given in zip(points, network.weights, pruned.weights)]
+    whole, left = network.weights, pruned.weights
+    changes = [_change(*given) for given in zip(points, whole, left, strict=True)]
     return EquilibriumPruning(
         network=pruned,
         rule=rule,
         seed=seed,
         n_synapses=counts,
-        n_kept=(pruned.weights != 0).sum(axis=(1, 2)),
-        own_leak=np.array([point.own_leak for point in points]),
+        n_kept=(left != 0).sum(axis=(1, 2)),
+        own_leak=np.array([point is not None and point.own_leak for point in points]),
         epsilon=np.array([change for change, _ in changes]),
         epsilon_norm=tuple(norm for _, norm in changes),
     )
+
+
+def _numbers(keep: Any, counts: list[int]) -> list[int]:
+    """Synapses to keep of each network with so many; 0 of those that have none."""
+    several = not isinstance(keep, str) and (isinstance(keep, Sequence) or np.ndim(keep) > 0)
+    if not several:
+        return [max(1, round(rules.budget(keep, m))) if m else 0 for m in counts]
+    if len(keep) != len(counts):
+        raise OptionError(
+            f"keep has {len(keep)} numbers, but there are {len(counts)} networks: give one for "
+            "each, or a fraction for all"
+        )
+    checked = [count(f"keep[{k}]", number, at_least=0) for k, number in enumerate(keep)]
+    return [round(rules.budget(n, m)) if m else 0 for n, m in zip(checked, counts, strict=True)]
 
 
 def _pruned(
@@ -180,8 +205,12 @@ def _boltzmann(
     return left
 
 
-def _change(point: WorkingPoint, before: FloatArray, after: FloatArray) -> tuple[float, str | None]:
+def _change(
+    point: WorkingPoint | None, before: FloatArray, after: FloatArray
+) -> tuple[float, str | None]:
     """Epsilon of the mean drift, and in which norm."""
+    if point is None:
+        return float("nan"), None
     try:
         found = spectrum.epsilon(point.drift(before), point.drift(after))
     except NoisePruneError:  # a singular drift has no certificate

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.errors import ConvergenceError
-from noiseprune.learning.equilibrium.building import check, draws, network_of
+from noiseprune.errors import ConvergenceError, FileError
+from noiseprune.learning.equilibrium.building import check, chosen_values, draws, network_of
 from noiseprune.learning.equilibrium.logic import answers_of, logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP, Settled
 from noiseprune.learning.equilibrium.options import EquilibriumOptions
@@ -35,6 +35,7 @@ class LogicExperiment(Experiment):
     def __init__(self, options: EquilibriumOptions) -> None:
         check(options)
         self.options = options
+        self.chosen = chosen_values(options)
         self.task = logic_task(options.task, one_hot=options.one_hot)
         self.network = network_of(options)
         self._solved = np.zeros(len(self.network.seeds), dtype=np.int64)
@@ -49,6 +50,8 @@ class LogicExperiment(Experiment):
             raise ConvergenceError(
                 "some weights are no longer finite: learn more slowly (smaller lr)"
             )
+        if self.options.prune is not None and not self.network.present.any():
+            self._refuse_emptied()
         right = self._right(lesson.free).all(axis=1)
         self._solved[right & (self._solved == 0)] = self.network.epoch
         return {
@@ -89,9 +92,16 @@ class LogicExperiment(Experiment):
     # --------------------------------------------------------------------------- what is kept
 
     def state(self) -> dict[str, Any]:
-        return {**self.network.state(), "solved": self._solved}
+        return {**self.network.state(), "solved": self._solved, "chosen": self.chosen}
 
     def restore(self, state: dict[str, Any]) -> None:
+        # As an option an infinity is recorded as none, which stands for the preset's.
+        for name, value in state["chosen"].items():
+            if value != self.chosen[name]:
+                raise FileError(
+                    f"the folder holds a run with {name} = {value!r}, but {self.chosen[name]!r} "
+                    "was asked for: name an empty folder, or repeat that run's options"
+                )
         self.network.restore(state)
         self._solved = np.array(state["solved"])
 
@@ -125,6 +135,7 @@ class LogicExperiment(Experiment):
         best = int(np.argmin(losses))
         return {
             "task": self.task.name,
+            **self.chosen,
             "success_interval": list(wilson(int(success.sum()), k)),
             "close_success_rate": float((errors <= CLOSE).mean()),
             "robust_success_rate": float(robust.mean()),
@@ -146,7 +157,8 @@ class LogicExperiment(Experiment):
         }
 
     def _pruned(self) -> dict[str, Any]:
-        """What is left when every network is pruned, and has learned further."""
+        """What is left when every network is pruned, and has learned further; kept fraction and
+        own leak are of the networks that had synapses."""
         o = self.options
         if o.prune is None:
             return {}
@@ -156,11 +168,11 @@ class LogicExperiment(Experiment):
             rates["tuned_success_rate"] = self._success(tuned)
         return {
             "rule": found.rule,
-            "kept_fraction": float((found.n_kept / found.n_synapses).mean()),
+            "kept_fraction": float(np.nanmean(found.kept_fraction)),
             **rates,
             "pruned_stable_rate": float(found.network.stability().stable.mean()),
             "pruned_contracting_rate": float(found.network.stability().contracts.mean()),
-            "own_leak_rate": float(found.own_leak.mean()),
+            "own_leak_rate": float(found.own_leak[found.n_synapses > 0].mean()),
             "epsilon": list(found.epsilon),
             "epsilon_norm": list(found.epsilon_norm),
             "guarantee": "none",
@@ -170,6 +182,8 @@ class LogicExperiment(Experiment):
         """The networks of this epoch pruned, and what these are after further epochs."""
         o = self.options
         if self._pruning is None or self._pruning[0] != self.network.epoch:
+            if not self.network.weights.any():
+                self._refuse_emptied()
             way = draws(o)
             # Their own seeds tell the networks apart, whichever others there are.
             found = prune_equilibrium(
@@ -187,6 +201,12 @@ class LogicExperiment(Experiment):
                     tuned.learn(self.task.inputs, self.task.targets)
             self._pruning = self.network.epoch, found, tuned
         return self._pruning[1:]
+
+    def _refuse_emptied(self) -> NoReturn:
+        raise ConvergenceError(
+            f"after {self.network.epoch} epochs no network has a synapse left to prune: sparsify "
+            "less (smaller tol_W), or leave --prune out"
+        )
 
     def _success(self, network: DirectedEP) -> float:
         right = self._right(self._tested(network, 3, network.epoch))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noiseprune.choices import count, one_of, positive
+from noiseprune.choices import count, not_negative, one_of, positive
 from noiseprune.errors import OptionError
 
 LEAKS = ("signed", "absolute", "none")
@@ -42,7 +42,7 @@ class Dynamics:
         count("free_steps", self.free_steps)
         count("nudged_steps", self.nudged_steps)
         for what in ("constant", "stop"):
-            at_least_0(what, getattr(self, what))
+            not_negative(what, getattr(self, what))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class Learning:
         one_of("rule", self.rule, RULES)
         positive("beta", self.beta)
         positive("lr", self.lr)
-        at_least_0("l1", self.l1)
+        not_negative("l1", self.l1)
         for what in ("bound", "cap"):
             if getattr(self, what) is not None:
                 positive(what, getattr(self, what))
@@ -110,10 +110,3 @@ def check_step(dynamics: Dynamics, beta: float) -> None:
             f"{beta:g} the states overshoot above {1 / total:.3g}: give dt of at most 1 / (leak + "
             "beta), or nudge less"
         )
-
-
-def at_least_0(what: str, value: float) -> float:
-    """Return `value` as a float if it is finite and not below zero."""
-    if not 0 <= value < np.inf:
-        raise OptionError(f"{what} is {value!r}, but must be finite and at least 0")
-    return float(value)

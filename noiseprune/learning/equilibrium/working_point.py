@@ -48,8 +48,9 @@ class WorkingPoint:
         return _linear(weights, self.gains.mean(axis=0), self.leak)
 
 
-def working_points(network: DirectedEP, inputs: FloatArray) -> Iterator[WorkingPoint]:
+def working_points(network: DirectedEP, inputs: FloatArray) -> Iterator[WorkingPoint | None]:
     """Of each network, on inputs (m, inputs); the free phases start from the middle of the range.
+    None where a network has no synapses: nothing moves it, and it may have no leak.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def working_points(network: DirectedEP, inputs: FloatArray) -> Iterator[WorkingP
     states = network.settle(inputs).states
     free = ((states > 0) & (states < 1)).astype(np.float64)
     for weights, gains, leak in zip(network.weights, free, network.leak, strict=True):
-        yield _working_point(weights, gains, leak)
+        yield _working_point(weights, gains, leak) if weights.any() else None
 
 
 def _working_point(weights: FloatArray, gains: FloatArray, leak: FloatArray) -> WorkingPoint:
