@@ -252,7 +252,7 @@ def test_a_step_that_overshoots_is_refused_or_told():
         ("--fine-tune 3", "give --prune"),
         ("--permanent", "give --sparse"),
         ("--temp-end 2", "give --sparse"),
-        ("--prune 1.5", "keep is 1.5"),
+        ("--prune 1.5", "prune is 1.5"),
         ("--prune 0.5 --rule noisy", "did you mean 'noise'"),
         ("--rule noise", "give --prune"),
         ("--temp 3", "give --sparse"),
