@@ -108,7 +108,8 @@ def test_angles_that_are_0_have_an_axis_of_angles_and_panels_legends():
     run = made()
     log = [{**row, "angle_w_y_1": 0.0} for row in run.log]
     figure = angles([Training(run.options, 4, log, {}, 0.0, None)])
-    _, place, _ = figure.axes
+    updates, place, _ = figure.axes
+    assert [line.get_linestyle() for line in updates.lines] == ["-", "--"]
     assert place.get_ylim()[1] > 90
     labels = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
     assert labels == [["to backprop", "to feedback alignment"], ["layer 1"], ["layer 1"]]

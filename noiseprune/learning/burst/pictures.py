@@ -66,7 +66,10 @@ def _layers(runs: Sequence[Training], name: str) -> list[int]:
 
 
 def _updates(place: Axes, runs: Sequence[Training], settings: Settings) -> None:
-    quantities = [Quantity(label, colour, column(name)) for name, (label, colour) in ANGLES.items()]
+    quantities = [  # dashes, for the angles may be the same
+        Quantity(label, colour, column(name), line)
+        for (name, (label, colour)), line in zip(ANGLES.items(), LINES)
+    ]
     curves(place, settings, quantities)
     place.set_ylabel("angle of the update, degrees")
     angle_axis(place)
