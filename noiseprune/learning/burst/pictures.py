@@ -9,6 +9,17 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from noiseprune.learning.pictures import (
+    LINES,
+    Quantity,
+    Settings,
+    angle_axis,
+    column,
+    curves,
+    from_zero,
+    legend_of,
+    settings_of,
+)
 from noiseprune.learning.training import Training
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#882255", "#e69f00")
@@ -26,17 +37,20 @@ def diagnosed(runs: Sequence[Training]) -> Mapping[str, Figure]:
 def angles(runs: Sequence[Training]) -> Figure:
     """Of the updates to backprop and feedback alignment; of W and Y; mean |u|, layer by layer.
 
-    What no log has is left out: hidden layers, or updates with a teacher.
+    What no log has is left out: hidden layers, or updates with a teacher. Where settings have
+    their own colours, at most four layers are drawn, the first and the last among them.
     """
     panels = _panels(runs)
     figure = Figure(figsize=(3.0 * max(1, len(panels)), 3.0), layout="constrained")
+    settings = settings_of(runs)
     places = figure.subplots(1, max(1, len(panels)), squeeze=False)[0]
     for place, draw in zip(places, panels):
-        draw(place, runs, max(0.3, 1 / len(runs) ** 0.5))
+        draw(place, runs, settings)
+    legend_of(figure, settings)
     return figure
 
 
-Panel = Callable[[Axes, Sequence[Training], float], None]
+Panel = Callable[[Axes, Sequence[Training], Settings], None]
 
 
 def _panels(runs: Sequence[Training]) -> list[Panel]:
@@ -51,30 +65,36 @@ def _layers(runs: Sequence[Training], name: str) -> list[int]:
     return sorted({int(number) for kind, _, number in columns if kind == name})
 
 
-def _updates(place: Axes, runs: Sequence[Training], opacity: float) -> None:
-    for run_index, run in enumerate(runs):
-        for name, (label, colour) in ANGLES.items():
-            label = "_" if run_index else label
-            place.plot(*run.column(name), color=colour, alpha=opacity, label=label)
-    place.set(xlabel="epoch", ylabel="angle of the update, degrees", ylim=(0, None))
-    place.legend()
+def _updates(place: Axes, runs: Sequence[Training], settings: Settings) -> None:
+    quantities = [  # dashes, for the angles may be the same
+        Quantity(label, colour, column(name), line)
+        for (name, (label, colour)), line in zip(ANGLES.items(), LINES)
+    ]
+    curves(place, settings, quantities)
+    place.set_ylabel("angle of the update, degrees")
+    angle_axis(place)
 
 
-def _weights(place: Axes, runs: Sequence[Training], opacity: float) -> None:
-    _by_layer(place, runs, opacity, "angle_w_y")
-    place.set(xlabel="epoch", ylabel="angle of Y to W, degrees", ylim=(-2, None))
+def _weights(place: Axes, runs: Sequence[Training], settings: Settings) -> None:
+    curves(place, settings, _by_layer(runs, settings, "angle_w_y"))
+    place.set_ylabel("angle of Y to W, degrees")
+    angle_axis(place)
 
 
-def _apical(place: Axes, runs: Sequence[Training], opacity: float) -> None:
-    _by_layer(place, runs, opacity, "apical_abs")
-    place.set(xlabel="epoch", ylabel="mean |apical potential|", ylim=(0, None))
-    place.legend()
+def _apical(place: Axes, runs: Sequence[Training], settings: Settings) -> None:
+    curves(place, settings, _by_layer(runs, settings, "apical_abs"))
+    place.set_ylabel("mean |apical potential|")
+    from_zero(place)
 
 
-def _by_layer(place: Axes, runs: Sequence[Training], opacity: float, name: str) -> None:
+def _by_layer(runs: Sequence[Training], settings: Settings, name: str) -> list[Quantity]:
     layers = _layers(runs, name)
-    colours = colormaps["viridis"](np.linspace(0, 0.9, len(layers)))
-    for run_index, run in enumerate(runs):
-        for layer, colour in zip(layers, COLOURS if len(layers) <= len(COLOURS) else colours):
-            label = "_" if run_index else f"layer {layer}"
-            place.plot(*run.column(f"{name}_{layer}"), color=colour, alpha=opacity, label=label)
+    if settings.names and len(layers) > len(LINES):
+        ends = np.linspace(0, len(layers) - 1, len(LINES)).round().astype(int)
+        layers = [layers[k] for k in ends]
+    many = colormaps["viridis"](np.linspace(0, 0.9, len(layers)))
+    colours = COLOURS if len(layers) <= len(COLOURS) else many
+    return [
+        Quantity(f"layer {layer}", colour, column(f"{name}_{layer}"))
+        for layer, colour in zip(layers, colours)
+    ]
