@@ -116,7 +116,7 @@ def test_rule_and_its_options_reach_the_pruning(kind, rule):
 MIXED = DeepOptions(
     task="and", hidden="3", epochs=8, log_every=5, seeds=16, seed=3, free_steps=150,
     nudged_steps=60, dt=0.08, leakage="signed", leak_constant=0.5, scale=0.3, lr=50.0, beta=5.0,
-    prune=0.6, rule="weight", fine_tune=4, sparse=True, tol_w=0.1,
+    prune=0.5, rule="weight", fine_tune=4, sparse=True, tol_w=0.1,
 )  # fmt: skip
 """Networks of which some, not all, are right, rest, are stable, contract, ..."""
 TASK = logic_task("and")
@@ -253,7 +253,7 @@ def test_a_robust_network_is_right_from_every_start():
 
 
 def test_pruned_networks_and_those_trained_further_are_tested_alike(found, learnt):
-    pruned = prune_equilibrium(learnt[0], TASK.inputs, 0.6, "weight", seed=0)
+    pruned = prune_equilibrium(learnt[0], TASK.inputs, 0.5, "weight", seed=0)
     left = pruned.network
     rates = {"pruned_success_rate": correct(at_rest(left).states).all(axis=1).mean()}
     spectrum = np.linalg.eigvals(left.jacobian).real.max(axis=1)
@@ -270,6 +270,8 @@ def test_pruned_networks_and_those_trained_further_are_tested_alike(found, learn
         assert found[name] == pytest.approx(wanted), name
         assert 0 < wanted < 1, f"{name} tells nothing here"
     assert len({found[f"{when}success_rate"] for when in ("", "pruned_", "tuned_")}) == 3
+    for name in ("stable_rate", "contracting_rate"):
+        assert found[name] != found[f"pruned_{name}"]
     np.testing.assert_allclose(found["epsilon"], pruned.epsilon)
     assert found["epsilon_norm"] == list(pruned.epsilon_norm)
 
