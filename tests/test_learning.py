@@ -170,6 +170,19 @@ def test_a_run_that_was_interrupted_between_rows_can_end_there(tmp_path, monkeyp
     assert again.log == straight.log
 
 
+def test_the_log_can_be_read_while_the_training_runs(tmp_path, monkeypatch, always_kept):
+    once, lengths = Descent.train_epoch, []
+
+    def looked_at(self):
+        path = tmp_path / "log.csv"
+        lengths.append(len(path.read_text().splitlines()) if path.exists() else 0)
+        return once(self)
+
+    monkeypatch.setattr(Descent, "train_epoch", looked_at)
+    train(Descent, Options(epochs=4), folder=tmp_path)
+    assert lengths == [0, 3, 4, 5]  # a header, epoch 0, and those since
+
+
 def test_ctrl_c_waits_for_the_epoch_and_keeps_it(tmp_path, monkeypatch):
     once = Descent.train_epoch
 

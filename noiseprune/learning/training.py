@@ -212,6 +212,7 @@ def train(
         state = {"state": running.state(), "rows": rows, "last": dict(last), "epoch": done}
         document = {"identity": identity, **state, "seconds": seconds}
         save_checkpoint(folder / CHECKPOINT, document)
+        write_log(folder / LOG, rows)
 
     logged = False
 
