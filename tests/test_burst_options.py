@@ -1,11 +1,9 @@
 """Every option of `noiseprune train burstccn`, `burstprop`, `edn`, `ann` does what it says."""
 
 import dataclasses
-import functools
 
 import numpy as np
 import pytest
-import sklearn.datasets
 import torch
 
 from noiseprune import OptionError
@@ -23,16 +21,10 @@ from noiseprune.learning.burst.running import LocalExperiment
 from noiseprune.learning.streams import new_generator
 from noiseprune.learning.supervised import Scores, test_classifier
 
+pytestmark = pytest.mark.usefixtures("digits_are_read_once")
+
 SMALL = {"layers": 1, "hidden": 6, "epochs": 1, "diagnostics": 0}
 KINDS = (ANNOptions, BurstCCNOptions, BurstpropOptions, EDNOptions)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def digits_are_read_once():
-    with pytest.MonkeyPatch.context() as patch:
-        once = functools.cache(sklearn.datasets.load_digits)
-        patch.setattr(sklearn.datasets, "load_digits", once)
-        yield
 
 
 def network(name):

@@ -1,13 +1,11 @@
 """`noiseprune train`: its keys, its folder, many runs, and what it refuses."""
 
-import functools
 import json
 import sys
 from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
-import sklearn.datasets
 import torch
 from typer.testing import CliRunner
 
@@ -24,6 +22,8 @@ from noiseprune.learning.failures.options import Options
 from noiseprune.learning.failures.running import FailuresExperiment
 
 IMAGES = ("--hidden", 8, "--batch", 50, "--epochs", 4, "--log-every", 2)
+pytestmark = pytest.mark.usefixtures("digits_are_read_once")
+
 SMALL = (*IMAGES, "--samples", 100)
 KEYS = {"model", "task", "epochs", "train_loss", "test_loss", "seconds", "seed"}
 
@@ -297,14 +297,6 @@ def test_values_are_read_as_the_type_of_their_option(value, kind, found):
 TINY = {"hidden": 5, "batch": 10}
 TASK, DIGITS = {"samples": 40}, {"dataset": "digits"}
 RECURRENT, REGRESSION = {**DIGITS, "recurrent": True}, {**TASK, "task": "regression"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def digits_are_read_once():
-    with pytest.MonkeyPatch.context() as patch:
-        once = functools.cache(sklearn.datasets.load_digits)
-        patch.setattr(sklearn.datasets, "load_digits", once)
-        yield
 
 
 def network(name):

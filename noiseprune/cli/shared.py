@@ -215,7 +215,8 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
         typer.echo(f"noiseprune: {_sentence(error)}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt as error:
-        typer.echo(f"noiseprune: interrupted{', ' * bool(str(error))}{error}", err=True)
+        said = f"interrupted, {error}" if str(error) else "interrupted"
+        typer.echo(f"noiseprune: {said}", err=True)
         raise typer.Exit(130) from None
 
 

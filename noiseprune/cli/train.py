@@ -233,12 +233,9 @@ def draw(folder: Path, system: Any, runs: "list[Training]") -> list[Path]:
 def report(common: Common, model: str, runs: "list[Training]", pictures: list[Path]) -> None:
     """One run with all that it found; of many, the means where only the seed differs, and each."""
     from noiseprune.cli.tables import facts, grid, number
+    from noiseprune.learning import training
 
-    differing = [
-        name
-        for name in runs[0].options
-        if any(run.options[name] != runs[0].options[name] for run in runs)
-    ]
+    differing = training.differing(runs)
     first = runs[0].options
     # A task by default stands in the result alone, which a run that failed does not have.
     known = [{**run.options, **run.result} for run in runs]

@@ -21,7 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 from matplotlib.typing import LineStyleType
 
-from noiseprune.learning.training import Training
+from noiseprune.learning.training import Training, differing
 
 COLUMNS = {"train_loss": ("training", "#0072b2"), "test_loss": ("test", "#d55e00")}
 ERROR = "#000000"
@@ -89,12 +89,6 @@ def settings_of(runs: Sequence[Training]) -> Settings:
         setting = Setting(tuple(alike), label, colours.get(key, OTHERS))
         (shown if key in colours else others).append(setting)
     return Settings(names, tuple(shown), tuple(others))
-
-
-def differing(runs: Sequence[Training]) -> list[str]:
-    """Options that are not the same in all runs."""
-    first = runs[0].options
-    return [name for name in first if any(run.options[name] != first[name] for run in runs)]
 
 
 def named(run: Training, names: Iterable[str]) -> str:

@@ -42,7 +42,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
-from noiseprune.choices import count
+from noiseprune.choices import count, fraction
 from noiseprune.errors import ConvergenceError, FileError, OptionError
 from noiseprune.learning.watchers import watching
 from noiseprune.plain import json_text, plain
@@ -240,7 +240,7 @@ def train(
             if interrupted():
                 keep()
                 kept = f"kept after {done} epochs: the same command goes on from there"
-                raise KeyboardInterrupt(*[kept][: folder is not None])
+                raise KeyboardInterrupt("" if folder is None else kept)
             if now - written > CHECKPOINT_SECONDS:
                 keep()
                 written = time.perf_counter()
@@ -401,12 +401,19 @@ def made_folder(folder: Path) -> Path:
 
 def _checked(row: Row) -> dict[str, float]:
     """The row, if its losses are finite."""
+    if lost := _not_finite(row):
+        raise ConvergenceError(
+            f"{lost} after {row['epoch']:.0f} epochs: learn more slowly (smaller lr)"
+        )
+    return dict(row)
+
+
+def _not_finite(row: Row) -> str | None:
+    """The first loss that is not finite, in words."""
     for name, value in row.items():
         if name.endswith("loss") and not math.isfinite(value):
-            raise ConvergenceError(
-                f"{name} is {value} after {row['epoch']:.0f} epochs: learn more slowly (smaller lr)"
-            )
-    return dict(row)
+            return f"{name} is {value}"
+    return None
 
 
 def _check_identity(folder: Path, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
@@ -428,13 +435,38 @@ def tuned_scores(row: Row, epochs: int) -> Row:
     ConvergenceError
         With what can be done; the trained and the pruned model are kept all the same.
     """
-    for name, value in row.items():
-        if name.endswith("loss") and not math.isfinite(value):
-            raise ConvergenceError(
-                f"{name} is {value} after fine-tuning by {epochs}: keep more synapses, fine-tune "
-                "less, or train with a smaller lr"
-            )
+    if lost := _not_finite(row):
+        raise ConvergenceError(
+            f"{lost} after fine-tuning by {epochs}: keep more synapses, fine-tune less, or train "
+            "with a smaller lr"
+        )
     return row
+
+
+def check_pruning(prune: float | None, fine_tune: int) -> None:
+    """Refuse a fraction that is none, and fine-tuning of what is not pruned.
+
+    Raises
+    ------
+    OptionError
+        With what was found, and what to do.
+    """
+    count("fine_tune", fine_tune, at_least=0)
+    if prune is not None:
+        fraction("prune", prune)
+    elif fine_tune:
+        raise OptionError("fine_tune follows pruning: give --prune, or leave --fine-tune out")
+
+
+def with_defaults(kind: type[O], options: TrainOptions) -> O:
+    """What was given, as options of a kind whose own defaults stand where there is None."""
+    return kind(**{name: value for name, value in vars(options).items() if value is not None})
+
+
+def differing(runs: Sequence[Training]) -> list[str]:
+    """Options that are not the same in all runs."""
+    first = runs[0].options
+    return [name for name in first if any(run.options[name] != first[name] for run in runs)]
 
 
 def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:

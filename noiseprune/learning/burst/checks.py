@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import count, fraction, one_of
+from noiseprune.choices import count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.burst.layers import Y_RULES
 from noiseprune.learning.burst.options import (
@@ -25,6 +25,7 @@ from noiseprune.learning.burst.options import (
 from noiseprune.learning.datasets import CLASSIFIED
 from noiseprune.learning.feedforward_pruning import VARIANCES
 from noiseprune.learning.images import CIFAR10
+from noiseprune.learning.training import check_pruning
 from noiseprune.pruning import rules
 
 RATES = ("lr", "weight_decay", "y_lr", "q_lr", "recurrent_lr", "intn_lr", "intn_lr_scale")
@@ -73,11 +74,10 @@ def _check_pruning(o: LocalOptions) -> None:
         one_of("rule", o.rule, rules.RULES)
     if o.variance is not None:
         one_of("variance", o.variance, VARIANCES)
-    count("fine_tune", o.fine_tune, at_least=0)
+    check_pruning(o.prune, o.fine_tune)
     if o.prune is None:
-        _idle(o, ("rule", "variance", "fine_tune"), "is of the pruning: give --prune, too, or")
+        _idle(o, ("rule", "variance"), "is of the pruning: give --prune, too, or")
         return
-    fraction("prune", o.prune)
     if o.rule not in (None, "noise", "paper"):
         _idle(o, ("variance",), f"is of the rules noise and paper, and {o.rule} needs none")
 

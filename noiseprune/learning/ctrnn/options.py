@@ -58,8 +58,3 @@ class Effective(Options):
     dale: str = "parametrisation"
     noise_scaling: str = "alpha"
     rule: str = "noise"
-
-    @classmethod
-    def of(cls, options: Options) -> Effective:
-        """What was given, and the defaults of the rest."""
-        return cls(**{name: value for name, value in vars(options).items() if value is not None})

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from noiseprune.choices import count, fraction, one_of, positive, seed_sequence
+from noiseprune.choices import count, one_of, positive, seed_sequence
 from noiseprune.errors import NoisePruneError, OptionError
 from noiseprune.learning.ctrnn.constraints import dale_signs
 from noiseprune.learning.ctrnn.masks import RandomInput
@@ -22,7 +22,7 @@ from noiseprune.learning.tasks.decision import PerceptualDecision
 from noiseprune.learning.tasks.match import DelayedMatch
 from noiseprune.learning.tasks.sine import SinePrediction
 from noiseprune.learning.tasks.trials import Task
-from noiseprune.learning.training import Experiment, Row, tuned_scores
+from noiseprune.learning.training import Experiment, Row, check_pruning, tuned_scores, with_defaults
 
 OPTIMIZERS: dict[str, Any] = {
     "adam": torch.optim.Adam,
@@ -36,7 +36,7 @@ class RateExperiment(Experiment):
 
     def __init__(self, given: Options) -> None:
         _check(given)
-        self.options = options = Effective.of(given)
+        self.options = options = with_defaults(Effective, given)
         self.task = _task(options.task)
         periodic = options.task == "sine"
         self._batch = options.batch or (1 if periodic else 64)
@@ -183,7 +183,7 @@ def _check(options: Options) -> None:
     one_of("init_state", options.init_state, ("zero", "learn"))
     count("hidden", options.hidden)
     count("steps", options.steps)
-    count("fine_tune", options.fine_tune, at_least=0)
+    check_pruning(options.prune, options.fine_tune)
     for what in ("batch", "test_trials", "budget"):
         if getattr(options, what) is not None:
             count(what, getattr(options, what))
@@ -213,10 +213,5 @@ def _check(options: Options) -> None:
         )
     if options.rule is not None:
         one_of("rule", options.rule, RULES)
-    if options.prune is None:
-        if options.rule is not None:
+        if options.prune is None:
             raise OptionError("a rule is one to prune by: give --prune, or leave --rule out")
-        if options.fine_tune:
-            raise OptionError("fine_tune follows pruning: give --prune, or leave --fine-tune out")
-    else:
-        fraction("prune", options.prune)

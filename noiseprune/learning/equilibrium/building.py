@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from noiseprune.choices import count, fraction, one_of
+from noiseprune.choices import count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.equilibrium.logic import logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP
@@ -15,6 +15,7 @@ from noiseprune.learning.equilibrium.pruning import RULES
 from noiseprune.learning.equilibrium.settings import Dynamics, Learning
 from noiseprune.learning.equilibrium.sparsification import Sparsification
 from noiseprune.learning.equilibrium.topology import Topology, layer_sizes
+from noiseprune.learning.training import check_pruning
 
 PRESETS: dict[str, dict[str, Any]] = {
     "published": {
@@ -111,10 +112,6 @@ def check(options: EquilibriumOptions) -> None:
             "tol_W and temp are of the Boltzmann draws: give --sparse, or --prune with --rule "
             "boltzmann"
         )
-    count("fine_tune", o.fine_tune, at_least=0)
-    if o.prune is not None:
-        fraction("prune", o.prune)
-    elif o.fine_tune:
-        raise OptionError("fine_tune follows pruning: give --prune, or leave --fine-tune out")
+    check_pruning(o.prune, o.fine_tune)
     if not o.sparse and (o.permanent or o.sparse_schedule or o.temp_end is not None):
         raise OptionError("permanent and scheduled draws are of the sparsification: give --sparse")

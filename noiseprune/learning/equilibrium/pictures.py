@@ -16,8 +16,8 @@ from noiseprune.learning.equilibrium.building import network_of
 from noiseprune.learning.equilibrium.logic import logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP
 from noiseprune.learning.equilibrium.options import EquilibriumOptions
-from noiseprune.learning.pictures import differing, epoch_axis, from_zero, named, wrapped
-from noiseprune.learning.training import Training
+from noiseprune.learning.pictures import epoch_axis, from_zero, named, wrapped
+from noiseprune.learning.training import Training, differing
 from noiseprune.weights import FloatArray
 
 POSITIVE, NEGATIVE, INK = "#0072b2", "#d55e00", "#222222"

@@ -74,8 +74,3 @@ class Effective(Options):
     samples: int = 10_000
     inputs: int = 100
     singular_values: str = "1,0.2"
-
-    @classmethod
-    def of(cls, options: Options) -> Effective:
-        """What was given, and the defaults of the rest."""
-        return cls(**{name: value for name, value in vars(options).items() if value is not None})

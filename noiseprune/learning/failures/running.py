@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, fraction, not_negative, one_of, positive
+from noiseprune.choices import count, not_negative, one_of, positive
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.datasets import (
     LinearRegressionDataset,
@@ -38,7 +38,7 @@ from noiseprune.learning.supervised import (
     train_classifier,
     train_regressor,
 )
-from noiseprune.learning.training import Experiment, Row, tuned_scores
+from noiseprune.learning.training import Experiment, Row, check_pruning, tuned_scores, with_defaults
 from noiseprune.pruning import rules
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class FailuresExperiment(Experiment):
 
     def __init__(self, given: Options) -> None:
         check(given)
-        self.options = options = Effective.of(given)
+        self.options = options = with_defaults(Effective, given)
         self.n_classes: int | None = None
         self.batch = options.batch or (100 if options.dataset else 1000)
         self.lr = learning_rate(options)
@@ -396,13 +396,10 @@ def check(options: Options) -> None:
         one_of("task", o.task, TASKS)
         if o.dataset is not None:
             raise OptionError("a task and a data set were given: leave one of them out")
-    count("fine_tune", o.fine_tune, at_least=0)
+    check_pruning(o.prune, o.fine_tune)
     if o.prune is None and o.rule is not None:
         raise OptionError("a rule is one to prune by: give --prune, too")
-    if o.prune is None and o.fine_tune:
-        raise OptionError("fine_tune follows pruning: give --prune, or leave --fine-tune out")
     if o.prune is not None:
-        fraction("prune", o.prune)
         one_of("rule", o.rule or "noise", rules.RULES)
         if o.recurrent:
             raise OptionError(
