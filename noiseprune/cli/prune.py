@@ -196,7 +196,7 @@ def check_source(recording: str | None, drive: str | None, rule: str) -> None:
             f"rule {rule!r} uses no synapse variances: leave the recording out, or use rule 'noise'"
         )
     if drive is not None:
-        from noiseprune.choices import one_of
+        from noiseprune.checks import one_of
 
         one_of("drive", drive, ("independent-poisson",))
 
