@@ -21,8 +21,8 @@ import numpy as np
 from noiseprune.figures.style import RC
 from noiseprune.learning import ContinuousBurstCCN, Training, train
 from noiseprune.learning.burst.continuous.experiment import Options, experiment
-from noiseprune.learning.burst.continuous.model import TEACHER_UNITS, Task
-from noiseprune.learning.burst.continuous.pictures import schedule
+from noiseprune.learning.models.continuous.model import TEACHER_UNITS, Task
+from noiseprune.learning.pictures.continuous import schedule
 
 PICTURES = machine.TABLES.parent / "figures"
 TAU = 0.1

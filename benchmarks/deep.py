@@ -18,9 +18,9 @@ import matplotlib as mpl
 from noiseprune.figures.style import RC
 from noiseprune.learning import train
 from noiseprune.learning.equilibrium import asymmetric, deep
-from noiseprune.learning.equilibrium.logic import TABLES
-from noiseprune.learning.equilibrium.pictures import quantiles
-from noiseprune.learning.training import Training
+from noiseprune.learning.data.logic import TABLES
+from noiseprune.learning.pictures.equilibrium import quantiles
+from noiseprune.learning.training.harness import Training
 
 PICTURES = machine.TABLES.parent / "figures"
 VARIANTS = {

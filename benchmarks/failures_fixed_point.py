@@ -17,7 +17,7 @@ import torch
 
 from noiseprune.learning import DeepNet, SemanticsDataset, train
 from noiseprune.learning.failures.experiment import Options, experiment
-from noiseprune.learning.failures.theory import LinearTheory
+from noiseprune.learning.models.failures.theory import LinearTheory
 
 PUBLISHED = {
     (128, "all"): ([2.5091, 1.5954, 0.8633, 0.8633], 0.8716),

@@ -21,8 +21,8 @@ from scipy.optimize import minimize_scalar
 from noiseprune.figures.style import RC
 from noiseprune.learning import train
 from noiseprune.learning.failures.experiment import Options, experiment
-from noiseprune.learning.failures.pictures import COLOURS
-from noiseprune.learning.training import Training
+from noiseprune.learning.pictures.failures import COLOURS
+from noiseprune.learning.training.harness import Training
 
 PICTURES = machine.TABLES.parent / "figures"
 COMMON = {"hidden": 128, "scaling": "const", "log_every": 1, "batch": 500, "test_draws": 0}

@@ -16,8 +16,13 @@ from typing import Any
 
 from noiseprune.errors import MissingExtraError
 
-EXTRAS = {"torch": "learn", "sklearn": "learn"}
-"""Packages that are not installed with noiseprune itself, and the extra that brings each."""
+INSTALL = {
+    "torch": "noiseprune[learn]",
+    "sklearn": "noiseprune[learn]",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
+}
+"""Packages that are not installed with noiseprune itself, and what brings each."""
 
 
 def attach(
@@ -36,23 +41,33 @@ def attach(
     def read(name: str) -> Any:
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        where = f"{package}.{home[name] or name}"
-        try:
-            module = import_module(where)
-        except ModuleNotFoundError as error:
-            missing = (error.name or "").partition(".")[0]
-            if missing not in EXTRAS:
-                raise
-            raise MissingExtraError(
-                f"{package}.{name} needs the package {missing}, which is not installed: "
-                f"pip install 'noiseprune[{EXTRAS[missing]}]'"
-            ) from error
+        module = required(f"{package}.{home[name] or name}", f"{package}.{name}")
         value = getattr(module, name) if home[name] else module
         setattr(sys.modules[package], name, value)
         return value
 
     names = sorted(home)
     return read, lambda: list(names), names
+
+
+def required(module: str, what: str) -> Any:
+    """The module, or an error that says what needs a package and how to install it.
+
+    Raises
+    ------
+    MissingExtraError
+        If it cannot be imported without a package of `INSTALL`.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in INSTALL:
+            raise
+        raise MissingExtraError(
+            f"{what} needs the package {missing}, which is not installed: "
+            f"pip install '{INSTALL[missing]}'"
+        ) from error
 
 
 def stubbed(package: str, path: str) -> dict[str, str]:

@@ -10,12 +10,12 @@ from torch.nn import functional
 
 from noiseprune import FileError, OptionError
 from noiseprune.learning import ANN, EDN, BurstCCN, Burstprop, diagnostics, prune_layers
-from noiseprune.learning.burst.activations import ACTIVATIONS
-from noiseprune.learning.burst.burstccn import Q_MODES
-from noiseprune.learning.burst.gradients import angle, error_gradients
-from noiseprune.learning.burst.layers import Y_MODES
-from noiseprune.learning.burst.optimizers import OPTIMIZERS, SharedAdagrad, made_optimizer
-from noiseprune.learning.burst.synapses import Convolution, Dense
+from noiseprune.learning.models.activations import ACTIVATIONS
+from noiseprune.learning.models.burst.burstccn import Q_MODES
+from noiseprune.learning.models.burst.gradients import angle, error_gradients
+from noiseprune.learning.models.burst.layers import Y_MODES
+from noiseprune.learning.training.optimizers import OPTIMIZERS, SharedAdagrad, made_optimizer
+from noiseprune.learning.models.burst.synapses import Convolution, Dense
 
 KINDS = (ANN, BurstCCN, Burstprop, EDN)
 SMALL = {"n_hidden_layers": 2, "n_hidden_units": 7, "seed": 3, "dtype": "float64"}

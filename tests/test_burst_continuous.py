@@ -10,7 +10,7 @@ from naive_burst import advance
 from noiseprune import FileError, OptionError
 from noiseprune.learning import ContinuousBurstCCN, train
 from noiseprune.learning.burst.continuous.experiment import Options, experiment, pictures
-from noiseprune.learning.burst.continuous.model import Task
+from noiseprune.learning.models.continuous.model import Task
 
 TASK = Task.drawn(1)
 STILL = dataclasses.replace(TASK, frequency=np.zeros(3))

@@ -11,15 +11,15 @@ from noiseprune.checks import seed_sequence
 from noiseprune.learning import ANN, diagnostics, prune_layers, train
 from noiseprune.learning.burst import running
 from noiseprune.learning.burst.experiment import experiment
-from noiseprune.learning.burst.options import (
+from noiseprune.learning.options.burst import (
     ANNOptions,
     BurstCCNOptions,
     BurstpropOptions,
     EDNOptions,
 )
-from noiseprune.learning.burst.running import LocalExperiment
-from noiseprune.learning.streams import new_generator
-from noiseprune.learning.supervised import Scores, test_classifier
+from noiseprune.learning.experiments.burst import LocalExperiment
+from noiseprune.learning.models.streams import new_generator
+from noiseprune.learning.training.supervised import Scores, test_classifier
 
 pytestmark = pytest.mark.usefixtures("digits_are_read_once")
 

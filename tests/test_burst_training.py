@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 from noiseprune import OptionError, cli
 from noiseprune.learning import ANN, EDN, BurstCCN, Burstprop, train
 from noiseprune.learning.burst.experiment import experiment, pictures
-from noiseprune.learning.burst.options import (
+from noiseprune.learning.options.burst import (
     ANNOptions,
     BurstCCNOptions,
     BurstpropOptions,
     EDNOptions,
 )
-from noiseprune.learning.burst.running import LocalExperiment
+from noiseprune.learning.experiments.burst import LocalExperiment
 
 SMALL = {"layers": 1, "hidden": 20, "epochs": 2, "diagnostics": 50}
 OPTIONS = {ANN: ANNOptions, BurstCCN: BurstCCNOptions, Burstprop: BurstpropOptions, EDN: EDNOptions}

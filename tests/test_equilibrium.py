@@ -8,12 +8,12 @@ from scipy import linalg
 from noiseprune import OptionError
 from noiseprune.learning import DirectedEP, prune_equilibrium
 from noiseprune.learning.equilibrium import kernels, pruning
-from noiseprune.learning.equilibrium.logic import answers_of, logic_task
-from noiseprune.learning.equilibrium.settings import Dynamics, Learning
-from noiseprune.learning.equilibrium.sparsification import Sparsification
-from noiseprune.learning.equilibrium.stability import stability
-from noiseprune.learning.equilibrium.topology import Topology, layer_sizes
-from noiseprune.learning.equilibrium.working_point import working_points
+from noiseprune.learning.data.logic import answers_of, logic_task
+from noiseprune.learning.models.equilibrium.settings import Dynamics, Learning
+from noiseprune.learning.models.equilibrium.sparsification import Sparsification
+from noiseprune.learning.models.equilibrium.stability import stability
+from noiseprune.learning.models.equilibrium.topology import Topology, layer_sizes
+from noiseprune.learning.models.equilibrium.working_point import working_points
 
 XOR = logic_task("xor")
 SHORT = {"free_steps": 30, "nudged_steps": 25}

@@ -7,12 +7,12 @@ import pytest
 
 from noiseprune.learning import prune_equilibrium
 from noiseprune.learning.equilibrium import asymmetric, deep, pruning
-from noiseprune.learning.equilibrium.building import network_of
-from noiseprune.learning.equilibrium.logic import logic_task
-from noiseprune.learning.equilibrium.options import DeepOptions, EPOptions
-from noiseprune.learning.equilibrium.running import LogicExperiment
-from noiseprune.learning.equilibrium.sparsification import Sparsification
-from noiseprune.learning.training import train
+from noiseprune.learning.models.equilibrium.building import network_of
+from noiseprune.learning.data.logic import logic_task
+from noiseprune.learning.options.equilibrium import DeepOptions, EPOptions
+from noiseprune.learning.experiments.equilibrium import LogicExperiment
+from noiseprune.learning.models.equilibrium.sparsification import Sparsification
+from noiseprune.learning.training.harness import train
 
 KINDS = (DeepOptions, EPOptions)
 SMALL = {"seeds": 2, "free_steps": 30, "nudged_steps": 20}

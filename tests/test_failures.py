@@ -23,10 +23,10 @@ from noiseprune.learning import (
     run_statistics,
 )
 from noiseprune.learning.failures import dropout
-from noiseprune.learning.failures.networks import initial_law
-from noiseprune.learning.failures.running import Averaged
-from noiseprune.learning.failures.statistics import diagonal_matrix, participation_ratio
-from noiseprune.learning.failures.theory import product_singular_values
+from noiseprune.learning.models.failures.networks import initial_law
+from noiseprune.learning.experiments.failures import Averaged
+from noiseprune.learning.models.failures.statistics import diagonal_matrix, participation_ratio
+from noiseprune.learning.models.failures.theory import product_singular_values
 
 TEACHER = SemanticsDataset(1, seed=1).w
 

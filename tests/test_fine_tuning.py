@@ -11,7 +11,7 @@ from noiseprune.learning import train
 from noiseprune.learning.burst.commands import ann
 from noiseprune.learning.ctrnn import experiment as ctrnn
 from noiseprune.learning.failures import experiment as failures
-from noiseprune.learning.training import tuned_scores
+from noiseprune.learning.training.harness import tuned_scores
 
 SMALL = {
     "failures": (failures, failures.Options(

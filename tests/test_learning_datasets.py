@@ -17,7 +17,7 @@ from noiseprune.learning import (
     linear_teacher,
     supervised,
 )
-from noiseprune.learning.images import read_images
+from noiseprune.learning.data.images import read_images
 
 RNG = np.random.default_rng(3)
 MNIST = {

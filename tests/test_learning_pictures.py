@@ -8,13 +8,13 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from noiseprune.learning import train
-from noiseprune.learning.burst.pictures import angles
+from noiseprune.learning.pictures.burst import angles
 from noiseprune.learning.equilibrium import deep
-from noiseprune.learning.equilibrium.network import DirectedEP
-from noiseprune.learning.equilibrium.pictures import ARROWS, TICKS, drawn, graph, weights
-from noiseprune.learning.failures.pictures import layer_sizes, modes
-from noiseprune.learning.pictures import MOST, OTHERS, learning_curve
-from noiseprune.learning.training import Training
+from noiseprune.learning.models.equilibrium.network import DirectedEP
+from noiseprune.learning.pictures.equilibrium import ARROWS, TICKS, drawn, graph, weights
+from noiseprune.learning.pictures.failures import layer_sizes, modes
+from noiseprune.learning.pictures.curves import MOST, OTHERS, learning_curve
+from noiseprune.learning.training.harness import Training
 
 ROWS = 5
 

@@ -16,8 +16,8 @@ from noiseprune.learning import (
     dale_signs,
     prune_recurrent,
 )
-from noiseprune.learning.ctrnn.objective import Batch, score, training_step
-from noiseprune.learning.recurrent_pruning import RULES
+from noiseprune.learning.models.ctrnn.objective import Batch, score, training_step
+from noiseprune.learning.prune.recurrent import RULES
 
 N = 40
 TASK = PerceptualDecision(fixation=1, stimulus=8, response=2)

@@ -18,8 +18,8 @@ from noiseprune.learning import (
     SemanticsDataset,
     load_statistics,
 )
-from noiseprune.learning.failures.options import Options
-from noiseprune.learning.failures.running import FailuresExperiment
+from noiseprune.learning.options.failures import Options
+from noiseprune.learning.experiments.failures import FailuresExperiment
 
 IMAGES = ("--hidden", 8, "--batch", 50, "--epochs", 4, "--log-every", 2)
 pytestmark = pytest.mark.usefixtures("digits_are_read_once")

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from noiseprune.cli import app
 from noiseprune.learning import CTRNN
-from noiseprune.learning.ctrnn.options import Options
-from noiseprune.learning.ctrnn.running import RateExperiment
-from noiseprune.learning.tasks.match import DelayedMatch
+from noiseprune.learning.options.ctrnn import Options
+from noiseprune.learning.experiments.ctrnn import RateExperiment
+from noiseprune.learning.data.match import DelayedMatch
 
 SMALL = "train ctrnn --hidden 12 --steps 2 --batch 8 --test-trials 20 --seed 3 --json"
 

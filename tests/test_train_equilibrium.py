@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from noiseprune import FileError, cli
-from noiseprune.learning.equilibrium.building import chosen_values
+from noiseprune.learning.models.equilibrium.building import chosen_values
 from noiseprune.learning.equilibrium.deep import Options, experiment
-from noiseprune.learning.equilibrium.running import wilson
-from noiseprune.learning.training import train
+from noiseprune.learning.experiments.equilibrium import wilson
+from noiseprune.learning.training.harness import train
 
 SMALL = (
     "--seeds", 4, "--hidden", 3, "--epochs", 6, "--log-every", 3,

@@ -16,7 +16,7 @@ from noiseprune.cli.shared import Common, command, one_line_errors
 from noiseprune.errors import ConvergenceError, OptionError
 
 if TYPE_CHECKING:
-    from noiseprune.learning.training import Training, TrainOptions
+    from noiseprune.learning.training.harness import Training, TrainOptions
 
 MODELS = {
     "failures": "noiseprune.learning.failures.experiment",
@@ -29,7 +29,7 @@ MODELS = {
     "burstprop": "noiseprune.learning.burst.commands.burstprop",
     "edn": "noiseprune.learning.burst.commands.edn",
 }
-"""The module of each model, with Options and experiment: see noiseprune/learning/training.py."""
+"""The module of each model, with Options and experiment: see noiseprune/learning/training/harness.py."""
 
 COLUMNS = 7
 IMPORTANT = (
@@ -214,7 +214,7 @@ def draw(folder: Path, system: Any, runs: "list[Training]") -> list[Path]:
 
     from noiseprune.figures.style import RC
     from noiseprune.files import write_atomically
-    from noiseprune.learning.pictures import learning_curve
+    from noiseprune.learning.pictures.curves import learning_curve
 
     learnt = [run for run in runs if len(run.log) > 1]
     if not learnt:
