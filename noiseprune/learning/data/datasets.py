@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from noiseprune._lazy import required
 from noiseprune.checks import Seed, count, generator, one_of
 from noiseprune.errors import OptionError
-from noiseprune._lazy import required
 from noiseprune.learning.data.images import CIFAR10, MNIST, read_images
 from noiseprune.weights import FloatArray
 

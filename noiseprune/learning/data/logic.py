@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noiseprune.checks import one_of
+from noiseprune.learning.options.names import LogicName
 from noiseprune.weights import FloatArray
 
 TABLES = {
@@ -27,12 +28,12 @@ class LogicTask:
     targets : (m, 1), or (m, 2) where the answer is one-hot
     """
 
-    name: str
+    name: LogicName
     inputs: FloatArray
     targets: FloatArray
 
 
-def logic_task(name: str, *, one_hot: bool = False) -> LogicTask:
+def logic_task(name: LogicName, *, one_hot: bool = False) -> LogicTask:
     """All rows of the truth table of xor, and, or, not or identity.
 
     Raises

@@ -1,58 +1,77 @@
-"""The experiment behind `noiseprune train burstccn`, `burstprop`, `edn` and `ann`."""
+"""The experiments of `noiseprune train burstccn`, `burstprop`, `edn` and `ann`."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from noiseprune.checks import seed_sequence, substream
-from noiseprune.errors import ConvergenceError
-from noiseprune.learning.burst.checks import check, check_rates
-from noiseprune.learning.models.burst.gradients import diagnostics
-from noiseprune.learning.burst.models import made_network, own_rates
-from noiseprune.learning.models.burst.network import LocalNetwork
-from noiseprune.learning.training.optimizers import made_optimizer
-from noiseprune.learning.options.burst import LocalOptions
+from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.data.datasets import classification
-from noiseprune.learning.prune.feedforward import (
-    FeedforwardPruning,
-    check_prunable,
-    prune_layers,
-)
-from noiseprune.learning.models.streams import new_generator
-from noiseprune.learning.training.supervised import TEST_BATCH, Batches, test_classifier
-from noiseprune.learning.training.harness import Experiment, Row, tuned_scores
+from noiseprune.learning.models.burst.ann import ANN
+from noiseprune.learning.models.burst.burstccn import BurstCCN
+from noiseprune.learning.models.burst.burstprop import Burstprop
+from noiseprune.learning.models.burst.edn import EDN
+from noiseprune.learning.models.burst.gradients import diagnostics
+from noiseprune.learning.models.burst.network import LocalNetwork
+from noiseprune.learning.models.streams import DTYPES, new_generator
+from noiseprune.learning.options.burst import LocalOptions
+from noiseprune.learning.prune.feedforward import check_prunable, prune_layers
+from noiseprune.learning.training.experiment import PrunableExperiment, Row, Training
+from noiseprune.learning.training.optimizers import make_local_optimizer
+from noiseprune.learning.training.supervised import batches_of, test_classifier
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NETWORKS: dict[str, type[LocalNetwork]] = {
+    "burstccn": BurstCCN, "burstprop": Burstprop, "edn": EDN, "ann": ANN,
+}  # fmt: skip
+NAMED = {"n_hidden_layers": "layers", "n_hidden_units": "hidden"}
+"""Parameters of networks that options call otherwise; others have capitals at most."""
 PADDING = 4
 PRUNING_SAMPLES = 1000
 ORDER, DIVISION, PRUNING = 1, 2, 3
 """Streams below the seed, which itself is the network's: first weights, and noise."""
 
 
-class LocalExperiment(Experiment):
+def make_network(options: LocalOptions, shape: tuple[int, ...], n_classes: int) -> LocalNetwork:
+    """Make the network that the options ask for, for samples of this shape."""
+    kind: Any = NETWORKS[options.MODEL]
+    own = {name: NAMED.get(name, name.lower()) for name in signature(kind).parameters}
+    given = {
+        name: getattr(options, option) for name, option in own.items() if hasattr(options, option)
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in ("recurrent_input", "recurrent_learning"):
+        if name in own:
+            given[name] = not getattr(options, f"no_{name}")
+    made: LocalNetwork = kind(shape[0] if len(shape) == 1 else shape, n_classes, **given)
+    return made
+
+
+class LocalExperiment(PrunableExperiment[LocalNetwork]):
     """A network of local rules, images and an optimizer; see `LocalOptions`."""
 
     def __init__(self, options: LocalOptions) -> None:
-        check(options)
         self.options = options
         self._streams = seed_sequence(options.seed)
         self._load()
-        self.model = made_network(options, self._shape, self.n_classes)
+        self.model = make_network(options, self._shape, self.n_classes)
         if options.prune is not None:
             check_prunable(self.model)
         self.optimizer = self._optimizer(self.model)
-        self._costly = options.optimizer.lower() == "globalcost"
+        self._costly = options.optimizer == "globalcost"
         self._epoch, self._best = 0, {"epoch": 0, "validation": np.inf, "test": np.nan}
         self._best_model: dict[str, Tensor] | None = None
-        self.pruning: FeedforwardPruning[LocalNetwork] | None = None
-        self.tuned: LocalNetwork | None = None
 
     def _load(self) -> None:
         o = self.options
@@ -64,28 +83,20 @@ class LocalExperiment(Experiment):
             seed=substream(self._streams, DIVISION),
         )
         self.n_classes = found.n_classes
-        flat = int(np.prod(found.shape))
-        images = found.shape if len(found.shape) == 3 else (1, *found.shape)
-        self._images = images
-        self._shape = images if o.conv else (flat,)
-        dtype = torch.float64 if o.dtype == "float64" else torch.float32
+        self._images = found.shape if len(found.shape) == 3 else (1, *found.shape)
+        self._shape = self._images if o.conv else (int(np.prod(found.shape)),)
+        dtype = DTYPES[o.dtype]
         self._codes = torch.eye(self.n_classes, dtype=dtype)
         stream = substream(self._streams, ORDER).generate_state(1, np.uint64)[0]
         self._order = new_generator(seed_sequence(int(stream)))
-
-        def batches(x: Any, y: Any, generator: torch.Generator | None = None) -> Batches:
-            size = o.batch if generator else TEST_BATCH
-            return Batches(torch.from_numpy(x).to(dtype), torch.from_numpy(y), size, generator)
-
-        self.training = batches(found.x_train, found.y_train, self._order)
-        self.test = batches(found.x_test, found.y_test)
-        self.validation = batches(found.x_validation, found.y_validation)
+        made = batches_of(found, o.batch, self._order, dtype)
+        self.training, self.test, self.validation = made
 
     def _optimizer(self, model: LocalNetwork) -> torch.optim.Optimizer:
         o = self.options
-        groups = model.groups(o.lr, weight_decay=o.weight_decay, **own_rates(o))
+        groups = model.groups(o.lr, weight_decay=o.weight_decay, **o.own_rates())
         check_rates(groups, o)
-        return made_optimizer(o.optimizer, groups, o.lr, o.momentum)
+        return make_local_optimizer(o.optimizer, groups, o.lr, o.momentum)
 
     # ------------------------------------------------------------------------------ learning
 
@@ -133,9 +144,10 @@ class LocalExperiment(Experiment):
     def measure(self) -> Row:
         """Scores on test and validation images; angles, alignments and apical potentials."""
         self.model.eval()
-        row = _scores("test", self.model, self.test, self.n_classes)
+        row = self.scores("test", self.model)
         if len(self.validation.x):
-            row |= _scores("validation", self.model, self.validation, self.n_classes)
+            found = test_classifier(self.model, self.validation, self.n_classes, "mse")
+            row |= found.named("validation")
             if row["validation_error"] < self._best["validation"]:
                 self._best = {
                     "epoch": self._epoch,
@@ -184,66 +196,74 @@ class LocalExperiment(Experiment):
         self._order.set_state(state["order"])
 
     def result(self) -> Mapping[str, Any]:
-        """Scores at the epoch with the smallest validation error; what pruning did."""
+        """Scores at the epoch with the smallest validation error."""
+        if not len(self.validation.x):
+            return {}
+        return {
+            "best_epoch": self._best["epoch"],
+            "best_validation_error": self._best["validation"],
+            "best_test_error": self._best["test"],
+        }
+
+    def save(self, folder: Path) -> None:
+        """network.pt, after the last epoch; best.pt, where the validation error was smallest (the
+        first of these epochs), if there are validation images: the class of the network loads
+        both."""
+        self.model.save(folder / "network.pt")
+        if self._best_model is not None:
+            best = copy.deepcopy(self.model)
+            best.restore(self._best_model)
+            best.save(folder / "best.pt")
+
+    # ---------------------------------------------------------------------------- when pruned
+
+    def prune(self) -> tuple[LocalNetwork, Mapping[str, Any]]:
+        """Every layer to the same fraction."""
         o = self.options
         self.model.eval()  # as `measure` leaves it, which a run without new epochs does not call
-        found: dict[str, Any] = {}
-        if len(self.validation.x):
-            found["best_epoch"] = self._best["epoch"]
-            found["best_validation_error"] = self._best["validation"]
-            found["best_test_error"] = self._best["test"]
-        if o.prune is None:
-            return found
-        sample = self.training.x[:PRUNING_SAMPLES]
-        self.pruning = prune_layers(
+        found = prune_layers(
             self.model,
-            o.prune,
+            o.prune or 1.0,
             o.rule or "noise",
-            x=sample,
+            x=self.training.x[:PRUNING_SAMPLES],
             variance=o.variance or "noise",
             seed=substream(self._streams, PRUNING),
         )
-        found["n_synapses"] = sum(self.pruning.n_synapses)
-        found["n_kept"] = sum(self.pruning.n_kept)
-        found["kept_fraction"] = found["n_kept"] / found["n_synapses"]
-        found |= _scores("pruned", self.pruning.network, self.test, self.n_classes)
-        if not o.fine_tune:
-            return found
-        tuned = copy.deepcopy(self.pruning.network)
-        optimizer, order = self._optimizer(tuned), copy.deepcopy(self._order)
-        for _ in range(o.fine_tune):
-            self._pass(tuned, optimizer, order)
-        scores = _scores("tuned", tuned.eval(), self.test, self.n_classes)
-        found |= tuned_scores(scores, o.fine_tune)
-        self.tuned = tuned
-        return found
+        return found.network, found.counts()
 
-    def save(self, folder: Path) -> Sequence[Path]:
-        """Files that the class of the network loads.
+    def scores(self, part: str, model: LocalNetwork) -> dict[str, float]:
+        """On the test images."""
+        return test_classifier(model.eval(), self.test, self.n_classes, "mse").named(part)
 
-        network.pt, after the last epoch; best.pt, where the validation error was smallest (the
-        first of these epochs), if there are validation images; pruned.pt, network.pt pruned;
-        tuned.pt, that trained further.
-        """
-        found = {"network.pt": self.model}
-        if self._best_model is not None:
-            found["best.pt"] = copy.deepcopy(self.model)
-            found["best.pt"].restore(self._best_model)
-        if self.pruning is not None:
-            found["pruned.pt"] = self.pruning.network
-        if self.tuned is not None:
-            found["tuned.pt"] = self.tuned
-        for name, network in found.items():
-            network.save(folder / name)
-        return [folder / name for name in found]
+    def learner(self, model: LocalNetwork) -> Callable[[], object]:
+        """A pass over the training images, in the order that would have come."""
+        optimizer, order = self._optimizer(model), copy.deepcopy(self._order)
+        return lambda: self._pass(model, optimizer, order)
+
+    @staticmethod
+    def pictures(runs: Sequence[Training]) -> Mapping[str, Figure]:
+        """Angles of the updates to backprop and feedback alignment; what is in the dendrites."""
+        from noiseprune.learning.pictures.burst import diagnosed
+
+        return diagnosed(runs)
+
+
+def check_rates(groups: Iterable[dict[str, Any]], options: LocalOptions) -> None:
+    """Refuse learning rates, of an optimizer's groups, with which nothing would move.
+
+    Raises
+    ------
+    OptionError
+        If all of them are 0, or there is a weight decay only where they are.
+    """
+    moving = [group for group in groups if group["lr"]]
+    if not moving:
+        raise OptionError("every learning rate is 0, so that nothing would learn: raise lr")
+    if options.weight_decay and not any(group["weight_decay"] for group in moving):
+        raise OptionError("weight_decay is multiplied by the learning rate, which is 0: raise lr")
 
 
 def _scale(model: LocalNetwork, cost: Tensor) -> None:
     for parameter in model.parameters():
         if parameter.grad is not None:
             parameter.grad *= cost
-
-
-def _scores(part: str, model: LocalNetwork, batches: Batches, n_classes: int) -> dict[str, float]:
-    found = test_classifier(model, batches, n_classes, "mse")
-    return {f"{part}_loss": found.loss, f"{part}_error": float(found.error or 0.0)}

@@ -1,19 +1,21 @@
-"""The experiment behind `noiseprune train burstccn-continuous`."""
+"""The experiment of `noiseprune train burstccn-continuous`: a regression in continuous time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from noiseprune.checks import count, positive, seed_sequence
-from noiseprune.errors import OptionError
+from noiseprune.checks import seed_sequence
 from noiseprune.files.atomic import write_atomically
 from noiseprune.learning.models.continuous.model import STATE, ContinuousBurstCCN, Passage, Task
-from noiseprune.learning.options.continuous import Options
-from noiseprune.learning.training.harness import Experiment, Row
+from noiseprune.learning.options.continuous import ContinuousOptions
+from noiseprune.learning.training.experiment import Experiment, Row, Training
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN, RESOLUTION = 40.0, 0.1
 """Seconds of a trace at most, and between its points."""
@@ -27,36 +29,11 @@ class ContinuousExperiment(Experiment):
     it had not ended.
     """
 
-    def __init__(self, options: Options) -> None:
-        o = self.options = options
-        for name in ("before", "after"):
-            count(name, getattr(o, name))
-        positive("block", o.block)
-        if not 0 <= o.probe <= 1:
-            raise OptionError(f"probe is {o.probe}, but is a fraction of a block: give 0 to 1")
-        if o.tau_q is not None and not o.q_learning:
-            raise OptionError("tau_q is of a Q that learns: give --q-learning, or leave it out")
-        self.task = Task.drawn(o.task_seed)
-        self.model = ContinuousBurstCCN.drawn(
-            o.hidden,
-            o.layers,
-            dt=o.dt,
-            tau_z=o.tau_z,
-            tau_u=o.tau_u,
-            tau_w=o.tau_w,
-            tau_Q=100.0 if o.tau_q is None else o.tau_q,
-            p_baseline=o.p_baseline,
-            Y_mode=o.y_mode,
-            Q_mode=o.q_mode,
-            Y_scale=o.y_scale,
-            Q_scale=o.q_scale,
-            seed=seed_sequence(o.seed),
-        )
-        if o.q_learning and o.q_mode == "tied":
-            raise OptionError("tied Q is p_b Y itself and cannot learn: choose another Q mode")
-        self._steps = round(o.block / o.dt)
-        if self._steps < 1:
-            raise OptionError(f"a block of {o.block:g} s is shorter than dt: give a longer one")
+    def __init__(self, options: ContinuousOptions) -> None:
+        self.options = options
+        self.task = Task.drawn(options.task_seed)
+        self.model = ContinuousBurstCCN.drawn(options, seed_sequence(options.seed))
+        self._steps = round(options.block / options.dt)
         self._before: dict[str, list[Any]] = {}
         self._during: dict[str, list[float]] = {"errors": [], "apical": []}
 
@@ -155,10 +132,15 @@ class ContinuousExperiment(Experiment):
             found |= {f"blocks_{name}": [numbers, rest["errors"]], f"trace_{name}": rest["trace"]}
         return found
 
-    def save(self, folder: Path) -> Sequence[Path]:
+    def save(self, folder: Path) -> None:
         """weights.npz: sizes of the layers, W (L, n, n), c, Y and Q (L - 1, n, n) padded by 0."""
-        path = folder / "weights.npz"
-        with write_atomically(path) as temporary:
-            model = self.model
+        model = self.model
+        with write_atomically(folder / "weights.npz") as temporary:
             np.savez(temporary, sizes=model.sizes, w=model.w, c=model.c, y=model.Y, q=model.Q)
-        return [path]
+
+    @staticmethod
+    def pictures(runs: Sequence[Training]) -> Mapping[str, Figure]:
+        """Error over the schedule of the teacher, and traces before and after."""
+        from noiseprune.learning.pictures.continuous import schedule
+
+        return {"schedule": schedule(runs)}

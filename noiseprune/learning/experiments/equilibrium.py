@@ -1,23 +1,28 @@
-"""The experiment behind `noiseprune train deep` and `noiseprune train ep`."""
+"""The experiments of `noiseprune train deep` and `noiseprune train ep`: logic tasks.
+
+All networks of a run are trained at once, network k from the seed of the run plus k.
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from noiseprune.errors import ConvergenceError, FileError
-from noiseprune.learning.models.equilibrium.building import check, chosen_values, draws, network_of
 from noiseprune.learning.data.logic import answers_of, logic_task
+from noiseprune.learning.models.equilibrium.building import draws, network_of
 from noiseprune.learning.models.equilibrium.network import DirectedEP, Settled
 from noiseprune.learning.options.equilibrium import EquilibriumOptions
-from noiseprune.learning.prune.equilibrium import EquilibriumPruning, prune_equilibrium
-from noiseprune.learning.training.harness import Experiment, Row
+from noiseprune.learning.prune.equilibrium import prune_equilibrium
+from noiseprune.learning.training.experiment import PrunableExperiment, Row, Training
 from noiseprune.weights import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RESTARTS = 20
 """Random starts from each of which a network must be right to count as robust."""
@@ -29,17 +34,17 @@ REST = 1e-10
 """Sum of squared speeds of a state that rests: the published criterion."""
 
 
-class LogicExperiment(Experiment):
+class LogicExperiment(PrunableExperiment[DirectedEP]):
     """Networks that learn all rows of a truth table at once."""
 
+    SUFFIX = ".npz"
+
     def __init__(self, options: EquilibriumOptions) -> None:
-        check(options)
         self.options = options
-        self.chosen = chosen_values(options)
+        self.chosen = options.chosen()
         self.task = logic_task(options.task, one_hot=options.one_hot)
         self.network = network_of(options)
         self._solved = np.zeros(len(self.network.seeds), dtype=np.int64)
-        self._pruning: tuple[int, EquilibriumPruning, DirectedEP | None] | None = None
 
     # -------------------------------------------------------------------------- what happens
 
@@ -144,7 +149,6 @@ class LogicExperiment(Experiment):
             "stable_rate": float(report.stable.mean()),
             "contracting_rate": float(report.contracts.mean()),
             "largest_radius": float(columns["radius"].max()),
-            **self._pruned(),
             "best": {
                 "index": best,
                 "seed": network.seeds[best],
@@ -156,51 +160,40 @@ class LogicExperiment(Experiment):
             ],
         }
 
-    def _pruned(self) -> dict[str, Any]:
-        """What is left when every network is pruned, and has learned further; kept fraction and
-        own leak are of the networks that had synapses."""
+    def save(self, folder: Path) -> None:
+        """networks.npz: weights[network, post, pre], biases, present, leak, labels, seeds; the
+        files of the pruned networks have the same."""
+        self.network.save(folder / "networks.npz")
+
+    # ---------------------------------------------------------------------------- when pruned
+
+    def prune(self) -> tuple[DirectedEP, Mapping[str, Any]]:
+        """Every network by itself; kept fraction and own leak are of those that had synapses."""
         o = self.options
-        if o.prune is None:
-            return {}
-        found, tuned = self._after_pruning(o.prune)
-        rates = {"pruned_success_rate": self._success(found.network)}
-        if tuned is not None:
-            rates["tuned_success_rate"] = self._success(tuned)
-        return {
+        if not self.network.weights.any():
+            self._refuse_emptied()
+        way = draws(o)
+        # Their own seeds tell the networks apart, whichever others there are.
+        found = prune_equilibrium(
+            self.network,
+            self.task.inputs,
+            o.prune or 1.0,
+            o.rule or "noise",
+            temperature=way.temperature,
+            tolerance=way.tolerance,
+            seed=0,
+        )
+        report = found.network.stability()
+        return found.network, {
             "rule": found.rule,
             "kept_fraction": float(np.nanmean(found.kept_fraction)),
-            **rates,
-            "pruned_stable_rate": float(found.network.stability().stable.mean()),
-            "pruned_contracting_rate": float(found.network.stability().contracts.mean()),
+            "pruned_stable_rate": float(report.stable.mean()),
+            "pruned_contracting_rate": float(report.contracts.mean()),
             "own_leak_rate": float(found.own_leak[found.n_synapses > 0].mean()),
             "epsilon": list(found.epsilon),
             "epsilon_norm": list(found.epsilon_norm),
             "guarantee": "none",
         }
-
-    def _after_pruning(self, keep: float) -> tuple[EquilibriumPruning, DirectedEP | None]:
-        """The networks of this epoch pruned, and what these are after further epochs."""
-        o = self.options
-        if self._pruning is None or self._pruning[0] != self.network.epoch:
-            if not self.network.weights.any():
-                self._refuse_emptied()
-            way = draws(o)
-            # Their own seeds tell the networks apart, whichever others there are.
-            found = prune_equilibrium(
-                self.network,
-                self.task.inputs,
-                keep,
-                o.rule or "noise",
-                temperature=way.temperature,
-                tolerance=way.tolerance,
-                seed=0,
-            )
-            tuned = copy.deepcopy(found.network) if o.fine_tune else None
-            if tuned is not None:
-                for _ in range(o.fine_tune):
-                    tuned.learn(self.task.inputs, self.task.targets)
-            self._pruning = self.network.epoch, found, tuned
-        return self._pruning[1:]
 
     def _refuse_emptied(self) -> NoReturn:
         raise ConvergenceError(
@@ -208,20 +201,21 @@ class LogicExperiment(Experiment):
             "less (smaller tol_W), or leave --prune out"
         )
 
-    def _success(self, network: DirectedEP) -> float:
-        right = self._right(self._tested(network, 3, network.epoch))
-        return float(right.all(axis=1).mean())
+    def scores(self, part: str, model: DirectedEP) -> Row:
+        """The fraction of networks that are right in every row."""
+        right = self._right(self._tested(model, 3, model.epoch))
+        return {f"{part}_success_rate": float(right.all(axis=1).mean())}
 
-    def save(self, folder: Path) -> Sequence[Path]:
-        """networks.npz: weights[network, post, pre], biases, present, leak, labels, seeds. With
-        --prune also pruned.npz, and with --fine-tune tuned.npz: these networks after it."""
-        written = [self.network.save(folder / "networks.npz")]
-        if self.options.prune is not None:
-            found, tuned = self._after_pruning(self.options.prune)
-            written.append(found.network.save(folder / "pruned.npz"))
-            if tuned is not None:
-                written.append(tuned.save(folder / "tuned.npz"))
-        return written
+    def learner(self, model: DirectedEP) -> Callable[[], object]:
+        """An epoch on all rows of the task."""
+        return lambda: model.learn(self.task.inputs, self.task.targets)
+
+    @staticmethod
+    def pictures(runs: Sequence[Training]) -> Mapping[str, Figure]:
+        """Losses over networks, and of the first run's best network weights, graph, decisions."""
+        from noiseprune.learning.pictures.equilibrium import drawn
+
+        return drawn(runs)
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:

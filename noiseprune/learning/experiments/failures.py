@@ -1,9 +1,14 @@
-"""The experiment behind `noiseprune train failures`."""
+"""The experiment of `noiseprune train failures`: linear regression, and images.
+
+Tasks: "semantics" (four items told by seven features) and "regression" (a linear teacher with given
+singular values). In linear networks under SGD the averaged theory runs beside the training; its
+singular values stand in the log as `theory_s1`, ...
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.checks import count, not_negative, one_of, positive
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.data.datasets import (
     LinearRegressionDataset,
@@ -22,132 +26,124 @@ from noiseprune.learning.data.datasets import (
     linear_teacher,
 )
 from noiseprune.learning.models.failures.dropout import failures_as
-from noiseprune.learning.models.failures.networks import DeepNet, Net, spread
-from noiseprune.learning.options.failures import TASKS, Effective, Options
+from noiseprune.learning.models.failures.networks import DeepNet, Net
 from noiseprune.learning.models.failures.recurrent import RNN
 from noiseprune.learning.models.failures.statistics import participation_ratio, run_statistics
 from noiseprune.learning.models.failures.theory import LinearTheory, product_singular_values
-from noiseprune.learning.prune.feedforward import FeedforwardPruning, prune_layers
-from noiseprune.learning.models.streams import new_generator
+from noiseprune.learning.models.streams import DTYPES, new_generator, spread
+from noiseprune.learning.options.failures import FailuresOptions
+from noiseprune.learning.prune.feedforward import prune_layers
+from noiseprune.learning.training.experiment import PrunableExperiment, Row, Training
+from noiseprune.learning.training.optimizers import make_optimizer
 from noiseprune.learning.training.supervised import (
     TEST_BATCH,
     Batches,
-    Scores,
+    batches_of,
     test_classifier,
     test_regressor,
     train_classifier,
     train_regressor,
 )
-from noiseprune.learning.training.harness import Experiment, Row, check_pruning, tuned_scores, with_defaults
-from noiseprune.pruning import rules
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from noiseprune.weights import FloatArray
 
-OPTIMIZERS = ("sgd", "adam", "adamw")
 PRUNING_SAMPLES, PRUNING = 1000, 2**32 - 1
 """For the working point; the stream of its draws, beyond those of epochs."""
 MODES, LARGEST_SVD = 4, 1024
 """Singular values of a row of the log; the largest layer whose own are found for every row."""
 
 
-class FailuresExperiment(Experiment):
-    """A network of failing synapses, its data and its optimizer; see `Options`."""
+class FailuresExperiment(PrunableExperiment[Net]):
+    """A network of failing synapses, its data and its optimizer; see `FailuresOptions`."""
 
-    def __init__(self, given: Options) -> None:
-        check(given)
-        self.options = options = with_defaults(Effective, given)
+    def __init__(self, options: FailuresOptions) -> None:
+        self.options = options
         self.n_classes: int | None = None
         self.batch = options.batch or (100 if options.dataset else 1000)
-        self.lr = learning_rate(options)
+        self.loss = options.loss or "mse"
+        self.depth = options.layers or 2
         self._seeds = spread(options.seed, 4)
         self.teacher: LinearRegressionDataset | None = None
         sizes = self._load()
         self.model = self._network(*sizes)
-        self.optimizer = made_optimizer(options, self.lr, self.model)
+        self.optimizer = self._optimizer(self.model)
         self.theory = self._theory()
         self._theory_weights = self.model.weights() if self.theory else []
         self._epoch, self._theory_epoch = 0, 0
         self._kept: list[tuple[int, list[FloatArray]]] = []
-        self.pruning: FeedforwardPruning[DeepNet] | None = None
-        self.tuned: DeepNet | None = None
 
     # ------------------------------------------------------------------------- what there is
 
     def _load(self) -> tuple[int, int]:
         """Make or read the data; numbers of inputs (of a step) and outputs."""
         o = self.options
-        dtype = torch.float64 if o.dtype == "float64" else torch.float32
-        order = new_generator(self._seeds[0])
+        dtype, order = DTYPES[o.dtype], new_generator(self._seeds[0])
         if o.dataset is not None:
             found = classification(
                 o.dataset, o.data, validation=o.validation, standardise=o.standardise, seed=o.seed
             )
             self.n_classes = found.n_classes
-
-            def batches(x: Any, y: Any, generator: torch.Generator | None = None) -> Batches:
-                rows = torch.from_numpy(found.rows(x) if o.recurrent else x).to(dtype)
-                size = self.batch if generator else TEST_BATCH
-                return Batches(rows, torch.from_numpy(y), size, generator)
-
-            self.training = batches(found.x_train, found.y_train, order)
-            self.test = batches(found.x_test, found.y_test)
-            self.validation = batches(found.x_validation, found.y_validation)
+            shaped = found.rows if o.recurrent else np.asarray
+            made = batches_of(found, self.batch, order, dtype, shaped)
+            self.training, self.test, self.validation = made
             return int(self.training.x.shape[-1]), found.n_classes
-        made = [self._teacher(seed) for seed in self._seeds[1:3]]
-        pairs = [
-            [torch.from_numpy(a).to(dtype) for a in (each.data, each.targets)] for each in made
-        ]
-        self.teacher = made[0]
-        self.training = Batches(pairs[0][0], pairs[0][1], self.batch, order)
-        self.test = Batches(pairs[1][0], pairs[1][1], TEST_BATCH)
-        self.validation = Batches(pairs[1][0][:0], pairs[1][1][:0], TEST_BATCH)
-        outputs, inputs = made[0].w.shape
+        teachers = [self._teacher(seed) for seed in self._seeds[1:3]]
+        (x, y), (x_test, y_test) = (
+            [torch.from_numpy(a).to(dtype) for a in (each.data, each.targets)] for each in teachers
+        )
+        self.teacher = teachers[0]
+        self.training = Batches(x, y, self.batch, order)
+        self.test = Batches(x_test, y_test, TEST_BATCH)
+        self.validation = Batches(x_test[:0], y_test[:0], TEST_BATCH)
+        outputs, inputs = self.teacher.w.shape
         return inputs, outputs
 
     def _teacher(self, seed: int) -> LinearRegressionDataset:
         o = self.options
+        samples = o.samples or 10_000
         if o.task in (None, "semantics"):
-            return SemanticsDataset(o.samples, seed=seed)
+            return SemanticsDataset(samples, seed=seed)
+        text = o.singular_values or "1,0.2"
         try:
-            values = [float(value) for value in o.singular_values.split(",")]
+            values = [float(value) for value in text.split(",")]
         except ValueError:
             values = [np.nan]
         if not np.isfinite(values).all():
-            raise OptionError(
-                f"the singular values are {o.singular_values!r}: give numbers such as 1,0.2"
-            )
-        return LinearRegressionDataset(linear_teacher(values, o.inputs), o.samples, seed=seed)
+            raise OptionError(f"the singular values are {text!r}: give numbers such as 1,0.2")
+        return LinearRegressionDataset(linear_teacher(values, o.inputs or 100), samples, seed=seed)
 
     def _network(self, inputs: int, outputs: int) -> Net:
         o = self.options
+        common: dict[str, Any] = {
+            name: getattr(o, name) for name in ("drop_p", "scaling", "path", "dtype")
+        }
+        common |= {"seed": self._seeds[3], "bias": o.dataset is not None}
         if o.recurrent:
             return RNN(
                 inputs,
                 outputs,
                 o.hidden,
                 nonlinearity=o.activation or "tanh",
-                drop_p=o.drop_p,
                 drop_layers=o.drop_layers or "2",
                 failures=o.failures,
-                scaling=o.scaling,
-                path=o.path,
-                bias=True,
-                seed=self._seeds[3],
-                dtype=o.dtype,
+                **common,
             )
         return DeepNet(
             inputs,
             outputs,
-            [o.hidden] * (o.layers - 1),
+            [o.hidden] * (self.depth - 1),
             activation=o.activation or ("relu" if o.dataset else "linear"),
-            drop_p=o.drop_p,
             drop_layers=o.drop_layers or "all",
-            scaling=o.scaling,
-            path=o.path,
-            bias=o.dataset is not None,
-            seed=self._seeds[3],
-            dtype=o.dtype,
+            **common,
+        )
+
+    def _optimizer(self, model: Net) -> torch.optim.Optimizer:
+        o = self.options
+        return make_optimizer(
+            o.optimizer, model, o.learning_rate, weight_decay=o.weight_decay, momentum=o.momentum
         )
 
     def _theory(self) -> LinearTheory | None:
@@ -164,7 +160,7 @@ class FailuresExperiment(Experiment):
         x = self.teacher.data
         return LinearTheory.of(
             self.teacher.w,
-            o.layers,
+            self.depth,
             drop_p=o.drop_p,
             drop_layers=o.drop_layers or "all",
             covariance=self.teacher.cov if o.averaged else x.T @ x / len(x),
@@ -184,10 +180,8 @@ class FailuresExperiment(Experiment):
         if self.n_classes is None:
             scores = train_regressor(network, training, optimizer)
         else:
-            scores = train_classifier(
-                network, training, optimizer, self.n_classes, self.options.loss
-            )
-        return self._named("train", scores)
+            scores = train_classifier(network, training, optimizer, self.n_classes, self.loss)
+        return scores.named("train")
 
     def _averaged_pass(
         self, model: Net, optimizer: torch.optim.Optimizer, theory: LinearTheory
@@ -205,26 +199,23 @@ class FailuresExperiment(Experiment):
         """Of the optimizer in an epoch."""
         return -(-len(self.training.x) // self.batch)
 
-    def _scores(self, part: str, batches: Batches, model: Net) -> dict[str, float]:
-        """As PART_loss and PART_error."""
+    def scores(self, part: str, model: Net) -> dict[str, float]:
+        """On the test data."""
+        return self._scores(part, model, self.test)
+
+    def _scores(self, part: str, model: Net, batches: Batches) -> dict[str, float]:
         network: nn.Module = Last(model) if isinstance(model, RNN) else model
         if self.options.test_draws > 1:
             network = Averaged(network, self.options.test_draws)
         with self._failures_of_tests(model):
             if self.n_classes is None:
-                scores = test_regressor(network, batches)
-            else:
-                scores = test_classifier(network, batches, self.n_classes, self.options.loss)
-        return self._named(part, scores)
-
-    def _named(self, part: str, scores: Scores) -> dict[str, float]:
-        error = {} if scores.error is None else {f"{part}_error": scores.error}
-        return {f"{part}_loss": scores.loss, **error}
+                return test_regressor(network, batches).named(part)
+            return test_classifier(network, batches, self.n_classes, self.loss).named(part)
 
     def measure(self) -> Row:
-        row = self._scores("test", self.test, self.model)
+        row = self.scores("test", self.model)
         if len(self.validation.x):
-            row |= self._scores("validation", self.validation, self.model)
+            row |= self._scores("validation", self.model, self.validation)
         weights = self.model.weights()
         if not all(np.isfinite(weight).all() for weight in weights):
             raise ConvergenceError(
@@ -265,7 +256,7 @@ class FailuresExperiment(Experiment):
     def _advance(self, theory: LinearTheory) -> None:
         """Take the theory to the epoch of the training."""
         steps = (self._epoch - self._theory_epoch) * self.steps
-        self._theory_weights = theory.steps(self._theory_weights, steps, self.lr)
+        self._theory_weights = theory.steps(self._theory_weights, steps, self.options.learning_rate)
         self._theory_epoch = self._epoch
 
     # --------------------------------------------------------------------------- what is kept
@@ -303,7 +294,7 @@ class FailuresExperiment(Experiment):
             for weight in self.model.weights()
             if min(weight.shape) <= LARGEST_SVD
         ]
-        if self.theory is not None and o.layers == 2:
+        if self.theory is not None and self.depth == 2:
             ideal = LinearTheory.of(
                 self.theory.teacher,
                 drop_p=o.drop_p,
@@ -312,49 +303,43 @@ class FailuresExperiment(Experiment):
             ).fixed_point(o.hidden)
             found["fixed_point"] = ideal.singular_values[:MODES].tolist()
             found["fixed_point_loss"] = ideal.loss
-        return found | self._pruned()
-
-    def _pruned(self) -> dict[str, Any]:
-        """What pruning did, if it was asked for."""
-        o = self.options
-        if o.prune is None or not isinstance(self.model, DeepNet):
-            return {}
-        self.pruning = prune_layers(
-            self.model, o.prune, o.rule or "noise", x=self.training.x[:PRUNING_SAMPLES],
-            seed=np.random.SeedSequence([self._seeds[3], PRUNING]),
-        )  # fmt: skip
-        found = {
-            "n_synapses": sum(self.pruning.n_synapses),
-            "n_kept": sum(self.pruning.n_kept),
-            "kept_fraction": self.pruning.density,
-            **self._scores("pruned", self.test, self.pruning.network),
-        }
-        if not o.fine_tune:
-            return found
-        tuned = copy.deepcopy(self.pruning.network)
-        optimizer = made_optimizer(o, self.lr, tuned)
-        training = replace(self.training, generator=copy.deepcopy(self.training.generator))
-        for _ in range(o.fine_tune):
-            self._pass(tuned, optimizer, training)
-        found |= tuned_scores(self._scores("tuned", self.test, tuned), o.fine_tune)
-        self.tuned = tuned
         return found
 
-    def save(self, folder: Path) -> Sequence[Path]:
-        """network.pt, pruned.pt, and tuned.pt after further epochs; statistics.npz."""
-        found: dict[str, Net] = {"network.pt": self.model}
-        if self.pruning is not None:
-            found["pruned.pt"] = self.pruning.network
-        if self.tuned is not None:
-            found["tuned.pt"] = self.tuned
-        for name, network in found.items():
-            network.save(folder / name)
-        files = [folder / name for name in found]
+    def save(self, folder: Path) -> None:
+        """network.pt, and statistics.npz of the weights that were kept."""
+        self.model.save(folder / "network.pt")
         if self._kept:
-            files.append(folder / "statistics.npz")
             statistics = run_statistics([weights for _, weights in self._kept])
-            statistics.save(files[-1], [epoch for epoch, _ in self._kept])
-        return files
+            statistics.save(folder / "statistics.npz", [epoch for epoch, _ in self._kept])
+
+    # ---------------------------------------------------------------------------- when pruned
+
+    def prune(self) -> tuple[Net, Mapping[str, Any]]:
+        """Every layer to the same fraction."""
+        o = self.options
+        if not isinstance(self.model, DeepNet):
+            raise OptionError("recurrent networks of failing synapses cannot be pruned")
+        found = prune_layers(
+            self.model, o.prune or 1.0, o.rule or "noise", x=self.training.x[:PRUNING_SAMPLES],
+            seed=np.random.SeedSequence([self._seeds[3], PRUNING]),
+        )  # fmt: skip
+        return found.network, found.counts()
+
+    def learner(self, model: Net) -> Callable[[], object]:
+        """A pass over the training data, in the order that would have come."""
+        optimizer = self._optimizer(model)
+        training = replace(self.training, generator=copy.deepcopy(self.training.generator))
+        return lambda: self._pass(model, optimizer, training)
+
+    @staticmethod
+    def pictures(runs: Sequence[Training]) -> Mapping[str, Figure]:
+        """Singular values over epochs beside the theory (linear tasks), and sizes of the layers."""
+        from noiseprune.learning.pictures.failures import layer_sizes, modes
+
+        drawn = {"layers": layer_sizes(runs)}
+        if any("s1" in row for run in runs for row in run.log):
+            drawn["modes"] = modes(runs)
+        return drawn
 
 
 class Last(nn.Module):
@@ -387,81 +372,3 @@ class Averaged(nn.Module):
 
 def columns(prefix: str, values: FloatArray) -> dict[str, float]:
     return {f"{prefix}{k}": float(value) for k, value in enumerate(values[:MODES], start=1)}
-
-
-def check(options: Options) -> None:
-    """Refuse options without a meaning, and those that would do nothing."""
-    o = options
-    if o.task is not None:
-        one_of("task", o.task, TASKS)
-        if o.dataset is not None:
-            raise OptionError("a task and a data set were given: leave one of them out")
-    check_pruning(o.prune, o.fine_tune)
-    if o.prune is None and o.rule is not None:
-        raise OptionError("a rule is one to prune by: give --prune, too")
-    if o.prune is not None:
-        one_of("rule", o.rule or "noise", rules.RULES)
-        if o.recurrent:
-            raise OptionError(
-                "recurrent networks of failing synapses work in steps and cannot be pruned: the "
-                "rule needs a drift in continuous time; leave --prune out, or use train ctrnn"
-            )
-    one_of("optimizer", o.optimizer, OPTIMIZERS)
-    if o.batch is not None:
-        count("batch", o.batch)
-    count("hidden", o.hidden)
-    for name in ("samples", "inputs", "layers"):
-        if getattr(o, name) is not None:
-            count(name, getattr(o, name))
-    count("test_draws", o.test_draws, at_least=0)
-    not_negative("weight_decay", o.weight_decay)
-    not_negative("momentum", o.momentum)
-    if o.failures != "step" and not o.recurrent:
-        raise OptionError("failures that last are those of a recurrent network: give --recurrent")
-    if o.recurrent and o.layers is not None:
-        raise OptionError("a recurrent network has one hidden layer: leave --layers out")
-    if o.averaged and o.path != "masks":
-        raise OptionError(
-            "the averaged loss draws no failures, and its tests draw masks: leave --path out"
-        )
-    for name in () if o.task == "regression" else ("inputs", "singular_values"):
-        if getattr(o, name) is not None:
-            raise OptionError(
-                f"--{name.replace('_', '-')} is of the regression: give --task regression, or "
-                "leave it out"
-            )
-    if o.dataset is None:
-        if o.loss is not None:
-            raise OptionError(
-                "a loss is one of classifiers, but tasks are regressions, learned by mse: leave "
-                "--loss out"
-            )
-        for name in ("recurrent", "standardise", "validation", "data"):
-            if getattr(o, name):
-                raise OptionError(f"{name} is an option of images: give --dataset, too")
-    elif o.averaged:
-        raise OptionError("only the loss of a linear task can be averaged: leave --averaged out")
-    elif o.samples is not None:
-        raise OptionError("samples are those of a task, images are all used: leave --samples out")
-
-
-def learning_rate(options: Options) -> float:
-    """As given, or the default of the optimizer."""
-    if options.lr is not None:
-        return positive("lr", options.lr)
-    if options.optimizer != "sgd":
-        return 1e-3
-    return 0.5 if options.dataset else 0.05
-
-
-def made_optimizer(options: Options, lr: float, model: nn.Module) -> torch.optim.Optimizer:
-    """Of all parameters of the model."""
-    o = options
-    if o.optimizer == "sgd":
-        return torch.optim.SGD(
-            model.parameters(), lr, momentum=o.momentum, weight_decay=o.weight_decay
-        )
-    if o.momentum:
-        raise OptionError("momentum is an option of sgd: leave it out")
-    kind = torch.optim.Adam if o.optimizer == "adam" else torch.optim.AdamW
-    return kind(model.parameters(), lr, weight_decay=o.weight_decay)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from functools import cache, partial
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from noiseprune.checks import count, fraction, one_of
@@ -52,7 +52,9 @@ class Option:
     changeable: Changeable | None
 
 
-@cache
+_READ: dict[type, dict[str, Option]] = {}
+
+
 def options_of(record: type[TrainOptions]) -> dict[str, Option]:
     """The options of a record by name.
 
@@ -61,11 +63,15 @@ def options_of(record: type[TrainOptions]) -> dict[str, Option]:
     TypeError
         If one has no default.
     """
-    hints = get_type_hints(record, include_extras=True)
-    return {field.name: _option(field.name, hints[field.name], record) for field in fields(record)}
+    if record not in _READ:
+        hints = get_type_hints(record, include_extras=True)
+        _READ[record] = {
+            each.name: _option(each.name, hints[each.name], record) for each in fields(record)
+        }
+    return _READ[record]
 
 
-def _option(name: str, hint: Any, record: type[TrainOptions]) -> Option:
+def _option(name: str, hint: Any, record: Any) -> Option:
     kind, text, *more = get_args(hint)
     if not hasattr(record, name):
         raise TypeError(f"the option {name} of a model has no default")

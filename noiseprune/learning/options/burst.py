@@ -46,7 +46,9 @@ class LocalOptions(PruneOptions):
     gain: Annotated[float | None, "Of the initial weights (default: by activation)."] = None
     batch: Annotated[int, "Images of a batch.", count] = 32
     lr: Annotated[float, "Learning rate of W; 0 keeps it as it is.", not_negative] = 0.1
-    optimizer: Annotated[names.LocalOptimizer, "What follows the gradient."] = "sgd"
+    optimizer: Annotated[names.LocalOptimizer, "What follows the gradient; in any capitals."] = (
+        "sgd"
+    )
     momentum: Annotated[float, "Of sgd and globalcost."] = 0.0
     weight_decay: Annotated[float, "Of W; multiplied by the learning rate.", not_negative] = 0.0
     y_mode: Annotated[names.YMode, "Feedback Y: tied (to W), or drawn or set at first."] = (
@@ -71,10 +73,11 @@ class LocalOptions(PruneOptions):
     dtype: Annotated[names.DType, "Precision."] = "float32"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "optimizer", self.optimizer.lower())
         super().__post_init__()
         if not self.validation:
-            own = ("max_stagnant_epochs",)
-            self.refuse_idle(own, "watches the validation error: give --validation, or")
+            why = "watches the validation error: give --validation, or"
+            self.refuse_idle(("max_stagnant_epochs",), why)
         if self.dataset != "cifar10":
             self.refuse_idle(("augment",), "is an option of cifar10:")
         if self.prune is None:
@@ -85,9 +88,13 @@ class LocalOptions(PruneOptions):
         if not self.layers:
             self.refuse_idle(("hidden",), "is of dense hidden layers, and there are none:")
             if self.conv is None:
-                self.refuse_idle(FEEDBACK, "is of the feedback to hidden layers, and there are none:")
+                self.refuse_idle(
+                    FEEDBACK, "is of the feedback to hidden layers, and there are none:"
+                )
         if not self.y_learning:
-            self.refuse_idle(("y_lr", "y_rule"), "is of a Y that learns: give --y-learning, too, or")
+            self.refuse_idle(
+                ("y_lr", "y_rule"), "is of a Y that learns: give --y-learning, too, or"
+            )
 
     def own_rates(self) -> dict[str, float | None]:
         """Learning rates of the kinds of parameters that have their own; None for that of W."""

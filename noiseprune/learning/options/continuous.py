@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from noiseprune.checks import count, positive
+from noiseprune.checks import count, not_negative, positive
 from noiseprune.errors import OptionError
 from noiseprune.learning.options import names
 from noiseprune.learning.options.base import CHANGEABLE, TrainOptions, at_least_0, proportion
@@ -29,17 +29,19 @@ class ContinuousOptions(TrainOptions):
         proportion,
     ] = 0.1
     dt: Annotated[float, "Step in seconds.", positive] = 0.1
-    tau_z: Annotated[float, "Time constant of the somatic potentials."] = 0.1
-    tau_u: Annotated[float, "Time constant of the apical potentials."] = 0.1
-    tau_w: Annotated[float, "Time constant of the weights."] = 100.0
-    tau_q: Annotated[float | None, "Time constant of a Q that learns (default: 100)."] = None
+    tau_z: Annotated[float, "Time constant of the somatic potentials.", positive] = 0.1
+    tau_u: Annotated[float, "Time constant of the apical potentials.", positive] = 0.1
+    tau_w: Annotated[float, "Time constant of the weights.", positive] = 100.0
+    tau_q: Annotated[float | None, "Time constant of a Q that learns (default: 100).", positive] = (
+        None
+    )
     layers: Annotated[int, "Hidden layers.", count] = 1
     hidden: Annotated[int, "Units of each.", count] = 50
     p_baseline: Annotated[float, "Baseline burst probability."] = 0.5
     y_mode: Annotated[names.YMode, "Feedback Y: tied (to W), or drawn or set at first."] = "tied"
-    y_scale: Annotated[float, "Of the initial Y."] = 1.0
+    y_scale: Annotated[float, "Of the initial Y.", not_negative] = 1.0
     q_mode: Annotated[names.QMode, "Q: tied (to Y), or drawn or set at first."] = "tied"
-    q_scale: Annotated[float, "Of the initial Q."] = 1.0
+    q_scale: Annotated[float, "Of the initial Q.", not_negative] = 1.0
     q_learning: Annotated[bool, "Q learns, before the teacher comes and with it."] = False
     task_seed: Annotated[int, "Of inputs and target."] = 1
 
@@ -49,5 +51,17 @@ class ContinuousOptions(TrainOptions):
             self.refuse_idle(("tau_q",), "is of a Q that learns: give --q-learning, or")
         elif self.q_mode == "tied":
             raise OptionError("tied Q is p_b Y itself and cannot learn: choose another Q mode")
+        if not 0 < self.p_baseline < 1:
+            raise OptionError(f"p_baseline is {self.p_baseline}, but must lie in (0, 1)")
+        for name in ("tau_z", "tau_u", "tau_w", "tau_q"):
+            value = getattr(self, name)
+            if value is not None and self.dt > value * (1 + 1e-12):
+                raise OptionError(
+                    f"dt is {self.dt:g}, longer than {name} = {value:g}: give a shorter one"
+                )
+        for name, like in (("y", "W"), ("q", "p_b Y")):
+            if getattr(self, f"{name}_mode") == "tied":
+                why = f"has no place: tied {name.upper()} is {like} itself,"
+                self.refuse_idle((f"{name}_scale",), why)
         if round(self.block / self.dt) < 1:
             raise OptionError(f"a block of {self.block:g} s is shorter than dt: give a longer one")

@@ -34,12 +34,10 @@ class CTRNNOptions(PruneOptions):
     ] = None
     dale: Annotated[names.Dale | None, "How signs are kept (default: parametrisation)."] = None
     density: Annotated[float, "Of the recurrent synapses at the start."] = 1.0
-    growth: Annotated[
-        float, "Probability that an absent synapse grows, per epoch.", proportion
-    ] = 0.0
-    budget: Annotated[
-        int | None, "Most recurrent synapses that growth leads to.", count
-    ] = None
+    growth: Annotated[float, "Probability that an absent synapse grows, per epoch.", proportion] = (
+        0.0
+    )
+    budget: Annotated[int | None, "Most recurrent synapses that growth leads to.", count] = None
     preact_noise: Annotated[float, "Noise before the activation, in training."] = 0.0
     postact_noise: Annotated[float, "Noise after the activation, in training."] = 0.0
     noise_scaling: Annotated[
@@ -52,9 +50,7 @@ class CTRNNOptions(PruneOptions):
     lr: Annotated[float, "Learning rate.", positive] = 1e-3
     weight_decay: Annotated[float, "Of the optimizer.", not_negative] = 0.0
     rule: Annotated[names.RecurrentRule | None, "To prune by (default: noise).", CHANGEABLE] = None
-    fine_tune: Annotated[
-        int, "Steps of the optimizer after pruning.", at_least_0, CHANGEABLE
-    ] = 0
+    fine_tune: Annotated[int, "Steps of the optimizer after pruning.", at_least_0, CHANGEABLE] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

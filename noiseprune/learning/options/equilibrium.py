@@ -118,7 +118,8 @@ class DeepOptions(EquilibriumOptions):
     ] = None
 
     def chosen(self) -> dict[str, Any]:
-        preset = {"hidden": "2" if self.one_hot else "5", "bound": None, "cap": None}
+        hidden = "2" if self.one_hot else "5"
+        preset: dict[str, Any] = {"hidden": hidden, "bound": None, "cap": None}
         preset |= PRESETS[self.preset]
         if self.one_hot and self.preset == "published":
             preset |= ONE_HOT

@@ -85,11 +85,13 @@ class FailuresOptions(PruneOptions):
             own = ("inputs", "singular_values")
             self.refuse_idle(own, "is of the regression: give --task regression, or")
         if self.dataset is None:
-            own = ("recurrent", "standardise", "validation", "data", "loss")
-            self.refuse_idle(own, "is an option of images: give --dataset, or")
+            of_images = ("recurrent", "standardise", "validation", "data", "loss")
+            self.refuse_idle(of_images, "is an option of images: give --dataset, or")
         else:
             self.refuse_idle(("samples",), "is of a task, and images are all used:")
-            self.refuse_idle(("averaged",), "is of a linear task, whose loss alone can be averaged:")
+            self.refuse_idle(
+                ("averaged",), "is of a linear task, whose loss alone can be averaged:"
+            )
         if self.averaged:
             self.refuse_idle(("path",), "does nothing: the averaged loss draws no failures, its "
                                         "tests draw masks:")  # fmt: skip

@@ -19,12 +19,16 @@ LayerVariance = Literal["noise", "activity"]
 Images = Literal["digits", "mnist", "cifar10"]
 DType = Literal["float32", "float64"]
 Optimizer = Literal["sgd", "adam", "adamw"]
-LocalOptimizer = Literal["sgd", "adam", "sadagrad", "nadagrad", "ladagrad", "fadagrad", "globalcost"]
+LocalOptimizer = Literal[
+    "sgd", "adam", "sadagrad", "nadagrad", "ladagrad", "fadagrad", "globalcost"
+]
 
 FailuresTask = Literal["semantics", "regression"]
 FailuresActivation = Literal["linear", "relu", "sigmoid", "tanh"]
 Path = Literal["masks", "moments"]
 """How failures are drawn: as masks, or as Gaussian outputs of their mean and variance."""
+FailureMode = Literal["sample", "expected", "average"]
+Output = Literal["linear", "softmax"]
 FailuresLast = Literal["step", "trial"]
 Loss = Literal["mse", "cross-entropy"]
 

@@ -20,7 +20,7 @@ from noiseprune.learning.pictures.curves import (
     legend_of,
     settings_of,
 )
-from noiseprune.learning.training.harness import Training
+from noiseprune.learning.training.experiment import Training
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#882255", "#e69f00")
 ANGLES = {

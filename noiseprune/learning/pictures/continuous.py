@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from noiseprune.learning.training.harness import Training
+from noiseprune.learning.training.experiment import Training
 
 TARGET, OUTPUT, SHADE = "#222222", "#d55e00", "#e6eef7"
 

@@ -21,7 +21,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 from matplotlib.typing import LineStyleType
 
-from noiseprune.learning.training.harness import Training, differing
+from noiseprune.learning.training.experiment import Training
+from noiseprune.learning.training.runs import differing
 
 COLUMNS = {"train_loss": ("training", "#0072b2"), "test_loss": ("test", "#d55e00")}
 ERROR = "#000000"

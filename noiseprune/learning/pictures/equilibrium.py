@@ -12,12 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from noiseprune.learning.models.equilibrium.building import network_of
 from noiseprune.learning.data.logic import logic_task
+from noiseprune.learning.models.equilibrium.building import network_of
 from noiseprune.learning.models.equilibrium.network import DirectedEP
-from noiseprune.learning.options.equilibrium import EquilibriumOptions
+from noiseprune.learning.options.equilibrium import DeepOptions, EPOptions
+from noiseprune.learning.options.names import LogicName
 from noiseprune.learning.pictures.curves import epoch_axis, from_zero, named, wrapped
-from noiseprune.learning.training.harness import Training, differing
+from noiseprune.learning.training.experiment import Training
+from noiseprune.learning.training.runs import differing
 from noiseprune.weights import FloatArray
 
 POSITIVE, NEGATIVE, INK = "#0072b2", "#d55e00", "#222222"
@@ -35,11 +37,12 @@ TICKS = 18
 """Neurons that are named beside the matrix, at most, but for the first of a layer."""
 
 
-def drawn(runs: Sequence[Training], kind: type[EquilibriumOptions]) -> Mapping[str, Figure]:
+def drawn(runs: Sequence[Training]) -> Mapping[str, Figure]:
     """Quantiles of every run, and three pictures of the best network of the first one.
 
     Where runs differ, the titles say in what.
     """
+    kind = DeepOptions if "preset" in runs[0].options else EPOptions
     options = kind(**runs[0].options)
     best = runs[0].result["best"]
     network = network_of(options, seeds=[best["seed"]])
@@ -200,7 +203,7 @@ def _places(layer: np.ndarray) -> FloatArray:
     return places
 
 
-def decisions(network: DirectedEP, task: str) -> Figure:
+def decisions(network: DirectedEP, task: LogicName) -> Figure:
     """What the first network says to inputs between 0 and 1; every start is the same, 0.05."""
     wanted = logic_task(task)
     figure = Figure(figsize=(4.0, 3.4), layout="constrained")

@@ -19,7 +19,7 @@ from noiseprune.learning.pictures.curves import (
     settings_of,
     wrapped,
 )
-from noiseprune.learning.training.harness import Training
+from noiseprune.learning.training.experiment import Training
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#882255")
 """Of the modes, or of the layers."""

@@ -11,10 +11,10 @@ import torch
 
 from noiseprune.checks import Seed, count, positive, seed_sequence, substream
 from noiseprune.errors import NoisePruneError
+from noiseprune.learning.data.trials import Task
 from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.models.ctrnn.objective import Batch, Score, score, training_step
 from noiseprune.learning.prune.recurrent import RecurrentPruning, prune_recurrent
-from noiseprune.learning.data.trials import Task
 
 
 @dataclass(frozen=True)

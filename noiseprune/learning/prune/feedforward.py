@@ -99,6 +99,14 @@ class FeedforwardPruning(Generic[N]):
         """Fraction of the synapses that was kept."""
         return sum(self.n_kept) / sum(self.n_synapses)
 
+    def counts(self) -> dict[str, float]:
+        """Of all layers together, as the command line has them."""
+        return {
+            "n_synapses": sum(self.n_synapses),
+            "n_kept": sum(self.n_kept),
+            "kept_fraction": self.density,
+        }
+
 
 def prune_layers(
     net: N,

@@ -23,12 +23,12 @@ from torch import Tensor
 
 from noiseprune import kernels, spectrum
 from noiseprune.checks import Seed, count, one_of, seed_sequence, substream
-from noiseprune.errors import NetworkError, OptionError, UnstableError
-from noiseprune.learning.ctrnn.activations import ACTIVATIONS
+from noiseprune.errors import NetworkError, NoisePruneError, OptionError, UnstableError
+from noiseprune.learning.data.trials import Task
+from noiseprune.learning.models.activations import ACTIVATIONS
 from noiseprune.learning.models.ctrnn.constraints import Array, as_array
 from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.models.ctrnn.objective import Batch, Score, score
-from noiseprune.learning.data.trials import Task
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import DEFAULT_BALANCE, DEFAULT_SAMPLING, prune_with_variance, rules
 from noiseprune.pruning.balance import balanced
@@ -92,6 +92,15 @@ class RecurrentPruning:
     def epsilon(self) -> spectrum.Epsilon:
         """Relative change of the drift (see `noiseprune.spectrum`)."""
         return spectrum.epsilon(self.drift, self.pruned_drift)
+
+    @property
+    def certificate(self) -> tuple[float | None, str | None]:
+        """Epsilon and its norm; None for both where a singular drift has no certificate."""
+        try:
+            found = self.epsilon()
+        except NoisePruneError:
+            return None, None
+        return found.epsilon, found.norm
 
 
 def prune_recurrent(
@@ -234,7 +243,7 @@ def _activity(model: CTRNN, inputs: Tensor, seed: np.random.SeedSequence) -> Ten
 
 def _gains(model: CTRNN, potentials: Tensor | None, working_point: str) -> FloatArray:
     """(N,) slopes g of the activation at the working point."""
-    slope = ACTIVATIONS[model.hidden.activation].slope
+    slope = ACTIVATIONS[model.hidden.activation].at
     if working_point == "linear" or potentials is None:
         return np.ones(model.hidden.n_neurons)
     if working_point == "mean":

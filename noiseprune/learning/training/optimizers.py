@@ -1,4 +1,6 @@
-"""Optimizers of the published training: SGD, Adam, Adagrad of four ranges, and a global cost.
+"""Optimizers: torch's own, and those of the published training by local rules.
+
+The latter are SGD, Adam, Adagrad of four ranges, and a global cost:
 
     SharedAdagrad    G <- G + mean of g^2 over the range,   step - lr g / (sqrt G + eps)
     "globalcost"     SGD; the training is to multiply every gradient by the loss of the batch
@@ -11,13 +13,14 @@ beside the step and not through its momentum or normalisation (for Adam: torch's
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from noiseprune.checks import not_negative, one_of
 from noiseprune.errors import OptionError
+from noiseprune.learning.options.names import LocalOptimizer, Optimizer
 
 RANGES = {
     "sadagrad": "synapse",
@@ -25,7 +28,6 @@ RANGES = {
     "ladagrad": "layer",
     "fadagrad": "network",
 }
-OPTIMIZERS = ("sgd", "adam", *RANGES, "globalcost")
 
 
 class SharedAdagrad(torch.optim.Optimizer):
@@ -105,17 +107,32 @@ class DecoupledSGD(torch.optim.SGD):
         return found
 
 
-def made_optimizer(
-    name: str, groups: list[dict[str, Any]], lr: float, momentum: float
+def make_optimizer(
+    name: Optimizer,
+    model: nn.Module,
+    lr: float,
+    *,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
 ) -> torch.optim.Optimizer:
-    """The optimizer of a name in `OPTIMIZERS`; capitals do not matter.
+    """Make torch's own optimizer of that name, of all parameters of a model."""
+    more = {"momentum": momentum} if name == "sgd" else {}
+    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name]
+    made: torch.optim.Optimizer = kind(model.parameters(), lr=lr, weight_decay=weight_decay, **more)
+    return made
+
+
+def make_local_optimizer(
+    name: LocalOptimizer, groups: list[dict[str, Any]], lr: float, momentum: float = 0.0
+) -> torch.optim.Optimizer:
+    """Make an optimizer of local rules, whose weight decay is decoupled.
 
     Raises
     ------
     OptionError
-        If there is none, or momentum is given to one that has none.
+        If there is none of that name, or momentum is given to one that has none.
     """
-    name = one_of("optimizer", name.lower(), OPTIMIZERS)
+    one_of("optimizer", name, get_args(LocalOptimizer))
     if not 0 <= momentum < 1:
         raise OptionError(f"momentum is {momentum}, but must lie in [0, 1)")
     if name in ("sgd", "globalcost"):

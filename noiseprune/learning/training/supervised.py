@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from noiseprune.checks import one_of
+from noiseprune.learning.data.datasets import Classification
+from noiseprune.learning.options.names import Loss
 
-LOSSES = ("mse", "cross-entropy")
 Model = Callable[[Tensor], Tensor]
 TEST_BATCH = 10_000
 
@@ -44,6 +46,26 @@ class Batches:
             yield self.x[chosen], self.y[chosen]
 
 
+def batches_of(
+    images: Classification,
+    size: int,
+    order: torch.Generator,
+    dtype: torch.dtype,
+    shaped: Callable[[Any], Any] = lambda x: x,
+) -> tuple[Batches, Batches, Batches]:
+    """Training, test and validation images; the first in an order drawn anew for each epoch."""
+
+    def batches(x: Any, y: Any, generator: torch.Generator | None = None) -> Batches:
+        rows = torch.from_numpy(shaped(x)).to(dtype)
+        return Batches(rows, torch.from_numpy(y), size if generator else TEST_BATCH, generator)
+
+    return (
+        batches(images.x_train, images.y_train, order),
+        batches(images.x_test, images.y_test),
+        batches(images.x_validation, images.y_validation),
+    )
+
+
 @dataclass(frozen=True)
 class Scores:
     """loss : mean over samples; error : fraction wrong, None of a regressor; samples : how many"""
@@ -51,6 +73,11 @@ class Scores:
     loss: float
     error: float | None
     samples: int
+
+    def named(self, part: str) -> dict[str, float]:
+        """As PART_loss and PART_error."""
+        error = {} if self.error is None else {f"{part}_error": self.error}
+        return {f"{part}_loss": self.loss, **error}
 
 
 def train_regressor(model: nn.Module, batches: Batches, optimizer: torch.optim.Optimizer) -> Scores:
@@ -68,7 +95,7 @@ def train_classifier(
     batches: Batches,
     optimizer: torch.optim.Optimizer,
     n_classes: int,
-    loss: str,
+    loss: Loss,
 ) -> Scores:
     """One epoch of learning classes (samples,), from 0 to n_classes - 1; scores on the way.
 
@@ -80,7 +107,7 @@ def train_classifier(
     return _epoch(model, batches, optimizer, loss, n_classes)
 
 
-def test_classifier(model: Model, batches: Batches, n_classes: int, loss: str) -> Scores:
+def test_classifier(model: Model, batches: Batches, n_classes: int, loss: Loss) -> Scores:
     """Scores without learning. Raises as `train_classifier`."""
     return _epoch(model, batches, None, loss, n_classes)
 
@@ -93,10 +120,10 @@ def _epoch(
     model: Model,
     batches: Batches,
     optimizer: torch.optim.Optimizer | None,
-    loss: str,
+    loss: Loss,
     n_classes: int | None,
 ) -> Scores:
-    one_of("loss", loss, LOSSES)
+    one_of("loss", loss, get_args(Loss))
     total, wrong, samples = 0.0, 0, 0
     with torch.set_grad_enabled(optimizer is not None):
         for x, target in batches:

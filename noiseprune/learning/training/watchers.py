@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from noiseprune._lazy import required
 from noiseprune.checks import one_of
 from noiseprune.errors import OptionError
-from noiseprune._lazy import required
 
 WATCHERS = ("tensorboard", "wandb")
 

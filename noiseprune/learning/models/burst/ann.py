@@ -17,7 +17,9 @@ import torch
 from torch import Tensor
 
 from noiseprune.learning.models.burst.layers import LocalLayer, Signal
-from noiseprune.learning.models.burst.network import LocalNetwork, arguments
+from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
+from noiseprune.learning.options.burst import ANNOptions
+from noiseprune.learning.options.names import DType, LocalActivation, YMode
 
 
 class ANNLayer(LocalLayer):
@@ -47,7 +49,7 @@ class ANNLayer(LocalLayer):
 class ANN(LocalNetwork):
     """A network that learns by backprop (Y_mode "tied") or feedback alignment (the others).
 
-    Parameters and errors as `LocalNetwork`.
+    Parameters and errors as `Structure`.
     """
 
     layer = ANNLayer
@@ -56,18 +58,18 @@ class ANN(LocalNetwork):
         self,
         n_inputs: int | tuple[int, ...],
         n_outputs: int,
-        n_hidden_layers: int = 3,
-        n_hidden_units: int = 500,
-        Y_mode: str = "tied",
-        Y_scale: float = 1.0,
-        Y_learning: bool = False,
+        n_hidden_layers: int = ANNOptions.layers,
+        n_hidden_units: int = ANNOptions.hidden,
+        Y_mode: YMode = ANNOptions.y_mode,
+        Y_scale: float = ANNOptions.y_scale,
+        Y_learning: bool = ANNOptions.y_learning,
         *,
-        conv: str | None = None,
-        activation: str = "sigmoid",
-        gain: float | None = None,
-        feedforward_noise: float = 0.0,
+        conv: str | None = ANNOptions.conv,
+        activation: LocalActivation = ANNOptions.activation,
+        gain: float | None = ANNOptions.gain,
+        feedforward_noise: float = ANNOptions.feedforward_noise,
         seed: int | None = None,
-        dtype: str = "float32",
+        dtype: DType = ANNOptions.dtype,
     ) -> None:
         self.options = arguments(locals())
-        super().__init__(**self.options)
+        super().__init__(Structure.among(self.options))

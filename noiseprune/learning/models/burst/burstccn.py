@@ -16,17 +16,17 @@ Source: W. Greedy, H. W. Zhu, J. Pemberton, J. Mellor, R. P. Costa, NeurIPS 2022
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from noiseprune.checks import not_negative, one_of
 from noiseprune.errors import OptionError
-from noiseprune.learning.models.burst.layers import Y_RULES, LocalLayer, Signal, buffer, hand, normal
-from noiseprune.learning.models.burst.network import LocalNetwork, arguments
-
-Q_MODES = ("symmetric_init", "tied", "random_init", "W_symmetric_init")
+from noiseprune.learning.models.burst.layers import LocalLayer, Signal, buffer, hand, normal
+from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
+from noiseprune.learning.options.burst import BurstCCNOptions
+from noiseprune.learning.options.names import DType, LocalActivation, QMode, YMode, YRule
 
 
 class BurstCCNLayer(LocalLayer):
@@ -76,7 +76,7 @@ class BurstCCNLayer(LocalLayer):
         e = self.events
         if target is None:
             return self._bursting(torch.zeros_like(e))
-        deviation = self.p_baseline * (target - e) * self.activation.per_event(e)
+        deviation = self.p_baseline * (target - e) * self.activation.h(e)
         return self._bursting(deviation.clamp_(-self.p_baseline, self.p_baseline))
 
     def receive(self, signal: Signal) -> Signal:
@@ -89,7 +89,7 @@ class BurstCCNLayer(LocalLayer):
             bursts = torch.add(deviation, above.events, alpha=p_b)
             self.apical = above.synapses.back(bursts, self.Y)
             self.apical -= above.synapses.back(above.events, self.q)
-        drive = self.apical * self.activation.per_event(self.events)
+        drive = self.apical * self.activation.h(self.events)
         return self._bursting(drive.div_(p_b).tanh_().mul_(p_b))
 
     def _bursting(self, deviation: Tensor) -> Signal:
@@ -134,7 +134,7 @@ class BurstCCN(LocalNetwork):
         N(0, Q_scale^2), "W_symmetric_init" p_b Q_scale W at first; None: "tied", or
         "symmetric_init" where Q has a scale or learns, or Y learns by "apical"
     Y_rule : of learned Y: "apical" (see the module), or "kolen-pollack" (as the W above)
-    conv, activation, gain, feedforward_noise, seed, dtype : as `LocalNetwork`
+    conv, activation, gain, feedforward_noise, seed, dtype : as `Structure`
 
     Raises
     ------
@@ -148,35 +148,34 @@ class BurstCCN(LocalNetwork):
         self,
         n_inputs: int | tuple[int, ...],
         n_outputs: int,
-        p_baseline: float = 0.5,
-        n_hidden_layers: int = 3,
-        n_hidden_units: int = 500,
-        Y_mode: str = "random_init",
-        Q_mode: str | None = None,
-        Y_scale: float = 1.0,
-        Q_scale: float = 1.0,
-        Y_learning: bool = False,
-        Q_learning: bool = False,
+        p_baseline: float = BurstCCNOptions.p_baseline,
+        n_hidden_layers: int = BurstCCNOptions.layers,
+        n_hidden_units: int = BurstCCNOptions.hidden,
+        Y_mode: YMode = BurstCCNOptions.y_mode,
+        Q_mode: QMode | None = BurstCCNOptions.q_mode,
+        Y_scale: float = BurstCCNOptions.y_scale,
+        Q_scale: float = BurstCCNOptions.q_scale,
+        Y_learning: bool = BurstCCNOptions.y_learning,
+        Q_learning: bool = BurstCCNOptions.q_learning,
         *,
-        Y_rule: str = "apical",
-        conv: str | None = None,
-        activation: str = "sigmoid",
-        gain: float | None = None,
-        feedforward_noise: float = 0.0,
+        Y_rule: YRule = "apical",
+        conv: str | None = BurstCCNOptions.conv,
+        activation: LocalActivation = BurstCCNOptions.activation,
+        gain: float | None = BurstCCNOptions.gain,
+        feedforward_noise: float = BurstCCNOptions.feedforward_noise,
         seed: int | None = None,
-        dtype: str = "float32",
+        dtype: DType = BurstCCNOptions.dtype,
     ) -> None:
         self.options = arguments(locals())
         if not 0 < p_baseline < 1:
             raise OptionError(f"p_baseline is {p_baseline}, but must lie in (0, 1)")
-        one_of("Y rule", Y_rule, Y_RULES)
+        one_of("Y rule", Y_rule, get_args(YRule))
         if Q_mode is None:
             own = Q_learning or Q_scale != 1 or (Y_learning and Y_rule == "apical")
             Q_mode = "symmetric_init" if own else "tied"
-        one_of("Q mode", Q_mode, Q_MODES)
+        one_of("Q mode", Q_mode, get_args(QMode))
         not_negative("Q_scale", Q_scale)
-        ours = ("p_baseline", "Q_mode", "Q_scale", "Q_learning", "Y_rule")
-        super().__init__(**{k: v for k, v in self.options.items() if k not in ours})
+        super().__init__(Structure.among(self.options))
         for layer in self.layers:
             layer.p_baseline, layer.y_rule = p_baseline, Y_rule
         for layer in self.layers[:-1]:

@@ -21,7 +21,9 @@ from torch import Tensor, nn
 
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.burst.layers import LocalLayer, Signal, buffer, hand, normal, within
-from noiseprune.learning.models.burst.network import LocalNetwork, arguments
+from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
+from noiseprune.learning.options.burst import BurstpropOptions
+from noiseprune.learning.options.names import DType, LocalActivation, YMode
 
 R_DEVIATION = 0.01
 
@@ -52,7 +54,7 @@ class BurstpropLayer(LocalLayer):
         if target is None:
             self.delta = torch.zeros_like(e)
         else:
-            deviation = p_b * (target - e) * self.activation.per_event(e)
+            deviation = p_b * (target - e) * self.activation.h(e)
             self.delta = deviation.clamp_(-p_b, min(p_b, 1 - p_b)) * e
         return bursts, bursts + self.delta
 
@@ -60,7 +62,7 @@ class BurstpropLayer(LocalLayer):
         """Bursts in both phases, of those above."""
         back, e = self.above.synapses.back, self.events
         x, taught = (back(bursts, self.Y) for bursts in signal)
-        h = self.activation.per_event(e)
+        h = self.activation.h(e)
         self.apical = x * h
         taught = taught * h
         if self.r is not None:
@@ -88,7 +90,7 @@ class Burstprop(LocalNetwork):
     ----------
     p_baseline : p_b of the output layer, in (0, 1)
     recurrent_input : whether there is R; recurrent_learning : whether it learns
-    n_inputs, n_outputs, ... : as `LocalNetwork`
+    n_inputs, n_outputs, ... : as `Structure`
 
     Raises
     ------
@@ -102,27 +104,26 @@ class Burstprop(LocalNetwork):
         self,
         n_inputs: int | tuple[int, ...],
         n_outputs: int,
-        p_baseline: float = 0.2,
-        n_hidden_layers: int = 3,
-        n_hidden_units: int = 500,
-        Y_mode: str = "random_init",
-        Y_scale: float = 1.0,
-        Y_learning: bool = False,
+        p_baseline: float = BurstpropOptions.p_baseline,
+        n_hidden_layers: int = BurstpropOptions.layers,
+        n_hidden_units: int = BurstpropOptions.hidden,
+        Y_mode: YMode = BurstpropOptions.y_mode,
+        Y_scale: float = BurstpropOptions.y_scale,
+        Y_learning: bool = BurstpropOptions.y_learning,
         *,
         recurrent_input: bool = True,
         recurrent_learning: bool = True,
-        conv: str | None = None,
-        activation: str = "sigmoid",
-        gain: float | None = None,
-        feedforward_noise: float = 0.0,
+        conv: str | None = BurstpropOptions.conv,
+        activation: LocalActivation = BurstpropOptions.activation,
+        gain: float | None = BurstpropOptions.gain,
+        feedforward_noise: float = BurstpropOptions.feedforward_noise,
         seed: int | None = None,
-        dtype: str = "float32",
+        dtype: DType = BurstpropOptions.dtype,
     ) -> None:
         self.options = arguments(locals())
         if not 0 < p_baseline < 1:
             raise OptionError(f"p_baseline is {p_baseline}, but must lie in (0, 1)")
-        own = ("p_baseline", "recurrent_input", "recurrent_learning")
-        super().__init__(**{k: v for k, v in self.options.items() if k not in own})
+        super().__init__(Structure.among(self.options))
         for layer in self.layers:
             layer.p_baseline = p_baseline
         if recurrent_input:

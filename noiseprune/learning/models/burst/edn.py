@@ -17,15 +17,17 @@ Source: J. Sacramento, R. Ponte Costa, Y. Bengio, W. Senn, NeurIPS 2018.
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
 from torch import Tensor, nn
 
 from noiseprune.checks import not_negative, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.burst.layers import LocalLayer, Signal, buffer, hand, normal
-from noiseprune.learning.models.burst.network import LocalNetwork, arguments
-
-INTN_MODES = ("symmetric_init", "random_init")
+from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
+from noiseprune.learning.options.burst import EDNOptions
+from noiseprune.learning.options.names import DType, InterneuronMode, YMode
 
 
 class EDNLayer(LocalLayer):
@@ -97,7 +99,7 @@ class EDN(LocalNetwork):
     lambda_output, lambda_intn, lambda_hidden : nudging strengths in (0, 1]
     intn_mode : "symmetric_init" P = W, k = c of the layer above and G = intn_scale Y at first;
         "random_init" P as W, k = 0, G ~ N(0, intn_scale^2)
-    n_inputs, n_outputs, ... : as `LocalNetwork`
+    n_inputs, n_outputs, ... : as `Structure`
 
     Raises
     ------
@@ -111,25 +113,25 @@ class EDN(LocalNetwork):
         self,
         n_inputs: int | tuple[int, ...],
         n_outputs: int,
-        n_hidden_layers: int = 3,
-        n_hidden_units: int = 500,
-        Y_mode: str = "random_init",
-        Y_scale: float = 1.0,
-        Y_learning: bool = False,
+        n_hidden_layers: int = EDNOptions.layers,
+        n_hidden_units: int = EDNOptions.hidden,
+        Y_mode: YMode = EDNOptions.y_mode,
+        Y_scale: float = EDNOptions.y_scale,
+        Y_learning: bool = EDNOptions.y_learning,
         *,
-        lambda_output: float = 0.1,
-        lambda_intn: float = 0.1,
-        lambda_hidden: float = 0.1,
-        intn_mode: str = "symmetric_init",
-        intn_scale: float = 1.0,
-        conv: str | None = None,
-        gain: float | None = None,
-        feedforward_noise: float = 0.0,
+        lambda_output: float = EDNOptions.lambda_output,
+        lambda_intn: float = EDNOptions.lambda_intn,
+        lambda_hidden: float = EDNOptions.lambda_hidden,
+        intn_mode: InterneuronMode = EDNOptions.intn_mode,
+        intn_scale: float = EDNOptions.intn_scale,
+        conv: str | None = EDNOptions.conv,
+        gain: float | None = EDNOptions.gain,
+        feedforward_noise: float = EDNOptions.feedforward_noise,
         seed: int | None = None,
-        dtype: str = "float32",
+        dtype: DType = EDNOptions.dtype,
     ) -> None:
         self.options = arguments(locals())
-        one_of("intn_mode", intn_mode, INTN_MODES)
+        one_of("intn_mode", intn_mode, get_args(InterneuronMode))
         not_negative("intn_scale", intn_scale)
         strengths = {
             "lambda_output": lambda_output,
@@ -139,9 +141,7 @@ class EDN(LocalNetwork):
         for name, value in strengths.items():
             if not 0 < value <= 1:
                 raise OptionError(f"{name} is {value}, but must lie in (0, 1]")
-        own = (*strengths, "intn_mode", "intn_scale")
-        common = {k: v for k, v in self.options.items() if k not in own}
-        super().__init__(**common, activation="sigmoid")
+        super().__init__(Structure.among(self.options, activation="sigmoid"))
         for layer in self.layers:
             for name, value in strengths.items():
                 setattr(layer, name, float(value))

@@ -16,6 +16,7 @@ so that any optimizer of torch can follow them; autograd takes no part.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +25,8 @@ from noiseprune.checks import one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.activations import ACTIVATIONS
 from noiseprune.learning.models.burst.synapses import Convolution, Dense, Shape, Synapses
+from noiseprune.learning.options.names import YMode
 
-Y_MODES = ("random_init", "symmetric_init", "tied")
-Y_RULES = ("apical", "kolen-pollack")
 Signal = tuple[Tensor, ...]
 
 
@@ -77,7 +77,7 @@ class LocalLayer(nn.Module):
         OptionError
             If there is no such mode, or tied feedback should have a scale or learn.
         """
-        one_of("Y mode", mode, Y_MODES)
+        one_of("Y mode", mode, get_args(YMode))
         self._above = (above,)
         if mode == "tied":
             if scale != 1 or learning:

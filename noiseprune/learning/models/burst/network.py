@@ -11,23 +11,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Self, cast
+from dataclasses import dataclass, fields
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from noiseprune.checks import count, not_negative, one_of, positive, seed_sequence
-from noiseprune.errors import FileError, OptionError
-from noiseprune.files.atomic import write_atomically
-from noiseprune.files.guard import reading
+from noiseprune.errors import OptionError
 from noiseprune.learning.models.activations import ACTIVATIONS
-from noiseprune.learning.models.burst.layers import Y_MODES, LocalLayer
+from noiseprune.learning.models.burst.layers import LocalLayer
 from noiseprune.learning.models.burst.synapses import Dense, Synapses, convolutions
-from noiseprune.learning.models.streams import new_generator
+from noiseprune.learning.models.saving import SavedNetwork
+from noiseprune.learning.models.streams import DTYPES, new_generator
+from noiseprune.learning.options.names import DType, LocalActivation, YMode
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 DOWNWARD = ("y", "q", "g")
 """Kinds of parameters in the shape of the W above, whose postsynaptic neurons are those below."""
 KINDS = ("weight", "bias", *DOWNWARD, "r", "p", "k")
@@ -44,11 +43,10 @@ def arguments(names: Mapping[str, Any]) -> dict[str, Any]:
     return {k: plain(value) for k, value in names.items() if k not in ("self", "__class__")}
 
 
-class LocalNetwork(nn.Module):
-    """Hidden layers and an output layer, all of the class `layer`.
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """What all networks of local layers are told.
 
-    Parameters
-    ----------
     n_inputs : or the shape of a sample, such as (3, 32, 32), before convolutions
     n_hidden_layers, n_hidden_units : dense ones; the former may be 0
     Y_mode, Y_scale, Y_learning : of the feedback, see `LocalLayer.connect`
@@ -65,51 +63,77 @@ class LocalNetwork(nn.Module):
         If an option has no meaning.
     """
 
-    layer: type[LocalLayer]
-    options: dict[str, Any]
+    n_inputs: int | tuple[int, ...] | list[int]
+    n_outputs: int
+    n_hidden_layers: int
+    n_hidden_units: int
+    Y_mode: YMode
+    Y_scale: float
+    Y_learning: bool
+    conv: str | None
+    activation: LocalActivation
+    gain: float | None
+    feedforward_noise: float
+    seed: int | None
+    dtype: DType
 
-    def __init__(
-        self,
-        n_inputs: int | tuple[int, ...] | list[int],
-        n_outputs: int,
-        n_hidden_layers: int,
-        n_hidden_units: int,
-        *,
-        Y_mode: str,
-        Y_scale: float,
-        Y_learning: bool,
-        conv: str | None,
-        activation: str,
-        gain: float | None,
-        feedforward_noise: float,
-        seed: int | None,
-        dtype: str,
-    ) -> None:
-        super().__init__()
-        one_of("activation", activation, ACTIVATIONS)
-        kind = DTYPES[one_of("dtype", dtype, DTYPES)]
-        size = ACTIVATIONS[activation].gain if gain is None else positive("gain", gain)
-        not_negative("feedforward_noise", feedforward_noise)
-        not_negative("Y_scale", Y_scale)
-        one_of("Y mode", Y_mode, Y_MODES)
-        self.generator = new_generator(seed_sequence(seed))
-        shape = tuple(n_inputs) if isinstance(n_inputs, (tuple, list)) else (n_inputs,)
-        for number in shape:
+    def __post_init__(self) -> None:
+        one_of("activation", self.activation, get_args(LocalActivation))
+        one_of("dtype", self.dtype, DTYPES)
+        one_of("Y mode", self.Y_mode, get_args(YMode))
+        if self.gain is not None:
+            positive("gain", self.gain)
+        not_negative("feedforward_noise", self.feedforward_noise)
+        not_negative("Y_scale", self.Y_scale)
+        for number in self.shape:
             count("n_inputs", number)
-        count("n_outputs", n_outputs)
-        count("n_hidden_layers", n_hidden_layers, at_least=0)
-        count("n_hidden_units", n_hidden_units)
-        synapses: list[Synapses] = [*convolutions(conv, shape)] if conv else []
-        for units in [n_hidden_units] * n_hidden_layers + [n_outputs]:
-            synapses.append(Dense(synapses[-1].above if synapses else shape, units))
-        self.n_inputs = shape
+        count("n_outputs", self.n_outputs)
+        count("n_hidden_layers", self.n_hidden_layers, at_least=0)
+        count("n_hidden_units", self.n_hidden_units)
+
+    @classmethod
+    def among(cls, options: Mapping[str, Any], **more: Any) -> Structure:
+        """What concerns the structure among the arguments of a network."""
+        own = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in options.items() if name in own}, **more)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a sample."""
+        many = isinstance(self.n_inputs, (tuple, list))
+        return tuple(self.n_inputs) if many else (self.n_inputs,)  # type: ignore[arg-type,return-value]
+
+    @property
+    def initial_gain(self) -> float:
+        """As given, or the activation's."""
+        return ACTIVATIONS[self.activation].gain if self.gain is None else float(self.gain)
+
+    def synapses(self) -> list[Synapses]:
+        """The maps of all layers, from the first to the output."""
+        found: list[Synapses] = [*convolutions(self.conv, self.shape)] if self.conv else []
+        for units in [self.n_hidden_units] * self.n_hidden_layers + [self.n_outputs]:
+            found.append(Dense(found[-1].above if found else self.shape, units))
+        return found
+
+
+class LocalNetwork(SavedNetwork):
+    """Hidden layers and an output layer, all of the class `layer`."""
+
+    layer: type[LocalLayer]
+
+    def __init__(self, structure: Structure) -> None:
+        super().__init__()
+        s = structure
+        self.n_inputs = s.shape
+        self.generator = new_generator(seed_sequence(s.seed))
         self.stack = nn.ModuleList(
-            self.layer(each, activation, size, self.generator, kind) for each in synapses
+            self.layer(each, s.activation, s.initial_gain, self.generator, DTYPES[s.dtype])
+            for each in s.synapses()
         )
         for layer, above in zip(self.layers, self.layers[1:]):
-            layer.connect(above, Y_mode, Y_scale, Y_learning)
+            layer.connect(above, s.Y_mode, s.Y_scale, s.Y_learning)
         for layer in self.layers:
-            layer.noise = float(feedforward_noise)
+            layer.noise = float(s.feedforward_noise)
 
     @property
     def layers(self) -> list[Any]:
@@ -200,46 +224,13 @@ class LocalNetwork(nn.Module):
         """Whether Y learns by Kolen's and Pollack's rule, which needs the same decay."""
         return True
 
-    # ---------------------------------------------------------------------------------- files
+    def beside(self) -> dict[str, Any]:
+        """The state of the generator."""
+        return {"generator": self.generator.get_state()}
 
-    def save(self, path: str | Path) -> None:
-        """Write options, parameters and the state of the generator (.pt), atomically."""
-        document = {
-            "network": type(self).__name__,
-            "options": self.options,
-            "parameters": self.state_dict(),
-            "generator": self.generator.get_state(),
-        }
-        with write_atomically(path) as temporary:
-            torch.save(document, temporary)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """The network that `save` wrote.
-
-        Raises
-        ------
-        FileError
-            If there is no such file, or it holds something else.
-        """
-        path = Path(path)
-        with reading(path):
-            document = torch.load(path, weights_only=True)
-            found = document.get("network") if isinstance(document, dict) else None
-            if found != cls.__name__:
-                raise FileError(f"{path} holds {found or 'no network'}, not a {cls.__name__}")
-            network = cls(**document["options"])
-            network.restore(document["parameters"])
-            network.generator.set_state(document["generator"])
-        return network
-
-    def restore(self, parameters: Mapping[str, Tensor]) -> None:
-        """`load_state_dict`, masks of pruned synapses included."""
-        for name, value in parameters.items():
-            place, _, kind = name.rpartition(".")
-            if kind == "mask":
-                cast(LocalLayer, self.get_submodule(place)).mask = torch.ones_like(value)
-        self.load_state_dict(parameters)
+    def set_beside(self, document: Mapping[str, Any]) -> None:
+        """Take it from a file."""
+        self.generator.set_state(document["generator"].cpu())
 
     def __len__(self) -> int:
         return len(self.stack)

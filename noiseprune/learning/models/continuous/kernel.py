@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from noiseprune.kernels import sequential
@@ -55,42 +57,67 @@ def backprop(
             delta[j] = below[j] * e[k, j] * (1.0 - e[k, j])
 
 
+class Network(NamedTuple):
+    """sizes (L + 1,); z, u, c (L, n), w, y, q (L, n, n), n the largest size; y[k] and q[k] from
+    layer k + 2 to k + 1, as w[k + 1]"""
+
+    sizes: IntArray
+    z: FloatArray
+    u: FloatArray
+    w: FloatArray
+    c: FloatArray
+    y: FloatArray
+    q: FloatArray
+
+
+class Inputs(NamedTuple):
+    """frequency, per second, and phase (inputs,); weights and readout of the target"""
+
+    frequency: FloatArray
+    phase: FloatArray
+    weights: FloatArray
+    readout: FloatArray
+
+
+class How(NamedTuple):
+    """p_b; whether there is a teacher, and W or Q learns; tied_y : Y = W, y is not read; tied_q :
+    Q = p_b Y, q is not read; compare : local updates and backprop's are summed"""
+
+    p_b: float
+    teacher: bool
+    learn: bool
+    learn_q: bool
+    tied_y: bool
+    tied_q: bool
+    compare: bool
+
+
+class Seen(NamedTuple):
+    """Sums (L, n, n) of the local updates and of backprop's; output (steps, 2) target and output of
+    each step, (0, 2) to keep none"""
+
+    ours: FloatArray
+    theirs: FloatArray
+    output: FloatArray
+
+
 @sequential
 def advance(
-    sizes: IntArray,
+    network: Network,
+    task: Inputs,
     rates: FloatArray,
-    p_b: float,
+    how: How,
     first: int,
     steps: int,
-    teacher: bool,
-    learn: bool,
-    frequency: FloatArray,
-    phase: FloatArray,
-    weights: FloatArray,
-    readout: FloatArray,
-    z: FloatArray,
-    u: FloatArray,
-    w: FloatArray,
-    c: FloatArray,
-    y: FloatArray,
-    q: FloatArray,
-    tied_y: bool,
-    tied_q: bool,
-    learn_q: bool,
-    compare: bool,
-    ours: FloatArray,
-    theirs: FloatArray,
-    output: FloatArray,
+    seen: Seen,
 ) -> tuple[float, float]:
     """Steps first, first + 1, ... of the network, in place; sums of squared errors and of |u|.
 
-    sizes (L + 1,); rates dt / (1, tau_z, tau_u, tau_w, tau_Q); frequency, phase (inputs,), the
-    former per second; z, u, c (L, n); w, y, q (L, n, n), n the largest size, y[k] and q[k] from
-    layer k + 2 to k + 1, as w[k + 1]
-    tied_y : Y = W, y is not read; tied_q : Q = p_b Y, q is not read
-    compare : add the local update to `ours`, backprop's to `theirs`, both (L, n, n)
-    output : (steps, 2) target and output of each step; (0, 2) to keep none
+    rates : dt / (1, tau_z, tau_u, tau_w, tau_Q)
     """
+    sizes, z, u, w, c, y, q = network
+    p_b, teacher, learn, learn_q, tied_y, tied_q, compare = how
+    ours, theirs, output = seen
     n_layers, inputs = sizes.size - 1, sizes[0]
     e = np.zeros((sizes.size, w.shape[1]))
     delta = np.zeros((n_layers, w.shape[1]))
@@ -99,9 +126,9 @@ def advance(
     for s in range(steps):
         time = (first + s) * rates[0]
         for i in range(inputs):
-            x[i] = np.cos(frequency[i] * time + phase[i])
+            x[i] = np.cos(task.frequency[i] * time + task.phase[i])
             e[0, i] = x[i]
-        target = wanted(x, weights, readout)
+        target = wanted(x, task.weights, task.readout)
         for k in range(n_layers):
             top = k == n_layers - 1
             for i in range(sizes[k + 1]):

@@ -31,13 +31,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from noiseprune.checks import Seed, count, generator, one_of, positive
+from noiseprune.checks import Seed, generator
 from noiseprune.errors import OptionError
-from noiseprune.learning.burst.continuous import kernel
+from noiseprune.learning.models.continuous import kernel
+from noiseprune.learning.options.continuous import ContinuousOptions
 from noiseprune.weights import FloatArray, IntArray
 
-Y_MODES = ("tied", "symmetric_init", "random_init")
-Q_MODES = ("tied", "symmetric_init", "random_init", "W_symmetric_init")
 INPUTS, TEACHER_UNITS = 3, 25
 STATE = ("z", "u", "c", "w", "y", "q")
 """The arrays of a network, which its steps change."""
@@ -75,20 +74,14 @@ class Task:
 class ContinuousBurstCCN:
     """The network with its state; `advance` moves it on.
 
+    options : dt, time constants, p_b, and the modes of Y and Q: where "tied", Y is W and `y` not
+        read, Q is p_b Y and `q` not read
     sizes : (L + 1,) inputs, hidden layers, outputs (1)
-    tied_y : Y is W, and `y` not read; tied_q : Q is p_b Y, and `q` not read
     z, u, c : (L, n), n the largest size; w, y, q : (L, n, n); step : Euler steps taken so far
     """
 
+    options: ContinuousOptions
     sizes: IntArray
-    dt: float
-    tau_z: float
-    tau_u: float
-    tau_w: float
-    tau_Q: float
-    p_baseline: float
-    tied_y: bool
-    tied_q: bool
     z: FloatArray = field(repr=False)
     u: FloatArray = field(repr=False)
     c: FloatArray = field(repr=False)
@@ -98,99 +91,45 @@ class ContinuousBurstCCN:
     step: int = 0
 
     @classmethod
-    def drawn(
-        cls,
-        hidden: int = 50,
-        layers: int = 1,
-        *,
-        dt: float = 0.1,
-        tau_z: float = 0.1,
-        tau_u: float = 0.1,
-        tau_w: float = 100.0,
-        tau_Q: float = 100.0,
-        p_baseline: float = 0.5,
-        Y_mode: str = "tied",
-        Q_mode: str = "tied",
-        Y_scale: float = 1.0,
-        Q_scale: float = 1.0,
-        seed: Seed = None,
-    ) -> ContinuousBurstCCN:
+    def drawn(cls, options: ContinuousOptions, seed: Seed = None) -> ContinuousBurstCCN:
         """A network with W ~ N(0, 2 / (in + out)), c = 0, z = u = 0.
 
-        Y_mode : "tied" to W, "symmetric_init" Y_scale W at first, "random_init" N(0, Y_scale^2)
-        Q_mode : "tied" always p_b Y, "symmetric_init" p_b Q_scale Y at first, "random_init"
-            N(0, Q_scale^2), "W_symmetric_init" p_b Q_scale W at first
-
-        Raises
-        ------
-        OptionError
-            If an option has no meaning, or dt is larger than a time constant.
+        y_mode : "tied" to W, "symmetric_init" y_scale W at first, "random_init" N(0, y_scale^2)
+        q_mode : "tied" always p_b Y, "symmetric_init" p_b q_scale Y at first, "random_init"
+            N(0, q_scale^2), "W_symmetric_init" p_b q_scale W at first
         """
-        positive("dt", dt)
-        constants = {"tau_z": tau_z, "tau_u": tau_u, "tau_w": tau_w, "tau_Q": tau_Q}
-        for name, value in constants.items():
-            positive(name, value)
-            if dt > value * (1 + 1e-12):
-                raise OptionError(f"dt is {dt:g}, longer than {name} = {value:g}: give a shorter")
-        if not 0 < p_baseline < 1:
-            raise OptionError(f"p_baseline is {p_baseline}, but must lie in (0, 1)")
-        for name, mode, modes, scale, like in (
-            ("Y", Y_mode, Y_MODES, Y_scale, "W"),
-            ("Q", Q_mode, Q_MODES, Q_scale, "p_b Y"),
-        ):
-            one_of(f"{name} mode", mode, modes)
-            if not 0 <= scale < np.inf:
-                raise OptionError(f"{name}_scale is {scale}, but must be finite and at least 0")
-            if mode == "tied" and scale != 1:
-                raise OptionError(f"tied {name} is {like} itself: leave its scale out")
-        units = [count("hidden", hidden)] * count("layers", layers)
-        sizes = np.array([INPUTS, *units, 1])
+        o, p_b = options, options.p_baseline
+        sizes = np.array([INPUTS, *[o.hidden] * o.layers, 1])
         rng = generator(seed)
         n, n_layers = int(sizes.max()), sizes.size - 1
-        w, y, q = (np.zeros((n_layers, n, n)) for _ in range(3))
+        w, y, q = np.zeros((3, n_layers, n, n))
         for k in range(n_layers):
             post, pre = sizes[k + 1], sizes[k]
             w[k, :post, :pre] = rng.normal(0, np.sqrt(2 / (pre + post)), (post, pre))
         back = [(k, slice(sizes[k + 2]), slice(sizes[k + 1])) for k in range(n_layers - 1)]
         for k, post, pre in back:
             shape = (post.stop, pre.stop)
-            above = w[k + 1, post, pre]
-            y[k, post, pre] = (
-                rng.normal(0, Y_scale, shape) if Y_mode == "random_init" else Y_scale * above
-            )
+            drawn = rng.normal(0, o.y_scale, shape) if o.y_mode == "random_init" else None
+            y[k, post, pre] = o.y_scale * w[k + 1, post, pre] if drawn is None else drawn
         for k, post, pre in back:
-            if Q_mode == "random_init":
-                q[k, post, pre] = rng.normal(0, Q_scale, (post.stop, pre.stop))
+            if o.q_mode == "random_init":
+                q[k, post, pre] = rng.normal(0, o.q_scale, (post.stop, pre.stop))
             else:
-                like = w[k + 1] if Q_mode == "W_symmetric_init" else y[k]
-                q[k, post, pre] = p_baseline * Q_scale * like[post, pre]
-        return cls(
-            sizes=sizes,
-            dt=dt,
-            tau_z=tau_z,
-            tau_u=tau_u,
-            tau_w=tau_w,
-            tau_Q=tau_Q,
-            p_baseline=p_baseline,
-            tied_y=Y_mode == "tied",
-            tied_q=Q_mode == "tied",
-            z=np.zeros((n_layers, n)),
-            u=np.zeros((n_layers, n)),
-            c=np.zeros((n_layers, n)),
-            w=w,
-            y=y,
-            q=q,
-        )
+                like = w[k + 1] if o.q_mode == "W_symmetric_init" else y[k]
+                q[k, post, pre] = p_b * o.q_scale * like[post, pre]
+        z, u, c = np.zeros((3, n_layers, n))
+        return cls(options=o, sizes=sizes, z=z, u=u, c=c, w=w, y=y, q=q)
 
     @property
     def Y(self) -> FloatArray:
         """Feedback weights (L - 1, n, n), in the shape of the W above."""
-        return self.w[1:] if self.tied_y else self.y[:-1]
+        return self.w[1:] if self.options.y_mode == "tied" else self.y[:-1]
 
     @property
     def Q(self) -> FloatArray:
         """Weights of the cancelling input (L - 1, n, n)."""
-        return self.p_baseline * self.Y if self.tied_q else self.q[:-1]
+        tied = self.options.q_mode == "tied"
+        return self.options.p_baseline * self.Y if tied else self.q[:-1]
 
     def advance(
         self,
@@ -212,22 +151,22 @@ class ContinuousBurstCCN:
         OptionError
             If a tied Q is to learn.
         """
-        if learn_Q and self.tied_q:
+        o = self.options
+        if learn_Q and o.q_mode == "tied":
             raise OptionError("tied Q is p_b Y itself and cannot learn: choose another Q mode")
         shape = self.w.shape if compare else (1, 1, 1)
-        ours, theirs = np.zeros(shape), np.zeros(shape)
-        output = np.zeros((steps if trace else 0, 2))
-        rates = self.dt / np.array([1.0, self.tau_z, self.tau_u, self.tau_w, self.tau_Q])
-        squares, potentials = kernel.advance(
-            self.sizes, rates, self.p_baseline, self.step, steps, teacher, learn,
-            task.frequency, task.phase, task.weights, task.readout,
-            self.z, self.u, self.w, self.c, self.y, self.q, self.tied_y, self.tied_q, learn_Q,
-            compare, ours, theirs, output,
-        )  # fmt: skip
+        seen = kernel.Seen(np.zeros(shape), np.zeros(shape), np.zeros((steps if trace else 0, 2)))
+        network = kernel.Network(self.sizes, self.z, self.u, self.w, self.c, self.y, self.q)
+        rates = o.dt / np.array([1.0, o.tau_z, o.tau_u, o.tau_w, o.tau_q or 100.0])
+        how = kernel.How(
+            o.p_baseline, teacher, learn, learn_Q, o.y_mode == "tied", o.q_mode == "tied", compare
+        )
+        inputs = kernel.Inputs(task.frequency, task.phase, task.weights, task.readout)
+        squares, potentials = kernel.advance(network, inputs, rates, how, self.step, steps, seen)
         self.step += steps
         n = max(steps, 1)  # no steps, no error
         apical = potentials / (n * int(self.sizes[1:-1].sum()))
-        return Passage(squares / n, apical, output, ours, theirs)
+        return Passage(squares / n, apical, seen.output, seen.ours, seen.theirs)
 
     def copy(self) -> ContinuousBurstCCN:
         """With a state of its own."""

@@ -11,7 +11,7 @@ momentum, weight decay or adaptive step can move them, and Dale's law holds what
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,10 @@ from torch import Tensor
 
 from noiseprune.checks import one_of
 from noiseprune.errors import OptionError
-
-ORIENTATIONS = ("post-pre", "pre-post")
-DALE = ("parametrisation", "projection")
-INITIAL = ("uniform", "normal", "zero")
+from noiseprune.learning.options.names import Initial, Orientation
 
 Array = npt.NDArray[Any]
+ORIENTATIONS = get_args(Orientation)
 
 
 def as_matrix(what: str, values: object, shape: tuple[int, int], orientation: str) -> Array:
@@ -109,7 +107,7 @@ def initial_weights(
     rule: str, shape: tuple[int, int], generator: torch.Generator, fan_in: int
 ) -> Tensor:
     """U(-1, 1) / sqrt(fan_in) for "uniform", N(0, 1) / sqrt(fan_in) for "normal"; or "zero"."""
-    one_of("initial weights", rule, INITIAL)
+    one_of("initial weights", rule, get_args(Initial))
     values = torch.zeros(shape)
     if rule == "uniform":
         values.uniform_(-1, 1, generator=generator)

@@ -15,7 +15,7 @@ theta starts at 0: weight decay pulls towards that tau.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -23,13 +23,12 @@ from torch import Tensor, nn
 
 from noiseprune.checks import Seed, one_of, positive, seed_sequence
 from noiseprune.errors import OptionError
-from noiseprune.learning.ctrnn.activations import ACTIVATIONS
+from noiseprune.learning.models.activations import ACTIVATIONS
 from noiseprune.learning.models.ctrnn.constraints import Array, as_array
 from noiseprune.learning.models.ctrnn.linear import LinearLayer
 from noiseprune.learning.models.streams import new_generator
-
-NOISE_SCALINGS = ("alpha", "sqrt")
-INIT_STATES = ("zero", "keep", "learn")
+from noiseprune.learning.options.ctrnn import CTRNNOptions
+from noiseprune.learning.options.names import InitState, NoiseScaling, RateActivation
 
 
 class HiddenLayer(nn.Module):
@@ -59,14 +58,14 @@ class HiddenLayer(nn.Module):
         input_layer: LinearLayer,
         recurrent_layer: LinearLayer,
         *,
-        activation: str = "relu",
+        activation: RateActivation = CTRNNOptions.activation,
         dt: float = 10.0,
-        tau: float | Sequence[float] | Array = 100.0,
-        learn_alpha: bool = False,
-        preact_noise: float = 0.0,
-        postact_noise: float = 0.0,
-        noise_scaling: str = "alpha",
-        init_state: str = "zero",
+        tau: float | Sequence[float] | Array = CTRNNOptions.tau,
+        learn_alpha: bool = CTRNNOptions.learn_alpha,
+        preact_noise: float = CTRNNOptions.preact_noise,
+        postact_noise: float = CTRNNOptions.postact_noise,
+        noise_scaling: NoiseScaling = "alpha",
+        init_state: InitState = CTRNNOptions.init_state,
         seed: Seed = None,
     ) -> None:
         super().__init__()
@@ -77,9 +76,9 @@ class HiddenLayer(nn.Module):
                 f"the input layer ends in {input_layer.output_dim} neurons and the recurrent layer "
                 f"leads from {recurrent_layer.input_dim} to {n}: give all three the same number"
             )
-        self.activation = one_of("activation", activation, ACTIVATIONS)
-        self.noise_scaling = one_of("noise_scaling", noise_scaling, NOISE_SCALINGS)
-        self.init_state = one_of("init_state", init_state, INIT_STATES)
+        self.activation = one_of("activation", activation, get_args(RateActivation))
+        self.noise_scaling = one_of("noise_scaling", noise_scaling, get_args(NoiseScaling))
+        self.init_state = one_of("init_state", init_state, get_args(InitState))
         self.preact_noise = _standard_deviation("preact_noise", preact_noise)
         self.postact_noise = _standard_deviation("postact_noise", postact_noise)
         self.dt = positive("dt", dt)
@@ -130,7 +129,7 @@ class HiddenLayer(nn.Module):
         potentials : return v instead of r
         """
         n_steps = check_sequence(x, self.input_layer.input_dim)
-        alpha, phi = self.alpha, ACTIVATIONS[self.activation].value
+        alpha, phi = self.alpha, ACTIVATIONS[self.activation].rate
         # All that does not depend on the state is one product over all steps, and alpha is in the
         # weights: a step is a multiply-add, a product and phi.
         recurrent = (alpha[:, None] * self.recurrent_layer.weight).t()

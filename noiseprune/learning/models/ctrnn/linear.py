@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from noiseprune.checks import Seed, count, one_of
 from noiseprune.errors import OptionError
-from noiseprune.learning.ctrnn import constraints
+from noiseprune.learning.models.ctrnn import constraints
 from noiseprune.learning.models.ctrnn.constraints import Array
 from noiseprune.learning.models.streams import new_generator
+from noiseprune.learning.options.names import Dale, Initial, Orientation
 
 
 class LinearLayer(nn.Module):
@@ -64,13 +67,13 @@ class LinearLayer(nn.Module):
         growth: object = None,
         budget: int | None = None,
         growth_weights: str | float = "uniform",
-        dale: str = "parametrisation",
-        orientation: str = "post-pre",
+        dale: Dale = "parametrisation",
+        orientation: Orientation = "post-pre",
         seed: Seed = None,
     ) -> None:
         super().__init__()
         shape = (count("output_dim", output_dim), count("input_dim", input_dim))
-        self.dale = one_of("dale", dale, constraints.DALE)
+        self.dale = one_of("dale", dale, get_args(Dale))
         one_of("orientation", orientation, constraints.ORIENTATIONS)
         self.growth_weights = _checked_growth_weights(growth_weights)
         signs: Array = np.zeros(shape[1], dtype=np.int8)
@@ -267,10 +270,10 @@ class LinearLayer(nn.Module):
 
 def _checked_growth_weights(rule: str | float) -> str | float:
     if isinstance(rule, str):
-        return one_of("initial weight of a grown synapse", rule, constraints.INITIAL)
+        return one_of("initial weight of a grown synapse", rule, get_args(Initial))
     if isinstance(rule, bool) or not 0 <= rule < float("inf"):
         raise OptionError(
             f"the initial weight of a grown synapse is {rule!r}: give its absolute value, or one "
-            f"of {', '.join(constraints.INITIAL)}"
+            f"of {', '.join(get_args(Initial))}"
         )
     return float(rule)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -13,13 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from noiseprune.checks import Seed, positive, seed_sequence
-from noiseprune.errors import FileError, OptionError
-from noiseprune.files import write_atomically
-from noiseprune.files.guard import reading
+from noiseprune.errors import OptionError
 from noiseprune.learning.models.ctrnn.constraints import Array
 from noiseprune.learning.models.ctrnn.layers import HiddenLayer
 from noiseprune.learning.models.ctrnn.linear import LinearLayer
+from noiseprune.learning.models.saving import AnyPath, read_document, write_document
 from noiseprune.learning.models.streams import new_generator
+from noiseprune.learning.options.ctrnn import CTRNNOptions
+from noiseprune.learning.options.names import (
+    Dale,
+    InitState,
+    NoiseScaling,
+    Orientation,
+    RateActivation,
+)
 
 NAMES = ("input", "hidden", "readout")
 _FORMAT = "noiseprune CTRNN 1"
@@ -67,9 +72,9 @@ class CTRNN(nn.Module):
         self,
         dims: Sequence[int] = (1, 100, 1),
         *,
-        activation: str = "relu",
+        activation: RateActivation = CTRNNOptions.activation,
         dt: float = 10.0,
-        tau: float | Sequence[float] | Array = 100.0,
+        tau: float | Sequence[float] | Array = CTRNNOptions.tau,
         biases: Any = None,
         weights: Any = "uniform",
         sparsity_masks: Sequence[Any] | None = None,
@@ -78,13 +83,13 @@ class CTRNN(nn.Module):
         growth_masks: Sequence[Any] | None = None,
         growth_budgets: Sequence[int | None] | None = None,
         growth_weights: Any = "uniform",
-        dale: str = "parametrisation",
-        orientation: str = "post-pre",
-        preact_noise: float = 0.0,
-        postact_noise: float = 0.0,
-        noise_scaling: str = "alpha",
-        init_state: str = "zero",
-        learn_alpha: bool = False,
+        dale: Dale = "parametrisation",
+        orientation: Orientation = "post-pre",
+        preact_noise: float = CTRNNOptions.preact_noise,
+        postact_noise: float = CTRNNOptions.postact_noise,
+        noise_scaling: NoiseScaling = "alpha",
+        init_state: InitState = CTRNNOptions.init_state,
+        learn_alpha: bool = CTRNNOptions.learn_alpha,
         spectral_radius: float | None = None,
         seed: Seed = None,
     ) -> None:
@@ -206,7 +211,7 @@ class CTRNN(nn.Module):
 
     # ------------------------------------------------------------------------------- files
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write the whole model to one file, at once: options, weights, masks, state of the noise.
 
         `CTRNN.load` gives it back bit for bit.
@@ -234,11 +239,10 @@ class CTRNN(nn.Module):
             "training": self.training,
             "dtype": str(first.theta.dtype).removeprefix("torch."),
         }
-        with write_atomically(path) as temporary:
-            torch.save(document, temporary)
+        write_document(path, document)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], map_location: str = "cpu") -> CTRNN:
+    def load(cls, path: AnyPath, map_location: str = "cpu") -> CTRNN:
         """Read a model that `save` wrote, onto the device `map_location`.
 
         Raises
@@ -246,11 +250,7 @@ class CTRNN(nn.Module):
         FileError
             If the file is not there, damaged, or something else.
         """
-        path = Path(path)
-        with reading(path):
-            document = torch.load(path, map_location=map_location, weights_only=True)
-            if not (isinstance(document, dict) and document.get("format") == _FORMAT):
-                raise FileError(f"{path} does not hold a CTRNN: give a file that CTRNN.save wrote")
+        with read_document(path, "format", _FORMAT, map_location) as document:
             options = document["options"]
             model = cls(**options, weights="zero", tau=2 * options["dt"], seed=0)
             model.to(device=map_location, dtype=getattr(torch, document["dtype"]))

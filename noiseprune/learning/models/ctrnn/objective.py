@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.data.trials import Task, Trials
+from noiseprune.learning.models.ctrnn.network import CTRNN
 
 
 @dataclass(frozen=True)

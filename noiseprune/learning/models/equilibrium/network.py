@@ -33,7 +33,7 @@ import numpy.typing as npt
 from noiseprune.checks import count, positive, substream
 from noiseprune.errors import OptionError
 from noiseprune.files.atomic import write_atomically
-from noiseprune.learning.equilibrium import kernels
+from noiseprune.learning.models.equilibrium import kernels
 from noiseprune.learning.models.equilibrium.settings import Dynamics, Learning, check_step
 from noiseprune.learning.models.equilibrium.sparsification import Sparsification
 from noiseprune.learning.models.equilibrium.stability import Stability, stability

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from noiseprune.checks import count, not_negative, one_of, positive
 from noiseprune.errors import OptionError
-
-LEAKS = ("signed", "absolute", "none")
-RULES = ("stdp", "ep")
+from noiseprune.learning.options.names import EquilibriumLearning, Leak
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +28,7 @@ class Dynamics:
         If a value has no meaning.
     """
 
-    leak: str = "signed"
+    leak: Leak = "signed"
     constant: float = 0.0
     dt: float = 0.05
     free_steps: int = 1000
@@ -37,7 +36,7 @@ class Dynamics:
     stop: float = 0.0
 
     def __post_init__(self) -> None:
-        one_of("leak", self.leak, LEAKS)
+        one_of("leak", self.leak, get_args(Leak))
         positive("dt", self.dt)
         count("free_steps", self.free_steps)
         count("nudged_steps", self.nudged_steps)
@@ -66,7 +65,7 @@ class Learning:
         If a value has no meaning.
     """
 
-    rule: str = "stdp"
+    rule: EquilibriumLearning = "stdp"
     beta: float = 10.0
     lr: float = 100.0
     beta_0: float = 0.0
@@ -78,7 +77,7 @@ class Learning:
     cap: float | None = None
 
     def __post_init__(self) -> None:
-        one_of("rule", self.rule, RULES)
+        one_of("rule", self.rule, get_args(EquilibriumLearning))
         positive("beta", self.beta)
         positive("lr", self.lr)
         not_negative("l1", self.l1)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from noiseprune.checks import count, one_of
 from noiseprune.errors import OptionError
-
-KINDS = ("complete", "layered")
+from noiseprune.learning.options.names import TopologyKind
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Topology:
     inputs: int
     hidden: tuple[int, ...]
     outputs: int
-    kind: str = "complete"
+    kind: TopologyKind = "complete"
 
     def __post_init__(self) -> None:
-        one_of("topology", self.kind, KINDS)
+        one_of("topology", self.kind, get_args(TopologyKind))
         for what in ("inputs", "outputs"):
             count(what, getattr(self, what))
         for size in self.hidden:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +24,8 @@ from torch.nn import functional
 from noiseprune.checks import Seed, count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.streams import new_generator
+from noiseprune.learning.options.names import FailureMode, Path
 
-MODES = ("sample", "expected", "average")
-PATHS = ("masks", "moments")
 CHUNK = 2**22
 """Masked weights that are formed at once, to bound the memory of the path "masks"."""
 
@@ -60,9 +59,9 @@ class LinearWeightDropout(nn.Linear):
         drop_p: float = 0.0,
         *,
         bias: bool = True,
-        mode: str = "sample",
+        mode: FailureMode = "sample",
         samples: int = 1,
-        path: str = "masks",
+        path: Path = "masks",
         seed: Seed = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -73,7 +72,7 @@ class LinearWeightDropout(nn.Linear):
         super().__init__(in_features, out_features, bias, device, dtype)
         self.register_buffer("mask", None)
         self.drop_p = float(drop_p)
-        self.path = one_of("path", path, PATHS)
+        self.path = one_of("path", path, get_args(Path))
         self.set_mode(mode, samples)
 
     def reset_parameters(self) -> None:
@@ -83,9 +82,10 @@ class LinearWeightDropout(nn.Linear):
             for parameter in self.parameters():
                 parameter.uniform_(-bound, bound, generator=self.generator)
 
-    def set_mode(self, mode: str, samples: int = 1) -> None:
+    def set_mode(self, mode: FailureMode, samples: int = 1) -> None:
         """Change what is wanted of the failures."""
-        self.mode = one_of("mode", mode, MODES)
+        one_of("mode", mode, get_args(FailureMode))
+        self.mode: FailureMode = mode
         self.samples = count("samples", samples)
 
     def draw_masks(self, rows: int) -> Tensor:
@@ -182,7 +182,7 @@ def _chunks(masks: Tensor, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 @contextmanager
-def failures_as(module: nn.Module, mode: str, samples: int = 1) -> Iterator[None]:
+def failures_as(module: nn.Module, mode: FailureMode, samples: int = 1) -> Iterator[None]:
     """Let the failing layers of a network work in another mode meanwhile, each by itself.
 
         with failures_as(net, "expected"):

@@ -6,49 +6,31 @@ h_l = phi(W_l h_(l-1) + b_l),    y = out_phi(W_L h_(L-1) + b_L),    h_0 = x
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.checks import Seed, count, one_of, seed_sequence
-from noiseprune.errors import FileError, OptionError
-from noiseprune.files.atomic import write_atomically
-from noiseprune.files.guard import reading
+from noiseprune.checks import Seed, count, one_of
+from noiseprune.errors import OptionError
+from noiseprune.learning.models.activations import ACTIVATIONS, Function
 from noiseprune.learning.models.failures.dropout import LinearWeightDropout
-from noiseprune.learning.models.streams import new_generator
+from noiseprune.learning.models.saving import SavedNetwork
+from noiseprune.learning.models.streams import DTYPES, new_generator, spread
+from noiseprune.learning.options.names import DType, FailuresActivation, Output, Path
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "linear": lambda x: x,
-    "relu": torch.relu,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-}
-SLOPES: dict[str, Callable[[Tensor], Tensor]] = {  # of what the activation gives
-    "linear": torch.ones_like,
-    "relu": lambda h: (h > 0).to(h.dtype),
-    "sigmoid": lambda h: h * (1 - h),
-    "tanh": lambda h: 1 - h * h,
-}
-OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
+OUTPUTS: dict[str, Function] = {
     "linear": lambda x: x,
     "softmax": lambda x: torch.softmax(x, -1),
 }
 SCALINGS = ("lin", "lin+", "sqrt", "const", "const+")
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-class Net(nn.Module):
-    """What the networks here have in common: initial weights, gradients, files.
-
-    `options` are those of the constructor, with which a saved network is made again.
-    """
-
-    options: dict[str, Any]
+class Net(SavedNetwork):
+    """What the networks here have in common: initial weights, gradients, files."""
 
     def _build(
         self,
@@ -58,9 +40,9 @@ class Net(nn.Module):
         drop_p: float,
         drop_layers: str | Sequence[int],
         scaling: str | float | Sequence[str | float],
-        path: str,
+        path: Path,
         seed: Seed,
-        dtype: str,
+        dtype: DType,
     ) -> None:
         """Make layers of these shapes (in, out); those that do not fail have drop_p = 0."""
         failing = parsed_layers(drop_layers, len(shapes))
@@ -138,47 +120,16 @@ class Net(nn.Module):
         """Copies of the weights of the layers, (out, in) each."""
         return [layer.weight.detach().cpu().numpy().copy() for layer in self.layers]
 
-    def save(self, path: str | Path) -> None:
-        """Write options, parameters, modes and states of the generators (.pt), atomically."""
-        document = {
-            "network": type(self).__name__,
-            "options": self.options,
-            "parameters": self.state_dict(),
-            "generators": self.generators(),
-            "modes": [(layer.mode, layer.samples) for layer in self.layers],
-        }
-        with write_atomically(path) as temporary:
-            torch.save(document, temporary)
+    def beside(self) -> dict[str, Any]:
+        """States of the generators, and what is wanted of the failures."""
+        modes = [(layer.mode, layer.samples) for layer in self.layers]
+        return {"generators": self.generators(), "modes": modes}
 
-    @classmethod
-    def load(cls, path: str | Path, device: str = "cpu") -> Self:
-        """The network that `save` wrote: same weights, and the same failures to come.
-
-        Raises
-        ------
-        FileError
-            If there is no such file, or it holds something else.
-        """
-        path = Path(path)
-        with reading(path):
-            document = torch.load(path, map_location=device, weights_only=True)
-            found = document.get("network") if isinstance(document, dict) else None
-            if found != cls.__name__:
-                raise FileError(f"{path} holds {found or 'no network'}, not a {cls.__name__}")
-            network = cls(**document["options"]).to(device)
-            network.restore(document["parameters"])
-            network.set_generators(document["generators"])
-            # Older files have none: "sample".
-            for layer, (mode, samples) in zip(network.layers, document.get("modes", ())):
-                layer.set_mode(mode, samples)
-        return network
-
-    def restore(self, parameters: Mapping[str, Tensor]) -> None:
-        """`load_state_dict`, masks of pruned synapses included."""
-        for number, layer in enumerate(self.layers):
-            if f"synapses.{number}.mask" in parameters:
-                layer.mask = torch.ones_like(layer.weight, dtype=torch.bool)
-        self.load_state_dict(parameters)
+    def set_beside(self, document: Mapping[str, Any]) -> None:
+        """Take these from a file; older ones have no modes: "sample"."""
+        self.set_generators(document["generators"])
+        for layer, (mode, samples) in zip(self.layers, document.get("modes", ())):
+            layer.set_mode(mode, samples)
 
     def generators(self) -> list[Tensor]:
         """States of the generators of the layers."""
@@ -221,22 +172,22 @@ class DeepNet(Net):
         d_output: int = 1,
         d_hidden: Sequence[int] = (100,),
         *,
-        activation: str = "linear",
-        output_activation: str = "linear",
+        activation: FailuresActivation = "linear",
+        output_activation: Output = "linear",
         drop_p: float = 0.0,
         drop_layers: str | Sequence[int] = "all",
         scaling: str | float | Sequence[str | float] = "sqrt",
         bias: bool = False,
-        path: str = "masks",
+        path: Path = "masks",
         seed: Seed = None,
-        dtype: str = "float32",
+        dtype: DType = "float32",
     ) -> None:
         super().__init__()
         self.options = {
             "d_input": d_input,
             "d_output": d_output,
             "d_hidden": list(d_hidden),
-            "activation": one_of("activation", activation, ACTIVATIONS),
+            "activation": one_of("activation", activation, get_args(FailuresActivation)),
             "output_activation": one_of("output activation", output_activation, OUTPUTS),
             "bias": bias,
         }
@@ -251,7 +202,7 @@ class DeepNet(Net):
             seed=seed,
             dtype=dtype,
         )
-        self._phi, self._out = ACTIVATIONS[activation], OUTPUTS[output_activation]
+        self._phi, self._out = ACTIVATIONS[activation].rate, OUTPUTS[output_activation]
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (..., d_output) of inputs (..., d_input)."""
@@ -272,7 +223,7 @@ class DeepNet(Net):
         The failures to come stay what they were. Of the outputs the slope is 1.
         """
         generators = self.generators()
-        slope = SLOPES[self.options["activation"]]
+        slope = ACTIVATIONS[self.options["activation"]].slope
         slopes, potentials = [], []
         for layer in self.layers:
             v = layer(x)
@@ -330,9 +281,3 @@ def parsed_layers(layers: str | Sequence[int], number: int) -> set[int]:
     if wrong := found - set(range(1, number + 1)):
         raise OptionError(f"there is no layer {min(wrong)}: the layers are 1 to {number}")
     return found
-
-
-def spread(seed: Seed, number: int) -> list[int]:
-    """Independent seeds for generators of torch."""
-    children = seed_sequence(seed).spawn(number)
-    return [int(child.generate_state(1, np.uint64)[0] >> np.uint64(1)) for child in children]

@@ -6,15 +6,22 @@ h_t = phi(W_hh h_(t-1) + W_in x_t + b),    y_t = out_phi(W_out h_t + b_out),    
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from noiseprune.checks import Seed, count, one_of
 from noiseprune.errors import OptionError
-from noiseprune.learning.models.failures.networks import ACTIVATIONS, OUTPUTS, Net
-
-FAILURES = ("step", "trial")
+from noiseprune.learning.models.activations import ACTIVATIONS
+from noiseprune.learning.models.failures.networks import OUTPUTS, Net
+from noiseprune.learning.options.names import (
+    DType,
+    FailuresActivation,
+    FailuresLast,
+    Output,
+    Path,
+)
 
 
 class RNN(Net):
@@ -43,26 +50,26 @@ class RNN(Net):
         d_output: int = 1,
         d_hidden: int = 100,
         *,
-        nonlinearity: str = "tanh",
-        output_activation: str = "linear",
+        nonlinearity: FailuresActivation = "tanh",
+        output_activation: Output = "linear",
         drop_p: float = 0.0,
         drop_layers: str | Sequence[int] = "2",
-        failures: str = "step",
+        failures: FailuresLast = "step",
         delay: int = 0,
         scaling: str | float | Sequence[str | float] = "sqrt",
         bias: bool = False,
-        path: str = "masks",
+        path: Path = "masks",
         seed: Seed = None,
-        dtype: str = "float32",
+        dtype: DType = "float32",
     ) -> None:
         super().__init__()
         self.options = {
             "d_input": d_input,
             "d_output": d_output,
             "d_hidden": d_hidden,
-            "nonlinearity": one_of("nonlinearity", nonlinearity, ACTIVATIONS),
+            "nonlinearity": one_of("nonlinearity", nonlinearity, get_args(FailuresActivation)),
             "output_activation": one_of("output activation", output_activation, OUTPUTS),
-            "failures": one_of("failures", failures, FAILURES),
+            "failures": one_of("failures", failures, get_args(FailuresLast)),
             "delay": count("delay", delay, at_least=0),
             "bias": bias,
         }
@@ -79,7 +86,7 @@ class RNN(Net):
             dtype=dtype,
         )
         self.delay, self.failures = delay, failures
-        self._phi, self._out = ACTIVATIONS[nonlinearity], OUTPUTS[output_activation]
+        self._phi, self._out = ACTIVATIONS[nonlinearity].rate, OUTPUTS[output_activation]
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Outputs (batch, time + delay, d_output) and {"h": (batch, time + delay, d_hidden)}.
