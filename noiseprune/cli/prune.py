@@ -124,11 +124,12 @@ def prune(
         )
     import noiseprune as npr
     from noiseprune.cli.tables import facts
-    from noiseprune.pipeline import check_request
+    from noiseprune.pruning import Recipe, check_request
 
     kept = None if keep is None else parsed_keep(keep)
     net = common.network(network)
-    check_request(net, kept, rule, sampling, balance, epsilon=epsilon, method=method, refit=refit)
+    recipe = Recipe.of(rule, sampling, balance, refit=refit, promise=epsilon is not None)
+    check_request(net, kept, recipe, epsilon=epsilon)
     noise = 1.0 if common.noise is None else common.noise
     variance: SynapseVariance | None = None
     if recording is not None or drive is not None:
