@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "noiseprune"
+PACKAGE = Path(__file__).parents[2] / "noiseprune"
 LEVELS = (
     {"errors", "progress", "plain", "choices", "work"},
     {"weights", "eigenvalues", "network", "kernels", "solvers"},
@@ -95,7 +95,7 @@ def complaint(module, name):
     where = f"{module} imports {name}"
     for known in (source, target):
         if known not in LEVEL and known != "learning":
-            return f"{where}: {known!r} has no level; give it one in tests/test_layering.py"
+            return f"{where}: {known!r} has no level; give it one in tests/house/test_layering.py"
     if source == target or module == "noiseprune.__main__":
         return None
     if target == "cli":
