@@ -10,9 +10,10 @@
   of every synapse; and against the error of the count, which is exact in the end.
 
 The first two keep synapse e with probability p_e exactly, the walk nearly: the mean of the pruned
-weights is that of the original within one or two per cent (see tests/test_pruning.py). Sources:
-systematic sampling, Madow, Ann. Math. Stat. 20 (1949); the walk after Alweiss, Liu and Sawhney,
-STOC 2021, whose error vectors are here the neurons' own strengths: local, and O(1) a synapse.
+weights is that of the original within one or two per cent (see tests/core/test_pruning.py).
+Sources: systematic sampling, Madow, Ann. Math. Stat. 20 (1949); the walk after Alweiss, Liu and
+Sawhney, STOC 2021, whose error vectors are here the neurons' own strengths: local, and O(1) a
+synapse.
 """
 
 from __future__ import annotations
