@@ -143,8 +143,7 @@ def prune(
                 )
             )
         # The control is taken as it is: what is put right for others is what it lacks.
-        shrink = "auto" if drive is None else "none"
-        variance = recorded(common, net, found, match, zero_lag, shrink)
+        variance = recorded(common, net, found, match, zero_lag, "none" if drive else "auto")
         noise = variance.noise
     elif rule in ("noise", "paper"):
         with (
