@@ -17,10 +17,10 @@ import time
 import machine
 import matplotlib as mpl
 import numpy as np
+from noiseprune.learning.burst.continuous.experiment import Options, experiment
 
 from noiseprune.figures.style import RC
 from noiseprune.learning import ContinuousBurstCCN, Training, train
-from noiseprune.learning.burst.continuous.experiment import Options, experiment
 from noiseprune.learning.models.continuous.model import TEACHER_UNITS, Task
 from noiseprune.learning.pictures.continuous import schedule
 

@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 
 from noiseprune.figures.style import RC
 from noiseprune.learning import prune_layers, train
+from noiseprune.learning.experiments.burst import LocalExperiment
 from noiseprune.learning.models.burst.network import LocalNetwork
 from noiseprune.learning.options.burst import BurstCCNOptions
-from noiseprune.learning.experiments.burst import LocalExperiment
 from noiseprune.learning.training.supervised import Batches, test_classifier
 
 PICTURES = machine.TABLES.parent / "figures"

@@ -14,10 +14,10 @@ from dataclasses import replace
 
 import machine
 import matplotlib as mpl
+from noiseprune.learning.equilibrium import asymmetric, deep
 
 from noiseprune.figures.style import RC
 from noiseprune.learning import train
-from noiseprune.learning.equilibrium import asymmetric, deep
 from noiseprune.learning.data.logic import TABLES
 from noiseprune.learning.pictures.equilibrium import quantiles
 from noiseprune.learning.training.harness import Training

@@ -14,9 +14,9 @@ import sys
 import machine
 import numpy as np
 import torch
+from noiseprune.learning.failures.experiment import Options, experiment
 
 from noiseprune.learning import DeepNet, SemanticsDataset, train
-from noiseprune.learning.failures.experiment import Options, experiment
 from noiseprune.learning.models.failures.theory import LinearTheory
 
 PUBLISHED = {

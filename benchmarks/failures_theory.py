@@ -15,12 +15,12 @@ import machine
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from noiseprune.learning.failures.experiment import Options, experiment
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 
 from noiseprune.figures.style import RC
 from noiseprune.learning import train
-from noiseprune.learning.failures.experiment import Options, experiment
 from noiseprune.learning.pictures.failures import COLOURS
 from noiseprune.learning.training.harness import Training
 

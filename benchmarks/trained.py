@@ -26,11 +26,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from noiseprune.figures import style
+from noiseprune.learning.data.decision import PerceptualDecision
 from noiseprune.learning.models.ctrnn.constraints import dale_signs
 from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.models.ctrnn.objective import training_step
 from noiseprune.learning.prune.comparison import RIVALS, compare_recurrent
-from noiseprune.learning.data.decision import PerceptualDecision
 
 FIGURES = Path(__file__).parent / "figures"
 FRACTIONS = (0.5, 0.2, 0.1, 0.05)
