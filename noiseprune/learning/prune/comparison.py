@@ -1,139 +1,157 @@
-"""A trained network pruned by every rule, at several densities, as it is and trained further."""
+"""A trained network pruned by every recipe, at several densities, as it is and trained further."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from noiseprune.checks import Seed, count, positive, seed_sequence, substream
-from noiseprune.errors import NoisePruneError
+from noiseprune.comparison import Item, each_way
 from noiseprune.learning.data.trials import Task
 from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.models.ctrnn.objective import Batch, Score, score, training_step
+from noiseprune.learning.prune.draw import RANDOM
 from noiseprune.learning.prune.recurrent import RecurrentPruning, prune_recurrent
+from noiseprune.pruning import Recipe
+
+RIVALS = {
+    "noise": Recipe(),
+    "noise, largest": Recipe(sampling="largest"),
+    "weight": Recipe(rule="weight"),
+    "uniform": Recipe(rule="uniform"),
+    "magnitude": Recipe(rule="magnitude"),
+    "random": RANDOM,
+}
+"""Ways to prune a trained network, by names for tables."""
+UNPRUNED = "unpruned"
 
 
 @dataclass(frozen=True)
-class RecurrentRival:
-    """A way to prune; None takes the rule's own choice. The name is for tables."""
+class FineTuning:
+    """steps of Adam with learning rate lr, each on `batch` new trials"""
 
-    name: str
-    rule: str
-    sampling: str | None = None
-    balance: str | None = None
-    method: str = "auto"
+    steps: int = 0
+    lr: float = 1e-3
+    batch: int = 64
 
-
-RIVALS = (
-    RecurrentRival("noise", "noise"),
-    RecurrentRival("noise, largest", "noise", "largest"),
-    RecurrentRival("weight", "weight"),
-    RecurrentRival("uniform", "uniform"),
-    RecurrentRival("magnitude", "magnitude"),
-    RecurrentRival("random", "random"),
-)
+    def __post_init__(self) -> None:
+        count("steps", self.steps, at_least=0)
+        positive("lr", self.lr)
+        count("batch", self.batch)
 
 
 @dataclass(frozen=True)
-class ComparisonRow:
-    """One way at one density.
+class Trial:
+    """A rival at one density.
 
-    rival, keep : what was asked for; kept_fraction, density : what came out
-    epsilon, epsilon_norm : change of the drift; None where it has no certificate
-    abscissa : spectral abscissa of the pruned drift
+    rival, keep : what was asked for
+    pruning : what came out, with its evidence
     pruned, tuned : `Score` on test trials, as it is and trained further (None if it was not)
     """
 
     rival: str
     keep: float
-    kept_fraction: float
-    density: float
-    epsilon: float | None
-    epsilon_norm: str | None
-    abscissa: float
+    pruning: RecurrentPruning
     pruned: Score
     tuned: Score | None
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all prunings of a comparison have in common."""
+
+    model: CTRNN
+    task: Task
+    keeps: tuple[float, ...]
+    recipes: tuple[Recipe, ...]
+    fine_tuning: FineTuning
+    n_trials: int
+    n_test: int
+    root: np.random.SeedSequence
+
+    @cached_property
+    def test(self) -> Batch:
+        return self._batch(self.n_test, 0)
+
+    @cached_property
+    def inputs(self) -> torch.Tensor:
+        return self._batch(self.n_trials, 1).inputs
+
+    def _batch(self, number: int, key: int) -> Batch:
+        rng = np.random.default_rng(substream(self.root, key))
+        return Batch.of(self.task.trials(number, rng), self.model.readout.theta)
+
+    def scores(self, model: CTRNN) -> tuple[Score, Score | None]:
+        """Scores of a model as it is, and trained further."""
+        how = self.fine_tuning
+        if not how.steps:
+            return score(model, self.test), None
+        further = copy.deepcopy(model)
+        optimizer = torch.optim.Adam(further.parameters(), lr=how.lr)
+        rng = np.random.default_rng(substream(self.root, 2))
+        for _ in range(how.steps):
+            training_step(further, optimizer, self.task, how.batch, rng)
+        return score(model, self.test), score(further, self.test)
 
 
 def compare_recurrent(
     model: CTRNN,
     task: Task,
     fractions: Sequence[float],
-    rivals: Sequence[RecurrentRival] = RIVALS,
+    rivals: dict[str, Recipe] = RIVALS,
     *,
-    fine_tune: int = 0,
-    lr: float = 1e-3,
-    batch: int = 64,
+    fine_tuning: FineTuning | None = None,
     n_trials: int = 256,
     n_test: int = 500,
     seed: Seed = None,
-) -> Iterator[ComparisonRow]:
+) -> Iterator[Trial]:
     """Prune a model by every rival to every fraction, one after the other.
 
-    All see the same trials, and start their `fine_tune` steps of Adam from the same further trials.
-    The first row is the model as it is, with the name "unpruned" and a keep of 1, trained further
-    for as many steps.
+    All see the same trials, and start their steps of Adam from the same further trials. The first
+    result is the model as it is, with the name "unpruned" and a keep of 1, trained further for as
+    many steps.
 
+    Parameters
+    ----------
+    rivals : recipes by their names
     n_trials : for the working point and the activity; n_test : for the scores
+
+    Raises
+    ------
+    As `prune_recurrent`.
     """
-    count("fine_tune", fine_tune, at_least=0)
-    positive("lr", lr)
-    root = seed_sequence(seed)
-    like = model.readout.theta
-    test = Batch.of(
-        task.trials(count("n_test", n_test), np.random.default_rng(substream(root, 0))), like
+    shared = _Shared(
+        model=model,
+        task=task,
+        keeps=tuple(fractions),
+        recipes=tuple(rivals.values()),
+        fine_tuning=fine_tuning or FineTuning(),
+        n_trials=count("n_trials", n_trials),
+        n_test=count("n_test", n_test),
+        root=seed_sequence(seed),
     )
-    seen = task.trials(count("n_trials", n_trials), np.random.default_rng(substream(root, 1)))
-    inputs = Batch.of(seen, like).inputs
-
-    def tuned(found: CTRNN) -> Score | None:
-        if not fine_tune:
-            return None
-        further = copy.deepcopy(found)
-        optimizer = torch.optim.Adam(further.parameters(), lr=lr)
-        rng = np.random.default_rng(substream(root, 2))
-        for _ in range(fine_tune):
-            training_step(further, optimizer, task, count("batch", batch), rng)
-        return score(further, test)
-
-    whole = prune_recurrent(model, 1.0, "magnitude", inputs=inputs, seed=root)
-    yield _row("unpruned", 1.0, whole, score(model, test), tuned(model))
-    for keep in fractions:
-        for rival in rivals:
-            found = prune_recurrent(
-                model,
-                keep,
-                rival.rule,
-                inputs=inputs,
-                sampling=rival.sampling,
-                balance=rival.balance,
-                method=rival.method,
-                seed=root,
-            )
-            yield _row(rival.name, keep, found, score(found.model, test), tuned(found.model))
+    whole = prune_recurrent(model, 1.0, "magnitude", inputs=shared.inputs, seed=shared.root)
+    yield Trial(UNPRUNED, 1.0, whole, *shared.scores(model))
+    names = list(rivals)
+    for (level, way), ((pruning, pruned, tuned),) in each_way(
+        _prune, shared, len(shared.keeps), len(names)
+    ):
+        yield Trial(names[way], shared.keeps[level], pruning, pruned, tuned)
 
 
-def _row(
-    name: str, keep: float, found: RecurrentPruning, pruned: Score, tuned: Score | None
-) -> ComparisonRow:
-    epsilon = norm = None
-    try:
-        change = found.epsilon()
-        epsilon, norm = change.epsilon, change.norm
-    except NoisePruneError:  # a singular drift has no certificate
-        pass
-    return ComparisonRow(
-        rival=name,
-        keep=keep,
-        kept_fraction=found.n_kept / found.n_synapses,
-        density=found.density[1],
-        epsilon=epsilon,
-        epsilon_norm=norm,
-        abscissa=found.spectral_abscissa[1],
-        pruned=pruned,
-        tuned=tuned,
+def _prune(shared: _Shared, item: Item) -> tuple[RecurrentPruning, Score, Score | None]:
+    """One pruning, measured."""
+    level, way, _ = item
+    found = prune_recurrent(
+        shared.model,
+        shared.keeps[level],
+        shared.recipes[way],
+        inputs=shared.inputs,
+        seed=shared.root,
     )
+    return found, *shared.scores(found.model)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +26,10 @@ from noiseprune.errors import NoisePruneError, OptionError
 from noiseprune.learning.models.equilibrium.network import DirectedEP
 from noiseprune.learning.models.equilibrium.sparsification import Sparsification
 from noiseprune.learning.models.equilibrium.working_point import WorkingPoint, working_points
-from noiseprune.network import RateNetwork
-from noiseprune.pruning import Recipe, prune_network, rules
+from noiseprune.learning.options.names import Balance, EquilibriumRule
+from noiseprune.learning.prune.draw import NAMED, prune_dense
+from noiseprune.pruning import Recipe, rules
 from noiseprune.weights import FloatArray
-
-RULES = ("noise", "noise-largest", "weight", "uniform", "magnitude", "random", "boltzmann")
-"""noise-largest: the largest importances as they are; random: any, as they are; boltzmann: draws
-of the sparsification, permanent, under a tolerance that rises until enough are gone."""
 
 STREAM = 6
 """Key of the draws below the seed of a network; those below are its training's and tests'."""
@@ -75,9 +72,9 @@ def prune_equilibrium(
     network: DirectedEP,
     inputs: FloatArray,
     keep: float | Sequence[int] | npt.NDArray[np.integer[Any]] = 0.5,
-    rule: str = "noise",
+    rule: EquilibriumRule = "noise",
     *,
-    balance: str = "none",
+    balance: Balance = "none",
     temperature: float = 5.0,
     tolerance: float = 0.01,
     seed: Seed = None,
@@ -101,8 +98,8 @@ def prune_equilibrium(
     OptionError
         If an argument has no meaning, or no network has a synapse.
     """
-    one_of("rule", rule, RULES)
-    one_of("balance", balance, ("none", "homeostatic"))
+    one_of("rule", rule, get_args(EquilibriumRule))
+    one_of("balance", balance, get_args(Balance))
     way = Sparsification(tolerance, temperature, permanent=True)
     key = [int(word) for word in seed_sequence(seed).generate_state(4)]
     counts = (network.weights != 0).sum(axis=(1, 2))
@@ -121,8 +118,12 @@ def prune_equilibrium(
         weights = network.weights[k]
         if rule == "boltzmann":
             pruned.weights[k] = _boltzmann(weights, number, way, rng)
-        else:
-            pruned.weights[k] = _pruned(weights, point, rule, number, balance, rng)
+            continue
+        recipe = NAMED.get(rule) or Recipe.of(rule, None, None if rule == "magnitude" else balance)
+        symmetric = np.array_equal(weights, weights.T)
+        _, pruned.weights[k] = prune_dense(
+            weights, point.variance, number, recipe, rng, symmetric=symmetric
+        )
     pruned.present &= pruned.weights != 0
     pruned.limit()
     whole, left = network.weights, pruned.weights
@@ -151,32 +152,6 @@ def _numbers(keep: Any, counts: list[int]) -> list[int]:
         )
     checked = [count(f"keep[{k}]", number, at_least=0) for k, number in enumerate(keep)]
     return [round(rules.budget(n, m)) if m else 0 for n, m in zip(checked, counts, strict=True)]
-
-
-def _pruned(
-    weights: FloatArray,
-    point: WorkingPoint,
-    rule: str,
-    number: int,
-    balance: str,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """(N, N) weights by a rule of the package, or by one that strengthens nothing."""
-    # The leak plays no part in a draw: what a balance would give to it is left.
-    linear = RateNetwork.from_parts(weights.copy(), np.ones(len(weights)))
-    variance = point.variance[linear.synapses]
-    if rule in ("noise-largest", "random"):
-        importance = np.ones(linear.n_synapses)
-        if rule == "noise-largest":
-            importance = rules.importance(linear.synapse_weights, "noise", variance)
-        kept = rules.largest(importance, number, rng) > 0
-        places = linear.synapses
-        left = np.zeros_like(weights)
-        left[places[0][kept], places[1][kept]] = linear.synapse_weights[kept]
-        return left
-    recipe = Recipe.of(rule, None, None if rule == "magnitude" else balance)
-    found = prune_network(linear, variance if rule == "noise" else None, number, recipe, seed=rng)
-    return found.network.dense_weights()
 
 
 def _boltzmann(

@@ -38,21 +38,19 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import comb
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, get_args
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor
 
 from noiseprune.checks import Seed, noise_strength, one_of, seed_sequence, substream
 from noiseprune.errors import OptionError
-from noiseprune.network import RateNetwork
-from noiseprune.pruning import Recipe, prune_network, rules
-from noiseprune.pruning.recipe import RULES
-from noiseprune.weights import FloatArray, stored
+from noiseprune.learning.options.names import Balance, LayerVariance, Rule, Sampling
+from noiseprune.learning.prune.draw import prune_dense, ratio
+from noiseprune.pruning import Recipe, rules
+from noiseprune.weights import FloatArray
 
-VARIANCES = ("noise", "activity")
 SMALLEST_GAIN = 0.01
 """Relative to the layer's largest: neurons that are silent on the samples may speak on others, and
 a synapse kept by a very small probability would then drown the rest, so strong is it made."""
@@ -112,13 +110,13 @@ class FeedforwardPruning(Generic[N]):
 def prune_layers(
     net: N,
     keep: float = 0.1,
-    rule: str = "noise",
+    rule: Rule = "noise",
     *,
     x: Tensor | None = None,
-    variance: str = "noise",
+    variance: LayerVariance = "noise",
     noise: float = 1.0,
-    sampling: str | None = None,
-    balance: str | None = None,
+    sampling: Sampling | None = None,
+    balance: Balance | None = None,
     seed: Seed = None,
 ) -> FeedforwardPruning[N]:
     """Prune every layer to the same fraction; the network itself stays as it is.
@@ -141,23 +139,23 @@ def prune_layers(
         If an argument lies outside its range, the network has convolutions, or samples are missing.
     """
     check_prunable(net)
-    one_of("rule", rule, RULES)
-    one_of("variance", variance, VARIANCES)
+    one_of("variance", variance, get_args(LayerVariance))
     noise = noise_strength(noise)
     if sampling == "largest" and (balance == "homeostatic" or rule in ("paper", "magnitude")):
         raise OptionError(
             "sampling 'largest' strengthens nothing, and is for rules that draw: leave it out, or "
             "the balance"
         )
-    if balance == "leak":
+    if str(balance) == "leak":
         raise OptionError("feed-forward layers have no leak to balance: choose homeostatic or none")
     if isinstance(keep, (bool, int)) and keep != 1:
         raise OptionError(f"keep is {keep!r}: give a fraction in (0, 1] of each layer's synapses")
     rules.budget(float(keep), 1)
+    recipe = Recipe.of(rule, sampling, balance)
     weights = [layer.weight.detach().double().numpy() for layer in net.layers]
     found: list[FloatArray] | None = None
     seen = weights
-    if rule in ("noise", "paper"):
+    if recipe.needs_variance:
         gains, potentials = _working_point(net, x)
         seen = [w * g for w, g in zip(weights, gains)]
         if variance == "activity":
@@ -170,10 +168,10 @@ def prune_layers(
     kept, probabilities = [], []
     for k, (layer, whole) in enumerate(zip(pruned.layers, seen)):
         local = None if found is None else found[k]
-        stream = np.random.default_rng(substream(seed_sequence(seed), k))
-        probability, factor = _drawn(
-            whole, local, float(keep), (rule, sampling, balance), noise, stream
-        )
+        rng = np.random.default_rng(substream(seed_sequence(seed), k))
+        number = max(1, round(keep * np.count_nonzero(whole)))
+        probability, left = prune_dense(whole, local, number, recipe, rng)
+        factor = ratio(left, whole)
         probabilities.append(probability)
         kept.append(factor != 0)
         layer.mask = torch.from_numpy(factor != 0)
@@ -252,42 +250,3 @@ def _working_point(
         slope = each.double().mean(0).numpy()
         gains.append(np.maximum(slope, SMALLEST_GAIN * (float(slope.max()) or 1.0)))
     return gains, [v.double().numpy() for v in (x.flatten(1), *potentials)]
-
-
-def _drawn(
-    seen: FloatArray,
-    variance: FloatArray | None,
-    keep: float,
-    choices: tuple[str, str | None, str | None],
-    noise: float,
-    rng: np.random.Generator,
-) -> tuple[FloatArray, FloatArray]:
-    """(post, pre) keep probabilities and factors of the weights, 0 where pruned.
-
-    The layer is the network of its neurons, those below first, which have no synapses of their own.
-    """
-    post, pre = seen.shape
-    rule, sampling, balance = choices
-    embedded = sparse.csr_array(sparse.block_array([[None, sparse.csr_array((pre, post))],
-                                                    [sparse.csr_array(seen), None]]))  # fmt: skip
-    embedded.eliminate_zeros()
-    embedded.sort_indices()
-    net = RateNetwork.from_parts(stored(embedded), np.ones(pre + post))
-    if not net.n_synapses:
-        return np.zeros(seen.shape), np.zeros(seen.shape)
-    rows, columns = net.synapses
-    local = None if variance is None else variance[rows - pre, columns]
-    number = max(1, round(keep * net.n_synapses))
-    if sampling == "largest":
-        chosen = rules.largest(rules.importance(net.synapse_weights, rule, local), number, rng)
-        factor = np.zeros(seen.shape)
-        factor[rows - pre, columns] = chosen
-        return factor, factor.copy()
-    recipe = Recipe.of(rule, sampling, balance)
-    found = prune_network(net, local, number, recipe, noise=noise, seed=rng)
-    probability, factor = np.zeros(seen.shape), np.zeros(seen.shape)
-    probability[rows - pre, columns] = found.keep_probability
-    left = found.network.csr.tocoo()
-    i, j = left.row - pre, left.col
-    factor[i, j] = left.data / seen[i, j]
-    return probability, factor

@@ -13,12 +13,12 @@ A factor on a_ij is the same factor on w_ij, so what is kept keeps its sign, and
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import sparse
 from torch import Tensor
 
 from noiseprune import kernels, spectrum
@@ -29,17 +29,20 @@ from noiseprune.learning.models.activations import ACTIVATIONS
 from noiseprune.learning.models.ctrnn.constraints import Array, as_array
 from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.models.ctrnn.objective import Batch, Score, score
+from noiseprune.learning.options.names import (
+    Balance,
+    RecurrentMethod,
+    RecurrentRule,
+    Sampling,
+    WorkingPoint,
+)
+from noiseprune.learning.prune.draw import NAMED, RANDOM, as_csr, prune_dense, ratio
 from noiseprune.network import RateNetwork
-from noiseprune.pruning import Recipe, prune_network, rules
+from noiseprune.pruning import Recipe, rules
 from noiseprune.pruning.balance import apply_balance
-from noiseprune.pruning.recipe import MAX_FACTOR, SAMPLINGS
-from noiseprune.pruning.recipe import RULES as DRAWING_RULES
 from noiseprune.pruning.sampling import BoolArray
 from noiseprune.variance import METHODS, synapse_variance
-from noiseprune.weights import FloatArray, stored
-
-RULES = (*DRAWING_RULES, "random")
-WORKING_POINTS = ("gain", "mean", "linear")
+from noiseprune.weights import FloatArray, absolute_sums, stored
 
 
 @dataclass(frozen=True)
@@ -108,15 +111,15 @@ class RecurrentPruning:
 def prune_recurrent(
     model: CTRNN,
     keep: float = 0.1,
-    rule: str = "noise",
+    rule: RecurrentRule | Recipe = "noise",
     *,
     task: Task | None = None,
     inputs: Array | Tensor | None = None,
     n_trials: int = 256,
-    working_point: str | None = None,
-    method: str = "auto",
-    sampling: str | None = None,
-    balance: str | None = None,
+    working_point: WorkingPoint | None = None,
+    method: RecurrentMethod = "auto",
+    sampling: Sampling | None = None,
+    balance: Balance | None = None,
     seed: Seed = None,
 ) -> RecurrentPruning:
     """Prune the recurrent weights of a model; the model itself stays as it is.
@@ -126,7 +129,8 @@ def prune_recurrent(
     keep : fraction in (0, 1] (a float) or number (an int) of synapses to keep, of those that can be
         pruned: self-synapses and frozen ones always stay
     rule : "noise", "paper", "weight", "uniform", "magnitude" as for `noiseprune.prune`, or
-        "random": as many synapses at random, without strengthening the rest
+        "random": as many synapses at random, without strengthening the rest. Or a
+        `noiseprune.pruning.Recipe`, which says the sampling and the balance, too
     task : gives trials for the working point, for the activity, and for the scores
     inputs : (batch, time, in), instead of a task; then there are no scores
     n_trials : of the task
@@ -154,14 +158,13 @@ def prune_recurrent(
     """
     if not isinstance(model, CTRNN):
         raise NetworkError(f"expected a CTRNN, found {type(model).__name__}: give the model itself")
-    one_of("rule", rule, RULES)
-    one_of("method", method, (*METHODS, "activity"))
+    one_of("method", method, get_args(RecurrentMethod))
     if task is not None and inputs is not None:
         raise OptionError("task and inputs were both given: leave one of them out")
     if working_point is None:
         working_point = "linear" if task is None and inputs is None else "gain"
-    one_of("working_point", working_point, WORKING_POINTS)
-    sampling, balance = _choices(rule, sampling, balance)
+    one_of("working_point", working_point, get_args(WorkingPoint))
+    recipe = _recipe(rule, sampling, balance)
     root = seed_sequence(seed)
 
     pruned = copy.deepcopy(model)
@@ -190,18 +193,15 @@ def prune_recurrent(
     n_synapses = int(free.sum())
     if n_synapses == 0:
         raise OptionError("no synapse can be pruned: all are absent, frozen or self-synapses")
-    number = round(rules.budget(keep, n_synapses))
-
+    number = max(1, round(rules.budget(keep, n_synapses)))
     # The noise rule and the paper's see the synapses of A, the others the weights themselves.
     seen, local, found = weights, None, None
-    if rule in ("noise", "paper"):
+    if recipe.needs_variance:
         seen = weights * gains / tau[:, None]
         local = np.zeros_like(weights)
         found, local[drift.synapses] = _variances(drift, potentials, method, substream(root, 2))
-    probability, multiplier = _draw(
-        _Draw(np.where(free, seen, 0.0), free, local, max(1, number), rule, sampling, balance),
-        np.random.default_rng(substream(root, 3)),
-    )
+    rng = np.random.default_rng(substream(root, 3))
+    probability, multiplier = _draw(np.where(free, seen, 0.0), free, local, number, recipe, rng)
     kept = free & (multiplier > 0)
     rest = layer.present.cpu().numpy() & ~plastic
     changed = np.where(rest, weights, weights * multiplier)
@@ -214,9 +214,9 @@ def prune_recurrent(
         pruned_drift=_drift(changed, gains, tau),
         gains=gains,
         working_point=working_point,
-        rule=rule,
-        sampling=sampling,
-        balance=balance,
+        rule=recipe.rule if isinstance(rule, Recipe) else rule,
+        sampling="none" if rule in NAMED else recipe.sampling,
+        balance="none" if recipe.rule == "paper" else recipe.balance,
         seed=seed,
         method=found,
         keep_probability=np.where(rest, 1.0, probability),
@@ -261,13 +261,7 @@ def _drift(weights: FloatArray, gains: FloatArray, tau: FloatArray) -> RateNetwo
     synapses = weights * gains / tau[:, None]
     leak = 1.0 / tau - np.diagonal(synapses)
     np.fill_diagonal(synapses, 0.0)
-    return RateNetwork.from_parts(stored(_csr(synapses)), leak)
-
-
-def _csr(dense: FloatArray) -> sparse.csr_array:
-    csr = sparse.csr_array(dense)
-    csr.sort_indices()
-    return csr
+    return RateNetwork.from_parts(stored(as_csr(synapses)), leak)
 
 
 def _variances(
@@ -305,99 +299,77 @@ def _unstable(drift: RateNetwork) -> UnstableError:
 # --------------------------------------------------------------------------------------- draw
 
 
-def _choices(rule: str, sampling: str | None, balance: str | None) -> tuple[str, str]:
-    """Sampling and balance that a rule implies where they are not given."""
-    if balance == "leak":
+def _recipe(
+    rule: RecurrentRule | Recipe, sampling: Sampling | None, balance: Balance | None
+) -> Recipe:
+    """The recipe that a rule implies, or the one that was given.
+
+    Raises
+    ------
+    OptionError
+        If the choices contradict one another.
+    """
+    given = rule if isinstance(rule, Recipe) else None
+    if given is not None and (sampling, balance) != (None, None):
+        raise OptionError("a recipe has a sampling and a balance: leave them out beside it")
+    chosen = given.balance if given is not None and given.rule != "paper" else balance
+    if chosen == "leak":
         raise OptionError(
             "balance 'leak' would change the leak, which is 1 / tau of a neuron: choose "
             "'homeostatic' or 'none'"
         )
+    if isinstance(rule, Recipe):
+        return rule
+    one_of("rule", rule, get_args(RecurrentRule))
     if rule == "paper":
         if sampling not in (None, "independent") or balance not in (None, "none"):
             raise OptionError(
                 "rule 'paper' draws independently and keeps the diagonal: leave sampling and "
                 "balance out, or use rule 'noise'"
             )
-        return "independent", "none"
-    fixed = rule in ("magnitude", "random")
-    if fixed and sampling is not None:
+        return Recipe.of(rule)
+    if rule in ("magnitude", "random") and sampling is not None:
         raise OptionError(f"rule {rule!r} draws by itself: leave sampling out")
-    sampling = "none" if fixed else sampling or Recipe().sampling
-    usual = "none" if sampling in ("none", "largest") else Recipe().balance
-    one_of("sampling", sampling, ("none",) if fixed else (*SAMPLINGS, "largest"))
-    return sampling, one_of("balance", balance or usual, ("homeostatic", "none"))
+    if rule not in NAMED:
+        return Recipe.of(rule, sampling, balance)
+    return NAMED[rule] if balance is None else replace(NAMED[rule], balance=balance)
 
 
-@dataclass(frozen=True)
-class _Draw:
-    """What a draw is made from: (N, N) weights that the rule sees, 0 where nothing can be pruned;
-    where it can; (N, N) synapse variances; how many to keep; and the choices."""
+def _draw(
+    seen: FloatArray,
+    free: BoolArray,
+    variance: FloatArray | None,
+    number: int,
+    recipe: Recipe,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """(N, N) keep probabilities, and the factors of the weights: 0 where pruned.
 
-    seen: FloatArray
-    free: BoolArray
-    variance: FloatArray | None
-    number: int
-    rule: str
-    sampling: str
-    balance: str
-
-
-def _draw(draw: _Draw, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """(N, N) keep probabilities, and the factors of the weights: 0 where pruned."""
-    active = draw.free & (draw.seen != 0)
-    n_active, n_free = int(active.sum()), int(draw.free.sum())
-    if draw.rule == "random" or draw.number >= n_active:
-        certain = np.zeros_like(active) if draw.rule == "random" else active
-        open_places = np.flatnonzero(draw.free & ~certain)
-        left = draw.number - int(certain.sum())
-        probability = certain.astype(np.float64)
-        probability.flat[open_places] = left / max(1, open_places.size)
-        kept = certain.copy()
-        kept.flat[rng.choice(open_places, left, replace=False)] = True
-        if draw.rule != "random" or draw.number == n_free:
-            return probability, kept.astype(np.float64)
-        return probability, _strengthened(draw, kept)
-
-    net = _network(draw.seen)
-    places = net.synapses
-    probability = np.zeros_like(draw.seen)
-    variance = None if draw.variance is None else draw.variance[places]
-    if draw.sampling == "largest":
-        importance = rules.importance(net.synapse_weights, draw.rule, variance)
-        probability[places] = rules.largest(importance, draw.number, rng)
-        return probability, _strengthened(draw, probability > 0)
-    paper = draw.rule == "paper"
-    recipe = Recipe.of(
-        draw.rule,
-        None if paper or draw.rule == "magnitude" else draw.sampling,
-        None if paper else draw.balance,
+    seen : weights as the rule sees them, 0 where nothing can be pruned; free : where it can
+    """
+    active = free & (seen != 0)
+    symmetric = np.array_equal(seen, seen.T)
+    random = (recipe.rule, recipe.sampling) == (RANDOM.rule, RANDOM.sampling)
+    if random:
+        active = np.zeros_like(free)
+    elif number < active.sum():
+        probability, pruned = prune_dense(seen, variance, number, recipe, rng, symmetric=symmetric)
+        return probability, ratio(pruned, seen)
+    # All that are active are certain (for the random rule none), and of the others any.
+    places = np.flatnonzero(free & ~active)
+    left = number - int(active.sum())
+    probability = active.astype(np.float64)
+    probability.flat[places] = left / max(1, places.size)
+    kept = active.copy()
+    kept.flat[rng.choice(places, left, replace=False)] = True
+    factor = kept.astype(np.float64)
+    if not random or recipe.balance != "homeostatic" or number == free.sum():
+        return probability, factor
+    balanced = apply_balance(
+        as_csr(np.where(kept, seen, 0.0)),
+        absolute_sums(as_csr(seen)),
+        recipe.balance,
+        max_factor=recipe.max_factor,
+        symmetric=symmetric,
     )
-    pruning = prune_network(net, variance, draw.number, recipe, seed=rng)
-    probability[places] = pruning.keep_probability
-    return probability, _ratio(pruning.network.dense_weights(), draw.seen)
-
-
-def _strengthened(draw: _Draw, kept: BoolArray) -> FloatArray:
-    """Factors for a choice that is not a draw: 1 where kept, then the balance."""
-    multiplier = kept.astype(np.float64)
-    if draw.balance == "homeostatic":
-        chosen = _csr(np.where(kept, draw.seen, 0.0))
-        whole = _network(draw.seen)
-        weights = apply_balance(
-            chosen,
-            (whole.input_strength, whole.output_strength),
-            draw.balance,
-            max_factor=MAX_FACTOR,
-            symmetric=whole.is_symmetric,
-        )
-        multiplier = np.where(draw.seen != 0, _ratio(weights.toarray(), draw.seen), multiplier)
-    return multiplier
-
-
-def _network(weights: FloatArray) -> RateNetwork:
-    """Synapses to prune; the leak of 1 plays no part."""
-    return RateNetwork.from_parts(stored(_csr(weights)), np.ones(len(weights)))
-
-
-def _ratio(new: FloatArray, old: FloatArray) -> FloatArray:
-    return np.divide(new, old, out=np.zeros_like(old), where=old != 0)
+    return probability, np.where(seen != 0, ratio(balanced.toarray(), seen), factor)
