@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_hex
-from noiseprune.learning.burst.experiment import experiment, pictures
 from typer.testing import CliRunner
 
 from noiseprune import OptionError, cli
 from noiseprune.learning import ANN, EDN, BurstCCN, Burstprop, train
 from noiseprune.learning.experiments.burst import LocalExperiment
+from noiseprune.learning.experiments.burst import LocalExperiment as experiment
 from noiseprune.learning.options.burst import (
     ANNOptions,
     BurstCCNOptions,
@@ -100,7 +100,7 @@ def test_the_commands(model, more, tmp_path, monkeypatch):
 def test_the_picture_has_every_layer_and_what_was_logged(more, panels):
     options = BurstCCNOptions(**{**SMALL, "epochs": 1, **more})
     runs = [train(experiment, dataclasses.replace(options, seed=seed)) for seed in (1, 3)]
-    drawn = pictures(runs)
+    drawn = experiment.pictures(runs)
     assert list(drawn) == (["angles"] if panels else [])
     axes = drawn["angles"].axes if panels else []
     for place, panel in zip(axes, panels, strict=True):

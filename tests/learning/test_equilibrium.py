@@ -1,19 +1,23 @@
 """Directed equilibrium propagation: its equations, its draws, its stability, and its pruning."""
 
+from typing import get_args
+
 import numba
 import numpy as np
 import pytest
-from noiseprune.learning.equilibrium import kernels, pruning
 from scipy import linalg
 
 from noiseprune import OptionError
 from noiseprune.learning import DirectedEP, prune_equilibrium
 from noiseprune.learning.data.logic import answers_of, logic_task
+from noiseprune.learning.models.equilibrium import kernels
 from noiseprune.learning.models.equilibrium.settings import Dynamics, Learning
 from noiseprune.learning.models.equilibrium.sparsification import Sparsification
 from noiseprune.learning.models.equilibrium.stability import stability
 from noiseprune.learning.models.equilibrium.topology import Topology, layer_sizes
 from noiseprune.learning.models.equilibrium.working_point import working_points
+from noiseprune.learning.options.names import EquilibriumRule
+from noiseprune.learning.prune import equilibrium as pruning
 
 XOR = logic_task("xor")
 SHORT = {"free_steps": 30, "nudged_steps": 25}
@@ -484,7 +488,7 @@ CONTRACTING = {
 }
 
 
-@pytest.mark.parametrize("rule", pruning.RULES)
+@pytest.mark.parametrize("rule", get_args(EquilibriumRule))
 def test_as_many_are_kept_as_were_asked_for(rule):
     made = networks(range(3), **CONTRACTING)
     before = made.weights.copy()
@@ -522,19 +526,22 @@ def test_a_pruned_network_depends_on_its_own_seed_alone(rule):
 
 def test_coins_of_pruning_are_not_those_of_the_first_weights(monkeypatch):
     streams = []
-    draw = pruning._pruned
+    draw = pruning.prune_dense
     monkeypatch.setattr(
-        pruning, "_pruned", lambda *given: (streams.append(given[-1]), draw(*given))[1]
+        pruning,
+        "prune_dense",
+        lambda *given, **more: (streams.append(given[-1]), draw(*given, **more))[1],
     )
     made = networks((0, 1), **CONTRACTING)
     first = np.array([rng.random(4) for rng in made._generators(0)])
     prune_equilibrium(made, XOR.inputs, 0.5, "random", seed=0)
+    assert len(streams) == 2
     for rng in streams:
         again = type(rng.bit_generator)(rng.bit_generator.seed_seq)
         assert not np.isin(np.random.default_rng(again).random(4), first).any()
 
 
-@pytest.mark.parametrize("rule", pruning.RULES)
+@pytest.mark.parametrize("rule", get_args(EquilibriumRule))
 def test_keeping_all_changes_nothing(rule):
     made = networks(range(2), **CONTRACTING)
     found = prune_equilibrium(made, XOR.inputs, 1.0, rule, seed=3)
@@ -663,7 +670,7 @@ def test_pruning_refuses():
 
 
 @pytest.mark.parametrize("leak", ["signed", "none"])
-@pytest.mark.parametrize("rule", pruning.RULES)
+@pytest.mark.parametrize("rule", get_args(EquilibriumRule))
 def test_a_network_without_synapses_stays_as_it_is(rule, leak):
     dynamics = Dynamics(leak=leak, constant=float(leak == "none"), **SHORT)
     made, alone = (networks(seeds, **{**CONTRACTING, "dynamics": dynamics})

@@ -4,11 +4,11 @@ import copy
 import functools
 import pickle
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from noiseprune.learning.failures import dropout
 
 from noiseprune import FileError, OptionError
 from noiseprune.learning import (
@@ -24,9 +24,11 @@ from noiseprune.learning import (
     run_statistics,
 )
 from noiseprune.learning.experiments.failures import Averaged
+from noiseprune.learning.models.failures import dropout
 from noiseprune.learning.models.failures.networks import initial_law
 from noiseprune.learning.models.failures.statistics import diagonal_matrix, participation_ratio
 from noiseprune.learning.models.failures.theory import product_singular_values
+from noiseprune.learning.options.names import Path
 
 TEACHER = SemanticsDataset(1, seed=1).w
 
@@ -51,7 +53,7 @@ INPUT = torch.tensor([1.0, -2.0, 0.5, 0.0, 3.0], dtype=torch.float64)
 # ---------------------------------------------------------------------------------- the layer
 
 
-@pytest.mark.parametrize("path", dropout.PATHS)
+@pytest.mark.parametrize("path", get_args(Path))
 @pytest.mark.parametrize("drop_p", [0.1, 0.5, 0.9])
 def test_mean_and_covariance_are_those_of_the_law(path, drop_p):
     made = layer(path, drop_p)
@@ -104,7 +106,7 @@ def test_the_way_back_is_that_of_the_textbook(chunk, monkeypatch):
         torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize("path", dropout.PATHS)
+@pytest.mark.parametrize("path", get_args(Path))
 def test_modes(path):
     made = layer(path)
     mean = made.weight @ INPUT + made.bias
@@ -158,7 +160,7 @@ def test_leading_dimensions_are_kept():
     assert made(INPUT).shape == (3,)
 
 
-@pytest.mark.parametrize("path", dropout.PATHS)
+@pytest.mark.parametrize("path", get_args(Path))
 @pytest.mark.parametrize("more", [{}, {"mode": "average", "samples": 2}])
 def test_no_rows_give_no_rows(path, more):
     made = layer(path, **more)
@@ -190,7 +192,7 @@ def test_wrong_options_of_a_layer_are_refused(options, said):
         layer(**options)
 
 
-@pytest.mark.parametrize("path", dropout.PATHS)
+@pytest.mark.parametrize("path", get_args(Path))
 def test_a_layer_may_move_to_another_device(path):
     made = layer(path).to("meta")
     assert made(INPUT.to("meta")).device.type == "meta"
@@ -441,7 +443,7 @@ def test_two_layers_have_the_closed_form(layers):
         np.testing.assert_allclose(found, by_hand * 2 / 4 - 0.02 * weight, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("path", dropout.PATHS)
+@pytest.mark.parametrize("path", get_args(Path))
 def test_the_gradient_of_samples_is_on_average_that_of_the_theory(path):
     """The clock of the theory: one step of SGD on PyTorch's own MSELoss."""
     net = DeepNet(7, 4, [6], drop_p=0.3, path=path, seed=3, dtype="float64")
