@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from noiseprune.cli.options import clustered
+from noiseprune.cli.options import Leak
 from noiseprune.cli.shared import Common
 from noiseprune.errors import OptionError
 
 
 def generate(
     common: Common,
+    leak: Leak,
     n: Annotated[
         int | None, typer.Option(help="Number of neurons (default: sum of --sizes, else 3000).")
     ] = None,
@@ -26,7 +27,7 @@ def generate(
     from noiseprune.cli.tables import facts, number
 
     with common.stage("generate"):
-        net = clustered(common, n, sizes, density, long_range, directed)
+        net = leak.of_clusters(common.seed, n, directed, sizes, density, long_range)
     with common.stage("save"):
         files.save(net, common.output)
     result = {

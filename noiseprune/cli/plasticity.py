@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noiseprune.cli.options import Network, parsed_keep
+from noiseprune.cli.options import Network, Noise, parsed_keep
 from noiseprune.cli.outcome import NO_LEAK
-from noiseprune.cli.shared import Common, check_suffix
+from noiseprune.cli.shared import OUTPUT, Common, check_suffix
+from noiseprune.names import Activation
 
 if TYPE_CHECKING:
     from noiseprune.online import Plasticity
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def plasticity(
     common: Common,
-    network: Network = None,
+    network: Network,
     keep: Annotated[
         str | None, typer.Option(help="Fraction in (0, 1], or number of synapses (default 0.2).")
     ] = None,
@@ -27,7 +28,8 @@ def plasticity(
     continuous: Annotated[
         bool, typer.Option("--continuous", help="Prune a little all the time, not in rounds.")
     ] = False,
-    activation: Annotated[str, typer.Option(help="linear or rectified.")] = "linear",
+    activation: Annotated[Activation, typer.Option(help="Of the rates.")] = "linear",
+    noise: Noise = 1.0,
     drive: Annotated[
         float | None,
         typer.Option(help="Constant input b, 1/s (default: 0; rectified, noise (leak / 2)^1/2)."),
@@ -51,7 +53,8 @@ def plasticity(
         ),
     ] = True,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw all that over time (.png, .svg or .pdf).")
+        Path | None,
+        typer.Option(help="Draw all that over time (.png, .svg or .pdf).", rich_help_panel=OUTPUT),
     ] = None,
 ) -> None:
     """Let a network prune itself by local plasticity while it is simulated."""
@@ -64,7 +67,7 @@ def plasticity(
     from noiseprune.spectrum import DENSE_PENCIL
 
     kept = None if keep is None else parsed_keep(keep)
-    net = common.network(network)
+    net = network.loaded(common)
     with common.stage("simulation", bar=True) as progress:
         found = npr.plasticity(
             net,
@@ -73,7 +76,7 @@ def plasticity(
             rounds=rounds,
             continuous=continuous,
             activation=activation,
-            noise=1.0 if common.noise is None else common.noise,
+            noise=noise,
             drive=drive,
             interval=interval,
             dt=dt,

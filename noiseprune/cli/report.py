@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from noiseprune.cli import completion
+from noiseprune.cli.options import Loading, Noise
 from noiseprune.cli.shared import Common
 
 if TYPE_CHECKING:
@@ -16,7 +18,11 @@ DYNAMICS = 1000
 
 def report(
     common: Common,
-    original: Annotated[str, typer.Argument(help="A file, or dataset:NAME.")],
+    loading: Loading,
+    original: Annotated[
+        str,
+        typer.Argument(help="A file, or dataset:NAME.", autocompletion=completion.networks),
+    ],
     pruned: Annotated[str, typer.Argument(help="A file that holds the pruned network.")],
     dynamics: Annotated[
         bool | None,
@@ -25,18 +31,18 @@ def report(
             help=f"Simulate both under the same noise (default: up to {DYNAMICS:,} neurons).",
         ),
     ] = None,
+    noise: Noise = 0.01,
 ) -> None:
     """Report how similar a pruned network is to its original."""
     import noiseprune as npr
     from noiseprune.cli.tables import NORMS, facts, guarantee_line, interval, number, size_of
 
-    net = common.network(original)
-    other = common.pruned_network(pruned, net)
+    net = loading.load(common, original)
+    other = loading.load_pruned(common, pruned, net)
     with common.stage("spectrum"):
         found = npr.spectral_similarity(net, other, seed=common.seed)
     wanted = net.n_neurons <= DYNAMICS if dynamics is None else dynamics
     if wanted:
-        noise = 0.01 if common.noise is None else common.noise
         found = with_dynamics(common, net, other, found, noise)
     result = {
         **found.to_dict(),
