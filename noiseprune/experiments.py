@@ -14,7 +14,7 @@ from scipy import linalg
 from threadpoolctl import threadpool_limits
 
 from noiseprune import lyapunov, simulation, spectrum
-from noiseprune.choices import Seed, count, seed_sequence, substream
+from noiseprune.checks import Seed, count, seed_sequence, substream
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noiseprune.choices import Seed, noise_strength, one_of
+from noiseprune.checks import Seed, noise_strength, one_of
 from noiseprune.errors import NetworkError, OptionError
 from noiseprune.network import RateNetwork, not_a_network
 from noiseprune.progress import Progress, silent

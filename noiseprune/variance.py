@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noiseprune import kernels, lyapunov, probing, simulation
-from noiseprune.choices import Seed, count, noise_strength, one_of
+from noiseprune.checks import Seed, count, noise_strength, one_of
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent

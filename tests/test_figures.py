@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import noiseprune as npr
 from noiseprune import figures
-from noiseprune.choices import seed_sequence, substream
+from noiseprune.checks import seed_sequence, substream
 from noiseprune.cli import app
 from noiseprune.errors import FileError, OptionError
 from noiseprune.figures import kept, protocol, style

@@ -5,7 +5,7 @@
     3  variance, report, similarity, recordings, inference, online
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
     1  weights, eigenvalues, network, kernels, solvers
-    0  errors, progress, plain, choices, work
+    0  errors, progress, records, checks, choices, work
 
 A module imports from its own level or below; on level 2 from below only. No imports go round in
 a circle. `learning` stands beside: it imports levels 0 to 3. Only the cli imports it, or `figures`.
@@ -20,7 +20,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "noiseprune"
 LEVELS = (
-    {"errors", "progress", "plain", "choices", "work"},
+    {"errors", "progress", "records", "checks", "choices", "work"},
     {"weights", "eigenvalues", "network", "kernels", "solvers"},
     {
         "generators",
@@ -213,7 +213,7 @@ def test_a_planted_import_is_seen(module, source, said):
     ("module", "source"),
     [
         ("kernels", "from noiseprune.network import FloatArray"),
-        ("choices", "from .errors import OptionError"),
+        ("checks", "from .errors import OptionError"),
         ("pruning.rules", "from noiseprune.pruning import balance"),
         ("files", "from . import atomic"),
         (

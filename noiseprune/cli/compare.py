@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from noiseprune.choices import Method
 from noiseprune.cli.options import Network, Noise, Workers, parsed_keep
 from noiseprune.cli.shared import Common
-from noiseprune.names import Method
 
 
 def compare(

@@ -5,17 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noiseprune.cli.options import (
-    Bin,
-    BurnIn,
-    Kind,
-    Series,
-    Smoothing,
-    Units,
-    ZeroLag,
-    parsed_keep,
-)
+from noiseprune.choices import Inference
+from noiseprune.cli import completion
+from noiseprune.cli.options import Reading, SpikeNoise, parsed_keep
 from noiseprune.cli.outcome import NO_LEAK, certified, recorded
+from noiseprune.cli.parameters import OUTPUT
 from noiseprune.cli.shared import Common, check_suffix
 from noiseprune.errors import OptionError
 
@@ -25,20 +19,25 @@ if TYPE_CHECKING:
 
 def infer(
     common: Common,
-    recording: Annotated[str, typer.Argument(help="A file, or dataset:NAME (such as mouse).")],
+    reading: Reading,
+    recording: Annotated[
+        str,
+        typer.Argument(
+            help="A file, or dataset:NAME (such as mouse).",
+            autocompletion=completion.recordings,
+        ),
+    ],
     method: Annotated[
-        str, typer.Option(help="lagged (directed) or precision (symmetric).")
+        Inference, typer.Option(help="Lagged finds a directed network, precision a symmetric one.")
     ] = "lagged",
+    noise: Annotated[
+        float | None,
+        typer.Option(help="Strength sigma of the noise, for precision (default: as found)."),
+    ] = None,
     lag: Annotated[
         float | None, typer.Option(help="Lag, s (default: one sample, or one bin of spikes).")
     ] = None,
-    kind: Kind = "auto",
-    bin: Bin = 0.1,
-    smoothing: Smoothing = None,
-    zero_lag: ZeroLag = "poisson",
-    burn_in: BurnIn = 0.0,
-    units: Units = None,
-    series: Series = None,
+    zero_lag: SpikeNoise = "poisson",
     drop_silent: Annotated[
         bool, typer.Option("--drop-silent", help="Leave out channels that never change.")
     ] = False,
@@ -51,23 +50,22 @@ def infer(
         typer.Option(help="Also prune it: fraction in (0, 1], or number of synapses, to keep."),
     ] = None,
     pruned: Annotated[
-        Path | None, typer.Option(help="With --keep: file for the pruned network.")
+        Path | None,
+        typer.Option(help="With --keep: file for the pruned network.", rich_help_panel=OUTPUT),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option("--report", help="With --keep: the report, as a page (.html).")
+        Path | None,
+        typer.Option(
+            "--report", help="With --keep: the report, as a page (.html).", rich_help_panel=OUTPUT
+        ),
     ] = None,
 ) -> None:
     """Estimate a network from a recording alone; with --keep, prune it too."""
-    if (common.leak, common.leak_margin, common.drop_self) != (None, None, False):
-        raise OptionError(
-            "an inferred network has the leak that it was found to have: leave --leak, "
-            "--leak-margin and --drop-self out"
-        )
     if keep is None and (pruned, page) != (None, None):
         raise OptionError("--pruned and --report need a pruned network: give --keep, too")
-    if common.noise is not None and method != "precision":
+    if noise is not None and method != "precision":
         raise OptionError(
-            f"--noise {common.noise:g} is what method 'precision' can be told; {method!r} finds "
+            f"--noise {noise:g} is what method 'precision' can be told; {method!r} finds "
             "the noise itself: leave it out"
         )
     if page is not None:
@@ -81,21 +79,13 @@ def infer(
     from noiseprune.cli.tables import facts
 
     with common.stage("recording"):
-        found = npr.recordings.read(
-            recording,
-            kind=kind,
-            bin=bin,
-            smoothing=smoothing,
-            burn_in=burn_in,
-            units=units,
-            series=series,
-        )
+        found = reading.read(recording)
     with common.stage("infer", bar=True) as progress:
         inferred = npr.infer_network(
             found,
             method,
             lag=lag,
-            noise=common.noise,
+            noise=noise,
             zero_lag=zero_lag,
             silent_channels="drop" if drop_silent else "refuse",
             equal_noise=equal_noise,
@@ -122,7 +112,7 @@ def infer(
     tables = [facts("Inferred network", rows_of(inferred, found.source, common.output))]
     if kept is not None:
         scale = inferred.scale if equal_noise else None
-        variance = recorded(common, net, found, "name", zero_lag, scale=scale)
+        variance = recorded(common, net, found, "name", zero_lag, noise, scale=scale)
         with common.stage("prune"):
             pruning = npr.prune(net, kept, variance=variance, seed=common.seed)
         if pruned is not None:

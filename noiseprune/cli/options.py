@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
+from noiseprune.choices import Kind, Method, Solver, ZeroLag
 from noiseprune.cli import completion
+from noiseprune.cli.parameters import CLUSTER, NETWORK, RECORDING
 from noiseprune.cli.shared import Common
 from noiseprune.errors import FileError, OptionError
-from noiseprune.names import Kind, Method, Solver, ZeroLag
 
 if TYPE_CHECKING:
     from noiseprune.network import RateNetwork
@@ -19,12 +20,8 @@ if TYPE_CHECKING:
     from noiseprune.work import Worker
 
 DEFAULT_NETWORK = "dataset:celegans"
-NETWORK, METHOD, CLUSTER = "Network", "Method", "Cluster"
-"""Panels of the help."""
 
-Noise = Annotated[
-    float, typer.Option(help="Strength sigma of the noise.", rich_help_panel=NETWORK)
-]
+Noise = Annotated[float, typer.Option(help="Strength sigma of the noise.", rich_help_panel=NETWORK)]
 Cluster = Annotated[
     str | None,
     typer.Option(
@@ -84,37 +81,38 @@ class Leak:
         margin = 0.1 if self.leak_margin is None else self.leak_margin
         return datasets.load(name, leak=self.parsed() or "dominant", leak_margin=margin)
 
-    def of_clusters(
-        self,
-        seed: int,
-        n: int | None,
-        directed: bool,
-        sizes: str | None = None,
-        density: float = 0.6,
-        long_range: int | None = None,
-    ) -> "RateNetwork":
-        """The paper's network of n neurons, or with the given sizes, with this leak."""
-        from noiseprune.generators import clustered_network, paper_long_range, paper_sizes
 
-        if sizes is None:
-            chosen = paper_sizes(3000 if n is None else n)
-        else:
-            try:
-                chosen = tuple(int(size) for size in sizes.split(","))
-            except ValueError:
-                raise OptionError(
-                    f"sizes are {sizes!r}: give whole numbers with commas, such as 2700,100,200"
-                ) from None
-        return clustered_network(
-            chosen,
-            density,
-            paper_long_range(chosen) if long_range is None else long_range,
-            directed,
-            leak=self.parsed() or "dominant",
-            leak_margin=0.0 if self.leak_margin is None else self.leak_margin,
-            n=sum(chosen) if n is None else n,
-            seed=seed,
-        )
+def clustered(
+    leak: Leak,
+    seed: int,
+    n: int | None,
+    directed: bool,
+    sizes: str | None = None,
+    density: float = 0.6,
+    long_range: int | None = None,
+) -> "RateNetwork":
+    """The paper's network of n neurons, or with the given sizes."""
+    from noiseprune.generators import clustered_network, paper_long_range, paper_sizes
+
+    if sizes is None:
+        chosen = paper_sizes(3000 if n is None else n)
+    else:
+        try:
+            chosen = tuple(int(size) for size in sizes.split(","))
+        except ValueError:
+            raise OptionError(
+                f"sizes are {sizes!r}: give whole numbers with commas, such as 2700,100,200"
+            ) from None
+    return clustered_network(
+        chosen,
+        density,
+        paper_long_range(chosen) if long_range is None else long_range,
+        directed,
+        leak=leak.parsed() or "dominant",
+        leak_margin=0.0 if leak.leak_margin is None else leak.leak_margin,
+        n=sum(chosen) if n is None else n,
+        seed=seed,
+    )
 
 
 @dataclass(frozen=True)
@@ -174,12 +172,10 @@ class Network(Loading):
 class Measured:
     """How synapse variances are made where no recording gives them."""
 
-    PANEL: ClassVar = METHOD
-
     method: Annotated[Method, typer.Option(help="What makes the synapse variances.")] = "auto"
-    n_probes: Annotated[
-        int, typer.Option(help="Probes or replicas, where they are not exact.")
-    ] = 64
+    n_probes: Annotated[int, typer.Option(help="Probes or replicas, where they are not exact.")] = (
+        64
+    )
     probe_error: Annotated[
         float | None,
         typer.Option(help="Instead of --n-probes: relative error wanted of the synapse variances."),
@@ -191,13 +187,14 @@ class Measured:
 class Workers:
     """Where the work is done."""
 
+    PANEL: ClassVar = CLUSTER
+
     cluster: Cluster = None
     cluster_config: ClusterConfig = None
     resume: Annotated[
         Path | None,
         typer.Option(
             help="Folder for finished pieces; an interrupted run goes on from it.",
-            rich_help_panel=CLUSTER,
         ),
     ] = None
 
@@ -214,7 +211,7 @@ class Workers:
 class Reading:
     """How a recording is read."""
 
-    PANEL: ClassVar = "Recording"
+    PANEL: ClassVar = RECORDING
 
     kind: Annotated[Kind, typer.Option(help="What to take of a file that has both.")] = "auto"
     bin: Annotated[float, typer.Option(help="Spikes: width of the bins, s.")] = 0.1
@@ -244,7 +241,7 @@ SpikeNoise = Annotated[
     ZeroLag,
     typer.Option(
         help="Spikes: whose own noise to remove, Poisson spikes' or (noisier) any.",
-        rich_help_panel=Reading.PANEL,
+        rich_help_panel=RECORDING,
     ),
 ]
 

@@ -23,6 +23,7 @@ def recorded(
     found: "Recording",
     match: str,
     zero_lag: str,
+    noise: float | None,
     shrink: str = "auto",
     scale: "FloatArray | None" = None,
 ) -> "SynapseVariance":
@@ -36,7 +37,7 @@ def recorded(
             match=match,
             zero_lag=zero_lag,
             shrink=shrink,
-            noise=common.noise,
+            noise=noise,
             scale=scale,
             progress=progress,
         )

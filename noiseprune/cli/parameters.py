@@ -12,24 +12,37 @@ from inspect import Parameter
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from typer.models import OptionInfo
+
 from noiseprune.errors import OptionError
+
+GENERAL = "Options"
+NETWORK, METHOD, RECORDING, CLUSTER, OUTPUT = "Network", "Method", "Recording", "Cluster", "Output"
+PANELS = (NETWORK, METHOD, RECORDING, CLUSTER, OUTPUT)
+"""Of a help page, in their order; GENERAL is Typer's own, with --help, and comes first."""
 
 
 def unfolded(function: Callable[..., None]) -> dict[str, Parameter]:
     """The parameters of a function by name, with the fields of a record in its place.
 
-    An option stands in the panel that it names, else in the PANEL of its record.
+    An option stands in the panel that it names, else in the PANEL of its record, else under Method.
     """
     found: dict[str, Parameter] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         record = parameter.annotation
-        own = inspect.signature(record).parameters if is_dataclass(record) else {name: parameter}
+        own = inspect.signature(record).parameters if is_record(record) else {name: parameter}
         for each in own.values():
             kind, shown = get_args(each.annotation)
-            shown = copy(shown)
-            shown.rich_help_panel = shown.rich_help_panel or getattr(record, "PANEL", None)
+            if isinstance(shown, OptionInfo):
+                shown = copy(shown)
+                shown.rich_help_panel = shown.rich_help_panel or getattr(record, "PANEL", METHOD)
             found[each.name] = each.replace(annotation=Annotated[kind, shown])
-    return found
+    return dict(sorted(found.items(), key=lambda item: _place(item[1])))
+
+
+def _place(parameter: Parameter) -> int:
+    panel = get_args(parameter.annotation)[1].rich_help_panel
+    return PANELS.index(panel) if panel in PANELS else -1
 
 
 def folded(function: Callable[..., None], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,12 +50,17 @@ def folded(function: Callable[..., None], values: Mapping[str, Any]) -> dict[str
     arguments: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         record = parameter.annotation
-        if is_dataclass(record):
+        if is_record(record):
             own = inspect.signature(record).parameters
             arguments[name] = record(**{each: values[each] for each in own})
         else:
             arguments[name] = values[name]
     return arguments
+
+
+def is_record(kind: Any) -> bool:
+    """Whether a parameter is a record of options, not an option."""
+    return is_dataclass(kind)
 
 
 def names_of(parameter: Parameter) -> tuple[str, ...]:
@@ -62,7 +80,7 @@ def offered(parameter: Parameter) -> Parameter:
     names = names_of(parameter)
     if names:
         kind, shown = str | None, copy(shown)
-        shown.metavar, shown.autocompletion = "|".join(names), lambda: names
+        shown.metavar, shown.autocompletion = " | ".join(names), lambda: names
     return parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=Annotated[kind, shown])
 
 

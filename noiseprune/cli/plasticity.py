@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from noiseprune.choices import Activation
 from noiseprune.cli.options import Network, Noise, parsed_keep
 from noiseprune.cli.outcome import NO_LEAK
-from noiseprune.cli.shared import OUTPUT, Common, check_suffix
-from noiseprune.names import Activation
+from noiseprune.cli.parameters import OUTPUT
+from noiseprune.cli.shared import Common, check_suffix
 
 if TYPE_CHECKING:
     from noiseprune.online import Plasticity
@@ -28,7 +29,7 @@ def plasticity(
     continuous: Annotated[
         bool, typer.Option("--continuous", help="Prune a little all the time, not in rounds.")
     ] = False,
-    activation: Annotated[Activation, typer.Option(help="Of the rates.")] = "linear",
+    activation: Annotated[Activation, typer.Option(help="What neurons make of input.")] = "linear",
     noise: Noise = 1.0,
     drive: Annotated[
         float | None,
@@ -150,7 +151,7 @@ def plasticity(
 
 def over_time(found: "Plasticity") -> dict[str, Any]:
     """The measures against time, as JSON holds them."""
-    from noiseprune.plain import plain
+    from noiseprune.records import plain
 
     measures = {
         "times": found.times,

@@ -11,20 +11,19 @@ from dataclasses import dataclass, field
 from functools import wraps
 from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import typer
 
-from noiseprune.choices import one_of, seed_sequence
-from noiseprune.cli.parameters import folded, names_of, offered, unfolded
+from noiseprune.checks import one_of, seed_sequence
+from noiseprune.cli.parameters import GENERAL, OUTPUT, folded, names_of, offered, unfolded
 from noiseprune.errors import FileError, NoisePruneError, OptionError
-from noiseprune.plain import json_text
 from noiseprune.progress import Progress, silent
+from noiseprune.records import json_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-OUTPUT = "Output"
 Writes = Literal["network", "trajectory", "report", "json", "dataset", "figures", "training"]
 DESTINATION: dict[Writes, str] = {
     "network": "File for the network: .npz, or .mtx, .npy, .csv, .tsv, .graphml, .gml, .mat.",
@@ -41,6 +40,8 @@ DESTINATION: dict[Writes, str] = {
 @dataclass
 class Common:
     """The options that every command takes, and the clock of its stages."""
+
+    PANEL: ClassVar = GENERAL
 
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0
     threads: Annotated[int | None, typer.Option(help="Threads to use (default: all cores).")] = None

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from noiseprune.cli.options import Network, Noise, Workers
+from noiseprune.choices import Activation
+from noiseprune.cli.options import Network, Noise, Workers, clustered
+from noiseprune.cli.parameters import NETWORK
 from noiseprune.cli.shared import Common
 from noiseprune.errors import OptionError
-from noiseprune.names import Activation
 
 
 def simulate(
@@ -16,9 +17,15 @@ def simulate(
     workers: Workers,
     noise: Noise = 0.01,
     n: Annotated[
-        int | None, typer.Option(help="Simulate a generated network of n neurons instead.")
+        int | None,
+        typer.Option(
+            help="Simulate a generated network of n neurons instead.", rich_help_panel=NETWORK
+        ),
     ] = None,
-    directed: Annotated[bool, typer.Option("--directed", help="With --n: directed.")] = False,
+    directed: Annotated[
+        bool,
+        typer.Option("--directed", help="With --n: a directed one.", rich_help_panel=NETWORK),
+    ] = False,
     duration: Annotated[float, typer.Option(help="Simulated time, s.")] = 40.0,
     dt: Annotated[
         float | None, typer.Option(help="Step, s (default 0.005, or half a stable step if less).")
@@ -26,7 +33,7 @@ def simulate(
     drive: Annotated[float, typer.Option(help="Constant input, 1/s.")] = 0.0002,
     replicas: Annotated[int, typer.Option(help="Independent runs (of npr.simulate 1).")] = 20,
     record_every: Annotated[int, typer.Option(help="Steps between recorded states.")] = 10,
-    activation: Annotated[Activation, typer.Option(help="Of the rates.")] = "linear",
+    activation: Annotated[Activation, typer.Option(help="What neurons make of input.")] = "linear",
 ) -> None:
     """Simulate a network driven by noise, with statistics of its covariance."""
     if network.network is not None and n is not None:
@@ -40,7 +47,7 @@ def simulate(
         net = network.loaded(common)
     else:
         with common.stage("generate"):
-            net = network.of_clusters(common.seed, n, directed)
+            net = clustered(network, common.seed, n, directed)
     with (
         common.stage("simulate", bar=True) as progress,
         workers.working(common) as worker,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from noiseprune.choices import count, one_of
+from noiseprune.checks import count, one_of
 from noiseprune.cli.options import Cluster, ClusterConfig, DryRun, print_job_script
 from noiseprune.cli.shared import Common, command, one_line_errors
 from noiseprune.errors import ConvergenceError, OptionError
@@ -115,7 +115,8 @@ def register(model: str, path: str) -> None:
     run.__name__ = model
     run.__doc__ = system.Options.__doc__.partition("\n\n")[0]
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    command(app, run, None)
+    examples = f"noiseprune train {model} --epochs 2 -o run", f"noiseprune train {model} --seeds 2"
+    command(app, run, "training", examples)
 
 
 def options_of(options: "type[TrainOptions]") -> dict[str, tuple[Any, Any]]:
@@ -182,7 +183,6 @@ def train(
     common: Common, model: str, system: Any, settings: "list[TrainOptions]", runs: Runs
 ) -> None:
     """Train, write the pictures, say how it went."""
-    common.refuse_network_options("models have noise and leaks")
     from noiseprune.cluster import workers
     from noiseprune.learning import training
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from noiseprune import spectrum
-from noiseprune.choices import Seed, seed_sequence, substream
+from noiseprune.checks import Seed, seed_sequence, substream
 from noiseprune.generators import clustered_network, paper_long_range, paper_sizes
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from noiseprune import recordings, simulation, spectrum
-from noiseprune.choices import seed_sequence, substream
+from noiseprune.checks import seed_sequence, substream
 from noiseprune.figures.protocol import Numbers, about_paper, listed, paper_network, rounded
 from noiseprune.figures.style import INK, LOOKS, Look, below
 from noiseprune.lyapunov import discrete_covariance

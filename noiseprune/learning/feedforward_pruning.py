@@ -45,7 +45,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from noiseprune.choices import Seed, noise_strength, one_of, seed_sequence, substream
+from noiseprune.checks import Seed, noise_strength, one_of, seed_sequence, substream
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import prune_with_variance, rules

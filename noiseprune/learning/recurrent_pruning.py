@@ -22,7 +22,7 @@ from scipy import sparse
 from torch import Tensor
 
 from noiseprune import kernels, spectrum
-from noiseprune.choices import Seed, count, one_of, seed_sequence, substream
+from noiseprune.checks import Seed, count, one_of, seed_sequence, substream
 from noiseprune.errors import NetworkError, OptionError, UnstableError
 from noiseprune.learning.ctrnn.activations import ACTIVATIONS
 from noiseprune.learning.ctrnn.constraints import Array, as_array

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from noiseprune import kernels
-from noiseprune.choices import Seed, generator, noise_strength, one_of
+from noiseprune.checks import Seed, generator, noise_strength, one_of
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent

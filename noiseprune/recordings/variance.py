@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import one_of, positive
+from noiseprune.checks import one_of, positive
 from noiseprune.errors import NetworkError, RecordingError
 from noiseprune.network import RateNetwork, not_a_network
 from noiseprune.progress import Progress, silent

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import count, one_of
+from noiseprune.checks import count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.burst.layers import Y_RULES
 from noiseprune.learning.burst.options import (

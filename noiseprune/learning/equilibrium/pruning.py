@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from noiseprune import spectrum
-from noiseprune.choices import Seed, count, one_of, seed_sequence, substream
+from noiseprune.checks import Seed, count, one_of, seed_sequence, substream
 from noiseprune.errors import NoisePruneError, OptionError
 from noiseprune.learning.equilibrium.network import DirectedEP
 from noiseprune.learning.equilibrium.sparsification import Sparsification

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, not_negative, one_of, positive
+from noiseprune.checks import count, not_negative, one_of, positive
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.datasets import (
     LinearRegressionDataset,
