@@ -33,13 +33,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, sparse
 
 from noiseprune.checks import Seed, count, generator, one_of, positive
+from noiseprune.choices import Inference
 from noiseprune.errors import OptionError, RecordingError
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
@@ -47,7 +48,7 @@ from noiseprune.recordings import Recording, from_neo, from_trajectory, read, st
 from noiseprune.recordings.record import refuse_silent
 from noiseprune.weights import FloatArray, stored
 
-METHODS = ("lagged", "precision")
+METHODS: tuple[Inference, ...] = get_args(Inference)
 _SINGULAR = 1e12
 MOST_PARTS = 64
 """Blocks of the bootstrap, at most: each has three N x N matrices."""

@@ -41,22 +41,14 @@ def compare(
             progress=progress,
             worker=worker,
         )
-    result = {
-        **comparison.to_dict(),
-        "n_neurons": net.n_neurons,
-        "n_synapses": net.n_synapses,
-        "keep": kept,
-        "draws": draws,
-        "seconds": common.seconds,
-        "seed": common.seed,
-    }
+    result = {**comparison.to_dict(), "seconds": common.seconds, "seed": common.seed}
     common.write_json(result)
     header = ["rule", "sampling", "balance", "kept", "epsilon", "largest", "eigenvalues", "stable"]
     rows = [
         [
-            row.rule,
-            row.sampling,
-            row.balance,
+            row.recipe.rule,
+            row.recipe.sampling,
+            row.recipe.balance,
             f"{100 * row.kept_fraction:.1f} %",
             number(row.epsilon),
             number(row.epsilon_max),

@@ -1,5 +1,6 @@
 """`noiseprune infer`."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 from noiseprune.choices import Inference
 from noiseprune.cli import completion
 from noiseprune.cli.options import Reading, SpikeNoise, parsed_keep
-from noiseprune.cli.outcome import NO_LEAK, certified, recorded
+from noiseprune.cli.outcome import NO_LEAK, certified
 from noiseprune.cli.parameters import OUTPUT
 from noiseprune.cli.shared import Common, check_suffix
 from noiseprune.errors import OptionError
@@ -77,6 +78,8 @@ def infer(
     kept = None if keep is None else parsed_keep(keep)
     import noiseprune as npr
     from noiseprune.cli.tables import facts
+    from noiseprune.pipeline import measure_and_prune
+    from noiseprune.pruning import Recipe
 
     with common.stage("recording"):
         found = reading.read(recording)
@@ -93,9 +96,7 @@ def infer(
             progress=progress,
         )
     net = inferred.network
-    if common.output is not None:
-        with common.stage("save"):
-            files.save(net, common.output)
+    common.save(net)
     abscissa = net.spectral_abscissa()
     own = evidence(inferred) | {"scale": inferred.scale.tolist() if equal_noise else None}
     own |= {"source": found.source, "units": found.units}
@@ -112,14 +113,22 @@ def infer(
     tables = [facts("Inferred network", rows_of(inferred, found.source, common.output))]
     if kept is not None:
         scale = inferred.scale if equal_noise else None
-        variance = recorded(common, net, found, "name", zero_lag, noise, scale=scale)
-        with common.stage("prune"):
-            pruning = npr.prune(net, kept, variance=variance, seed=common.seed)
+        source = npr.recordings.Recorded(
+            recording=found, match="name", zero_lag=zero_lag, scale=scale
+        )
+        pruning = measure_and_prune(
+            net,
+            kept,
+            Recipe(),
+            source,
+            noise=noise,
+            seed=common.seed,
+            stage=partial(common.stage, bar=True),
+        )
         if pruned is not None:
-            with common.stage("save pruned"):
-                files.save(pruning.network, pruned)
+            common.save(pruning.network, pruned, "save pruned")
         known = {"original": f"inferred from {recording}", "inferred": own}
-        outcome, rows = certified(common, net, pruning, variance, page, pruned, known)
+        outcome, rows = certified(common, pruning, page, pruned, known)
         tables.append(facts("Pruned network", rows))
         result = {
             **outcome,

@@ -17,6 +17,7 @@ from noiseprune.errors import FileError, OptionError
 if TYPE_CHECKING:
     from noiseprune.network import RateNetwork
     from noiseprune.recordings import Recording
+    from noiseprune.variance import Source
     from noiseprune.work import Worker
 
 DEFAULT_NETWORK = "dataset:celegans"
@@ -181,6 +182,12 @@ class Measured:
         typer.Option(help="Instead of --n-probes: relative error wanted of the synapse variances."),
     ] = None
     solver: Annotated[Solver, typer.Option(help="Preconditioner of the probes.")] = "auto"
+
+    def source(self, net: "RateNetwork") -> "Source":
+        from noiseprune.variance import source_of
+
+        options: dict[str, Any] = asdict(self)
+        return source_of(net, **options)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What commands tell of a pruning: its certificate, rows of the table, keys of the JSON."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,46 +8,18 @@ from noiseprune.cli.report import DYNAMICS, with_dynamics
 from noiseprune.cli.shared import Common
 
 if TYPE_CHECKING:
-    from noiseprune.network import RateNetwork
     from noiseprune.pruning import Pruning
-    from noiseprune.recordings import Recording
-    from noiseprune.variance import SynapseVariance
-    from noiseprune.weights import FloatArray
 
+UNMEASURED = (
+    *("method", "residual", "n_probes", "variance_error", "solver", "solver_steps", "recording"),
+)
+"""What is known of synapse variances, where none were made."""
 NO_LEAK = "this format does not hold the leak: write .npz to keep it"
-
-
-def recorded(
-    common: Common,
-    net: "RateNetwork",
-    found: "Recording",
-    match: str,
-    zero_lag: str,
-    noise: float | None,
-    shrink: str = "auto",
-    scale: "FloatArray | None" = None,
-) -> "SynapseVariance":
-    """Synapse variances from a recording."""
-    import noiseprune as npr
-
-    with common.stage("variance", bar=True) as progress:
-        return npr.recordings.synapse_variance(
-            net,
-            found,
-            match=match,
-            zero_lag=zero_lag,
-            shrink=shrink,
-            noise=noise,
-            scale=scale,
-            progress=progress,
-        )
 
 
 def certified(
     common: Common,
-    net: "RateNetwork",
     pruning: "Pruning",
-    variance: "SynapseVariance | None",
     page: Path | None,
     output: Path | None,
     known: dict[str, Any],
@@ -56,26 +28,18 @@ def certified(
 
     output : where the pruned network was written; known : what else the page is to show
     """
-    import numpy as np
-
     import noiseprune as npr
     from noiseprune import files
     from noiseprune.cli.tables import NORMS, guarantee_line, interval, number, size_of
-    from noiseprune.recordings import RecordedVariance
 
-    measured = variance.evidence() if isinstance(variance, RecordedVariance) else None
-    if page is None:
-        # Each array is half a dense matrix or so, and the certificate has no use for them.
-        nothing = np.empty(0)
-        variance = variance and replace(variance, variance=nothing)
-        none_kept = np.empty(0, dtype=np.bool_)
-        pruning = replace(pruning, variance=None, keep_probability=nothing, kept=none_kept)
+    net = pruning.original
+    measured = dict.fromkeys(UNMEASURED) if pruning.evidence is None else pruning.evidence.to_dict()
     with common.stage("certificate"):
         found = npr.spectral_similarity(
             net, pruning.network, detail=None if page else False, seed=common.seed
         )
     # The theorem is about the noise rule with the variances of the network itself.
-    covered = pruning.rule == "noise" and measured is None
+    covered = pruning.rule == "noise" and measured["recording"] is None
     guarantee = found.guarantee if covered else "none"
     promised = pruning.promised_epsilon if covered else None
     result = {
@@ -84,7 +48,7 @@ def certified(
         "n_kept": pruning.n_kept,
         "kept_fraction": pruning.n_kept / net.n_synapses,
         "rule": pruning.rule,
-        "method": variance.method if variance else None,
+        "method": measured.pop("method"),
         "sampling": pruning.sampling,
         "balance": pruning.balance,
         "gain": pruning.gain,
@@ -98,12 +62,7 @@ def certified(
         "promised_epsilon": promised,
         "guarantee": guarantee,
         "stable": found.stable,
-        "residual": variance.residual if variance else None,
-        "n_probes": variance.n_probes if variance else None,
-        "variance_error": variance.relative_error if variance else None,
-        "solver": variance.solver if variance else None,
-        "solver_steps": variance.solver_steps if variance else None,
-        "recording": measured,
+        **measured,
         "seconds": common.seconds,
         "seed": common.seed,
         "output": output,
@@ -120,14 +79,14 @@ def certified(
                 net,
                 pruning.network,
                 {**found.to_dict(), **result, "pruned": output, **known},
-                variance=variance.variance if variance else None,
+                variance=pruning.variance,
             )
     rows = [
         ("network", size_of(net)),
         ("kept", f"{pruning.n_kept:,} synapses ({100 * pruning.n_kept / net.n_synapses:.1f} %)"),
         ("rule", f"{pruning.rule}, {pruning.sampling} sampling, {pruning.balance} balance"),
-        *probes_line(variance),
-        *recording_lines(measured),
+        *probes_line(result),
+        *recording_lines(result["recording"]),
         ("epsilon", f"{number(found.epsilon)}    {NORMS[found.epsilon_norm]}"),
         ("interval", interval(found.epsilon_interval)),
         ("stable", "yes" if found.stable else "NO"),
@@ -165,11 +124,12 @@ def recording_lines(measured: dict[str, Any] | None) -> list[tuple[str, str]]:
     return rows + [("note", note) for note in measured["notes"]]
 
 
-def probes_line(variance: "SynapseVariance | None") -> list[tuple[str, str]]:
+def probes_line(result: dict[str, Any]) -> list[tuple[str, str]]:
     """What made the synapse variances, where they were estimated."""
-    if variance is None or variance.n_probes is None:
+    if result["n_probes"] is None:
         return []
-    text = f"{variance.n_probes} by {variance.method}, relative error {variance.relative_error:.2g}"
-    if variance.solver is not None:
-        text += f"; {variance.solver} preconditioner, {variance.solver_steps} steps"
+    error = result["variance_error"]
+    text = f"{result['n_probes']} by {result['method']}, relative error {error:.2g}"
+    if result["solver"] is not None:
+        text += f"; {result['solver']} preconditioner, {result['solver_steps']} steps"
     return [("probes", text)]

@@ -86,9 +86,7 @@ def plasticity(
             seed=common.seed,
             progress=progress,
         )
-    if common.output is not None:
-        with common.stage("save"):
-            files.save(found.network, common.output)
+    common.save(found.network)
     small = net.n_neurons <= DENSE_PENCIL
     with common.stage("certificate"):
         report = npr.spectral_similarity(

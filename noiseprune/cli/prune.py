@@ -1,6 +1,7 @@
 """`noiseprune prune`."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -18,17 +19,15 @@ from noiseprune.cli.options import (
     parsed_keep,
     print_job_script,
 )
-from noiseprune.cli.outcome import certified, recorded
+from noiseprune.cli.outcome import certified
 from noiseprune.cli.parameters import NETWORK, OUTPUT, RECORDING, refuse
 from noiseprune.cli.shared import Common, check_suffix
 from noiseprune.errors import OptionError
 
 if TYPE_CHECKING:
     from noiseprune.network import RateNetwork
-    from noiseprune.variance import SynapseVariance
-
-NO_RECORDING = "is for recordings, and there is none: give --recording"
-IS_RECORDED = "would do nothing: the synapse variances come from the recording; leave it out"
+    from noiseprune.pruning import Recipe
+    from noiseprune.variance import Source
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,16 @@ class Way:
         bool, typer.Option("--refit", help="Fit the kept weights to epsilon (slow).")
     ] = False
 
+    def recipe(self) -> "Recipe":
+        from noiseprune.pruning import Recipe
+
+        promise = self.epsilon is not None
+        return Recipe.of(self.rule, self.sampling, self.balance, refit=self.refit, promise=promise)
+
 
 @dataclass(frozen=True)
-class Source:
-    """What the synapse variances are from, if not from the network itself."""
+class Recorded:
+    """The recording that synapse variances are from, if they are not the network's own."""
 
     PANEL: ClassVar = RECORDING
 
@@ -75,19 +80,21 @@ class Source:
     match: Annotated[Match, typer.Option(help="Which channel is which neuron.")] = "auto"
     zero_lag: SpikeNoise = "poisson"
 
-    @property
-    def is_recorded(self) -> bool:
+    def __bool__(self) -> bool:
         return self.recording is not None or self.drive is not None
 
     def check(self, reading: Reading, measured: Measured, workers: Workers, rule: Rule) -> None:
         """Refuse options that would do nothing, or contradict each other."""
         if self.recording is None:
-            refuse(reading, NO_RECORDING)
-        if not self.is_recorded:
-            refuse(self, NO_RECORDING)
+            refuse(reading, "reads recordings, and there is none: give --recording")
+        if not self:
+            refuse(self, "is for recordings, and there is none: give --recording")
             return
         for others in (measured, workers):
-            refuse(others, IS_RECORDED)
+            refuse(
+                others,
+                "would do nothing: the synapse variances come from the recording; leave it out",
+            )
         if self.recording is not None and self.drive is not None:
             raise OptionError("--recording and --drive were both given: leave one of them out")
         if rule not in ("noise", "paper"):
@@ -96,21 +103,16 @@ class Source:
                 "'noise'"
             )
 
-    def variance(
-        self, common: Common, net: "RateNetwork", reading: Reading, noise: float | None
-    ) -> "SynapseVariance":
-        """From the recording, or from the control."""
-        import noiseprune as npr
+    def source(self, net: "RateNetwork", reading: Reading, seed: int) -> "Source":
+        from noiseprune import recordings
 
-        with common.stage("recording"):
-            found = (
-                npr.recordings.independent_poisson(net, seed=common.seed)
-                if self.recording is None
-                else reading.read(self.recording)
-            )
-        # The control is taken as it is: what is put right for others is what it lacks.
-        shrink = "auto" if self.drive is None else "none"
-        return recorded(common, net, found, self.match, self.zero_lag, noise, shrink)
+        if self.recording is None:  # taken as it is: what is put right for others is what it lacks
+            found, shrink = recordings.independent_poisson(net, seed=seed), "none"
+        else:
+            found, shrink = reading.read(self.recording), "auto"
+        return recordings.Recorded(
+            recording=found, match=self.match, zero_lag=self.zero_lag, shrink=shrink
+        )
 
 
 def prune(
@@ -118,7 +120,7 @@ def prune(
     network: Network,
     way: Way,
     measured: Measured,
-    source: Source,
+    recorded: Recorded,
     reading: Reading,
     workers: Workers,
     noise: Annotated[
@@ -142,60 +144,32 @@ def prune(
         return
     if page is not None:
         check_suffix(page, "a report is a page", ".html")
-    source.check(reading, measured, workers, way.rule)
-    import noiseprune as npr
+    recorded.check(reading, measured, workers, way.rule)
     from noiseprune.cli.tables import facts
-    from noiseprune.pipeline import check_request
+    from noiseprune.pipeline import measure_and_prune
 
-    kept = None if way.keep is None else parsed_keep(way.keep)
     net = network.loaded(common)
-    check_request(
-        net,
-        kept,
-        way.rule,
-        way.sampling,
-        way.balance,
-        epsilon=way.epsilon,
-        method=measured.method,
-        refit=way.refit,
-    )
-    sigma = 1.0 if noise is None else noise
-    variance: SynapseVariance | None = None
-    if source.is_recorded:
-        variance = source.variance(common, net, reading, noise)
-        sigma = variance.noise
-    elif way.rule in ("noise", "paper"):
-        with common.stage("variance", bar=True) as progress, workers.working(common) as worker:
-            variance = npr.synapse_variance(
-                net,
-                sigma,
-                measured.method,
-                n_probes=measured.n_probes,
-                probe_error=measured.probe_error,
-                seed=common.seed,
-                progress=progress,
-                worker=worker,
-                solver=measured.solver,
-            )
-    with common.stage("prune", bar=way.refit) as progress:
-        pruning = npr.prune(
+    source: Source = measured.source(net)
+    if recorded:
+        with common.stage("recording"):
+            source = recorded.source(net, reading, common.seed)
+    with workers.working(common) as worker:
+        pruning = measure_and_prune(
             net,
-            kept,
-            way.rule,
-            way.sampling,
-            way.balance,
+            None if way.keep is None else parsed_keep(way.keep),
+            way.recipe(),
+            source,
             epsilon=way.epsilon,
-            refit=way.refit,
-            variance=variance,
-            noise=sigma,
+            noise=noise,
             seed=common.seed,
-            progress=progress,
+            stage=partial(common.stage, bar=True),
+            worker=worker,
         )
-    if common.output is not None:
-        from noiseprune import files
-
-        with common.stage("save"):
-            files.save(pruning.network, common.output)
-    known = {"original": network.name, "noise": sigma}
-    result, rows = certified(common, net, pruning, variance, page, common.output, known)
+    common.save(pruning.network)
+    sigma = 1.0 if noise is None else noise
+    known = {
+        "original": network.name,
+        "noise": sigma if pruning.evidence is None else pruning.evidence.noise,
+    }
+    result, rows = certified(common, pruning, page, common.output, known)
     common.emit(result, facts("Pruned network", rows))

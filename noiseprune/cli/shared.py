@@ -24,6 +24,8 @@ from noiseprune.records import json_text
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from noiseprune.network import RateNetwork
+
 Writes = Literal["network", "trajectory", "report", "json", "dataset", "figures", "training"]
 DESTINATION: dict[Writes, str] = {
     "network": "File for the network: .npz, or .mtx, .npy, .csv, .tsv, .graphml, .gml, .mat.",
@@ -105,6 +107,16 @@ class Common:
             from noiseprune.files import check_destination
 
             check_destination(self.output, trajectory=writes == "trajectory")
+
+    def save(self, net: "RateNetwork", path: Path | None = None, stage: str = "save") -> None:
+        """Write a network to `path`, by default to the output file, if there is one."""
+        path = path or self.output
+        if path is None:
+            return
+        from noiseprune import files
+
+        with self.stage(stage):
+            files.save(net, path)
 
     def write_json(self, result: dict[str, Any]) -> None:
         """Write the result to the output file, if there is one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numba
 import numpy as np
@@ -23,6 +24,7 @@ from noiseprune.checks import (
     seed_sequence,
     substream,
 )
+from noiseprune.choices import Activation
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
@@ -37,7 +39,7 @@ from noiseprune.simulation.stability import (
 from noiseprune.weights import FloatArray
 from noiseprune.work import digest
 
-ACTIVATIONS = ("linear", "rectified")
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 
 TILE_WORTH = 1.4
 """Synapses in a tile of TILE rows from which on it costs less than its rows one by one. Measured at

@@ -1,6 +1,6 @@
 """Inputs that must be refused, each with the words its refusal has to contain.
 
-`python tests/bad_inputs.py` prints them all with the line that each of them gets.
+`python tests/cli/bad_inputs.py` prints them all with the line that each of them gets.
 """
 
 import errno

@@ -10,7 +10,7 @@ import pytest
 
 import noiseprune as npr
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEAVY = ("numba", "scipy.linalg", "matplotlib", "elephant", "neo", "networkx", "torch")
 
 CONTRACT = {

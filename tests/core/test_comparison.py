@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from noiseprune.experiments import CHOICES, compare, simulate_with_statistics
 
 import noiseprune as npr
 from noiseprune import experiments, lyapunov, spectrum
-from noiseprune.experiments import CHOICES, compare, simulate_with_statistics
 
 SYMMETRIC = npr.clustered_network((14, 3, 3), 0.6, 20, leak_margin=0.3, seed=7)
 DIRECTED = npr.clustered_network((14, 3, 3), 0.6, 21, directed=True, leak_margin=0.3, seed=7)

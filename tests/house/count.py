@@ -1,0 +1,258 @@
+"""What the house promises of itself in numbers: `python tests/house/count.py` prints them.
+
+Every count is read off the syntax trees of the package. A count gives the places that it found, so
+that what is over its limit can be looked up at once; `--places` prints them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sources import SOURCES, TREES, Function
+
+Trees = Mapping[str, ast.Module]
+
+MANY = 10
+"""Parameters of a function that has many."""
+
+REASONS: dict[str, str] = {}
+"""Why a function may have many parameters, by its dotted name."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number of the house, and its goal.
+
+    limit : what the package must not exceed today; goal : what it has promised
+    found : (size, place) of all that is counted; the count is their number, or the largest size
+    """
+
+    name: str
+    limit: int
+    goal: int
+    found: Callable[[Trees], list[tuple[int, str]]]
+    number: Callable[[list[tuple[int, str]]], int] = len
+
+
+# ------------------------------------------------------------------------------------ counters
+
+
+def many_parameters(trees: Trees) -> list[tuple[int, str]]:
+    """Functions with many parameters, `self` among them."""
+    return [
+        (n_parameters(function), f"{place}  {REASONS.get(place, '')}".rstrip())
+        for place, function in named_functions(trees)
+        if n_parameters(function) >= MANY
+    ]
+
+
+def n_parameters(function: Function) -> int:
+    own = function.args
+    named = len(own.posonlyargs) + len(own.args) + len(own.kwonlyargs)
+    return named + (own.vararg is not None) + (own.kwarg is not None)
+
+
+def named_functions(trees: Trees) -> list[tuple[str, Function]]:
+    """(dotted name, function) of every function and method of the package."""
+    found = []
+
+    def visit(prefix: str, node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            name = f"{prefix}.{getattr(child, 'name', '')}"
+            if isinstance(child, Function):
+                found.append((name, child))
+            visit(name if isinstance(child, Function | ast.ClassDef) else prefix, child)
+
+    for module, tree in trees.items():
+        visit(module, tree)
+    return found
+
+
+def inits_with_code(trees: Trees) -> list[tuple[int, str]]:
+    """Statements of an `__init__` that are no face's.
+
+    A face has a docstring, imports, `__all__` and `__version__`. One that finds its names when
+    they are used has `__getattr__`, `__dir__` and the table that they read, too.
+    """
+    return [
+        (len(code), f"{module}: {', '.join(code)}")
+        for module, tree in trees.items()
+        if is_package(module) and (code := no_face(tree))
+    ]
+
+
+def is_package(module: str) -> bool:
+    return any(other.startswith(f"{module}.") for other in SOURCES)
+
+
+def no_face(tree: ast.Module) -> list[str]:
+    lazy = any(getattr(node, "name", "") == "__getattr__" for node in tree.body)
+    code = []
+    for node in tree.body:
+        match node:
+            case ast.Import() | ast.ImportFrom() | ast.Expr(ast.Constant()):
+                continue
+            case ast.If(ast.Name("TYPE_CHECKING")):
+                continue
+            case ast.Assign([ast.Name("__all__" | "__version__")]):
+                continue
+            case ast.FunctionDef("__getattr__" | "__dir__"):
+                continue
+            case ast.Assign(value=ast.Dict() | ast.Set() | ast.Constant()) if lazy:
+                continue
+        code.append(getattr(node, "name", ast.unparse(node).split("\n")[0][:40]))
+    return code
+
+
+def lines(part: str) -> Callable[[Trees], list[tuple[int, str]]]:
+    """Lines of every module of a part of the package; those of a stub are none of it."""
+
+    def found(trees: Trees) -> list[tuple[int, str]]:
+        return [
+            (SOURCES[module].count("\n"), module)
+            for module in trees
+            if f"{module}.".startswith(f"{part}.")
+        ]
+
+    return found
+
+
+def command_lengths(trees: Trees) -> list[tuple[int, str]]:
+    """Lines of every function of the command line, from `def` to its end."""
+    return [
+        (function.end_lineno - function.lineno + 1, place)
+        for place, function in named_functions(trees)
+        if place.startswith("noiseprune.cli")
+    ]
+
+
+def twins(trees: Trees) -> list[tuple[int, str]]:
+    """Functions named as stand-ins of compiled ones, and questions whether anything is compiled."""
+    named = [
+        p for p, _ in named_functions(trees) if p.rpartition(".")[2].startswith("_interpreted")
+    ]
+    asked = [
+        f"{module}:{node.lineno}"
+        for module, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "DISABLE_JIT"
+    ]
+    return [(1, place) for place in named + asked]
+
+
+WAY = {"rule", "sampling", "balance"}
+
+RESULTS = {"Pruning", "ComparisonRow", "RecurrentPruning", "FeedforwardPruning"}
+"""Records that say how something was pruned, not how to prune: no spellings."""
+
+
+def ways_to_prune(trees: Trees) -> list[tuple[int, str]]:
+    """Spellings of a way to prune: records of rule, sampling and balance, and bare tuples of them.
+
+    A module's tuples are one spelling; the loose parameters of a function are none.
+    """
+    found = []
+    for module, tree in trees.items():
+        tuples = []
+        for node in ast.walk(tree):
+            match node:
+                case ast.ClassDef(name, body=body) if name not in RESULTS:
+                    fields = {ast.unparse(n.target) for n in body if isinstance(n, ast.AnnAssign)}
+                    if fields >= WAY:
+                        found.append((1, f"{module}.{name}"))
+                case ast.Tuple(elts=parts):
+                    if {ast.unparse(part).rpartition(".")[2] for part in parts} >= WAY:
+                        tuples.append(node.lineno)
+        if tuples:
+            found.append((1, f"{module}: tuples on lines {', '.join(map(str, sorted(tuples)))}"))
+    return found
+
+
+WAYS, REPEATS = {"choices", "rivals", "recipes", "ways"}, {"draws", "fractions", "keeps"}
+
+
+def comparison_engines(trees: Trees) -> list[tuple[int, str]]:
+    """Functions that prune by each of several ways, and by each again at several counts or draws.
+
+    They take both as parameters, and loop over the ways. Who hands them on loops over neither.
+    """
+    found = []
+    for place, function in named_functions(trees):
+        parameters = {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}
+        several = parameters & WAYS
+        if several and parameters & REPEATS and loops_over(function) & several:
+            found.append((1, place))
+    return found
+
+
+def loops_over(function: Function) -> set[str]:
+    """Names that a function goes through: in loops, in comprehensions, in products of them."""
+    through: list[ast.AST] = []
+    for node in ast.walk(function):
+        match node:
+            case ast.For(iter=iterable) | ast.comprehension(iter=iterable):
+                through.append(iterable)
+            case ast.Call(ast.Name("product"), args=arguments):
+                through += arguments
+    return {node.id for part in through for node in ast.walk(part) if isinstance(node, ast.Name)}
+
+
+def of_docstrings(trees: Trees) -> list[tuple[int, str]]:
+    """Docstrings that begin with "Of": a sentence with a subject and a verb says more."""
+    return [
+        (1, f"{module}:{getattr(node, 'lineno', 1)}")
+        for module, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, Function | ast.ClassDef | ast.Module)
+        and re.match(r"Of\b", ast.get_docstring(node) or "")
+    ]
+
+
+# --------------------------------------------------------------------------------------- table
+
+
+def total(found: list[tuple[int, str]]) -> int:
+    return sum(size for size, _ in found)
+
+
+def largest(found: list[tuple[int, str]]) -> int:
+    return max(size for size, _ in found)
+
+
+COUNTS = (
+    Count(f"functions with {MANY} or more parameters", 39, 8, many_parameters),
+    Count("__init__ files that hold code", 9, 0, inits_with_code),
+    Count("spellings of a way to prune", 6, 1, ways_to_prune),
+    Count("comparison engines", 3, 1, comparison_engines),
+    Count("lines of the package", 28_000, 26_000, lines("noiseprune"), total),
+    Count("lines of learning", 11_300, 10_000, lines("noiseprune.learning"), total),
+    Count("lines of the longest command", 150, 50, command_lengths, largest),
+    Count("interpreted twins", 19, 0, twins),
+    Count('docstrings that begin with "Of"', 30, 0, of_docstrings),
+)
+"""Each with its limit of today and its goal. A limit may be lowered, and is never raised."""
+
+
+def main() -> None:
+    """Print the table; with `--places`, what was counted."""
+    parser = argparse.ArgumentParser(description="Count what the house promises of itself.")
+    parser.add_argument("--places", action="store_true", help="print what was counted, too")
+    everything = parser.parse_args().places
+    rows = ["| what | now | limit | goal |", "|---|--:|--:|--:|"]
+    for count in COUNTS:
+        found = count.found(TREES)
+        rows.append(f"| {count.name} | {count.number(found)} | {count.limit} | {count.goal} |")
+    sys.stdout.write("\n".join(rows) + "\n")
+    for count in COUNTS if everything else COUNTS[:1]:
+        sys.stdout.write(f"\n{count.name}\n")
+        for size, place in sorted(count.found(TREES), reverse=True):
+            sys.stdout.write(f"{size:6d}  {place}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The house keeps its limits, and the counters count what is planted."""
+
+import ast
+
+import count
+import pytest
+from sources import TREES
+
+
+def plant(module, source):
+    return {module: ast.parse(source)}
+
+
+@pytest.mark.parametrize("one", count.COUNTS, ids=lambda one: one.name)
+def test_the_house_keeps_its_limits(one):
+    found = one.found(TREES)
+    places = "\n".join(f"{size:6d}  {place}" for size, place in sorted(found, reverse=True))
+    assert one.number(found) <= one.limit, f"{one.name}:\n{places}"
+    assert one.goal <= one.limit
+
+
+def test_every_reason_is_that_of_a_function_with_many_parameters():
+    named = dict(count.named_functions(TREES))
+    assert [name for name in count.REASONS if count.n_parameters(named[name]) < count.MANY] == []
+
+
+NINE = ", ".join("abcdefghi")
+
+
+@pytest.mark.parametrize(
+    ("counter", "module", "source", "expected"),
+    [
+        (count.many_parameters, "x", f"def f({NINE}): 0", []),
+        (count.many_parameters, "x", f"class C:\n def f(self, {NINE}): 0", [(10, "x.C.f")]),
+        (count.many_parameters, "x", f"def f({NINE}, *, j): 0", [(10, "x.f")]),
+        (count.many_parameters, "x", f"def f({NINE}, **j): 0", [(10, "x.f")]),
+        (count.many_parameters, "x", f"def g():\n def f(j, {NINE}): 0", [(10, "x.g.f")]),
+        (count.inits_with_code, "noiseprune.files", "'x'\nimport a\n__all__ = ['a']", []),
+        (count.inits_with_code, "noiseprune.files", "T = {}\ndef __getattr__(n): 0", []),
+        (count.inits_with_code, "noiseprune.files", "T = {}", [(1, "noiseprune.files: T = {}")]),
+        (count.inits_with_code, "noiseprune.files", "def f(): 0", [(1, "noiseprune.files: f")]),
+        (count.inits_with_code, "noiseprune.work", "def f(): 0", []),
+        (
+            count.command_lengths,
+            "noiseprune.cli.x",
+            "def f(\n a\n):\n 0",
+            [(4, "noiseprune.cli.x.f")],
+        ),
+        (count.command_lengths, "noiseprune.x", "def f(\n a\n):\n 0", []),
+        (count.twins, "x", "def _interpreted_f(): 0", [(1, "x._interpreted_f")]),
+        (count.twins, "x", "f = g if numba.config.DISABLE_JIT else h", [(1, "x:1")]),
+        (
+            count.ways_to_prune,
+            "x",
+            "class Way:\n rule: str\n sampling: str\n balance: str\n keep: float",
+            [(1, "x.Way")],
+        ),
+        (count.ways_to_prune, "x", "class Pruning:\n rule: str\n sampling: str\n balance: str", []),
+        (
+            count.ways_to_prune,
+            "x",
+            "rule, sampling, balance = choice\nf(rule, (a.rule, a.sampling, a.balance))",
+            [(1, "x: tuples on lines 1, 2")],
+        ),
+        (count.ways_to_prune, "x", "def f(rule, sampling, balance): 0", []),
+        (
+            count.comparison_engines,
+            "x",
+            "def f(net, rivals, *, draws):\n for way in rivals: prune(way)",
+            [(1, "x.f")],
+        ),
+        (
+            count.comparison_engines,
+            "x",
+            "def f(choices, keeps):\n return map(prune, product(range(len(choices)), keeps))",
+            [(1, "x.f")],
+        ),
+        (count.comparison_engines, "x", "def f(rivals, draws):\n return g(rivals, draws)", []),
+        (count.comparison_engines, "x", "def f(rivals, seed):\n return [p(r) for r in rivals]", []),
+        (count.of_docstrings, "x", "'Of a'\ndef f():\n 'Of b.'", [(1, "x:1"), (1, "x:2")]),
+        (count.of_docstrings, "x", "'Often'\ndef f():\n 'Gives b of c.'", []),
+    ],
+)
+def test_what_is_planted_is_counted(counter, module, source, expected):
+    assert counter(plant(module, source)) == expected
+
+
+def test_the_script_prints_every_count(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["count.py", "--places"])
+    count.main()
+    printed = capsys.readouterr().out
+    for one in count.COUNTS:
+        assert f"| {one.name} | {one.number(one.found(TREES))} |" in printed
+        assert f"\n{one.name}\n" in printed
