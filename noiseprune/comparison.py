@@ -48,15 +48,27 @@ class ComparisonRow:
     promised_epsilon: float | None
 
     @property
+    def rule(self) -> str:
+        return self.recipe.rule
+
+    @property
+    def sampling(self) -> str:
+        return self.recipe.sampling
+
+    @property
+    def balance(self) -> str:
+        return self.recipe.balance
+
+    @property
     def stable(self) -> bool:
         return self.n_stable == self.draws
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON-ready values, under the keys of the command line."""
         return {
-            "rule": self.recipe.rule,
-            "sampling": self.recipe.sampling,
-            "balance": self.recipe.balance,
+            "rule": self.rule,
+            "sampling": self.sampling,
+            "balance": self.balance,
             "keep": self.keep,
             "kept_fraction": self.kept_fraction,
             "epsilon": self.epsilon,

@@ -46,9 +46,9 @@ def compare(
     header = ["rule", "sampling", "balance", "kept", "epsilon", "largest", "eigenvalues", "stable"]
     rows = [
         [
-            row.recipe.rule,
-            row.recipe.sampling,
-            row.recipe.balance,
+            row.rule,
+            row.sampling,
+            row.balance,
             f"{100 * row.kept_fraction:.1f} %",
             number(row.epsilon),
             number(row.epsilon_max),

@@ -229,7 +229,7 @@ COUNTS = (
     Count("__init__ files that hold code", 9, 0, inits_with_code),
     Count("spellings of a way to prune", 6, 1, ways_to_prune),
     Count("comparison engines", 3, 1, comparison_engines),
-    Count("lines of the package", 28_000, 26_000, lines("noiseprune"), total),
+    Count("lines of the package", 28_500, 26_000, lines("noiseprune"), total),
     Count("lines of learning", 11_300, 10_000, lines("noiseprune.learning"), total),
     Count("lines of the longest command", 150, 50, command_lengths, largest),
     Count("interpreted twins", 19, 0, twins),

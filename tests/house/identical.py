@@ -1,8 +1,8 @@
 """Whether two versions of the package give the same results, byte for byte.
 
-    python benchmarks/identical.py digests OLD_SOURCE -o old.json     # at the start of a change
-    python benchmarks/identical.py digests NEW_SOURCE -o new.json     # at its end
-    python benchmarks/identical.py compare old.json new.json
+    python tests/house/identical.py digests OLD_SOURCE -o old.json     # at the start of a change
+    python tests/house/identical.py digests NEW_SOURCE -o new.json     # at its end
+    python tests/house/identical.py compare old.json new.json
 
 A source is a folder with `noiseprune/` in it. Each command below runs in an empty folder, in a
 process of its own, on one thread. What is digested is its JSON without what the clock says, and
@@ -71,9 +71,9 @@ MADE_FIRST = ("generate", "generate directed", "recording")
 """Commands whose files the others read."""
 FILES_FOR = {"report": "prune report"}
 """Commands that read the files of another, by name."""
-CLOCK = ("seconds", "stepping_seconds", "steps_per_second", "seconds_per_epoch")
-TIMED = (".png", ".svg", ".pt", ".html", ".nix")
-"""Files whose bytes hold a time or a version; of pages the numbers are in the JSON."""
+CLOCK = ("seconds", "stages", "stepping_seconds", "steps_per_second", "seconds_per_epoch")
+TIMED = (".png", ".svg", ".pt", ".html", ".nix", "checkpoint.npz")
+"""Ends of files whose bytes hold a time or a version; of pages the numbers are in the JSON."""
 
 
 def main() -> None:
@@ -132,7 +132,7 @@ def run(command: str, source: Path, scratch: Path) -> dict[str, str]:
         "json": digest(json.dumps(without_clock(result), sort_keys=True).encode()),
     }
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and not file.is_symlink() and file.suffix not in TIMED:
+        if file.is_file() and not file.is_symlink() and not file.name.endswith(TIMED):
             data = file.read_bytes()
             if file.suffix == ".json":
                 data = json.dumps(without_clock(json.loads(data)), sort_keys=True).encode()
