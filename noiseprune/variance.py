@@ -8,12 +8,13 @@ v_ij = Var(x_i - sgn(w_ij) x_j) = C_ii + C_jj - 2 sgn(w_ij) C_ij
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol, get_args
 
 import numpy as np
 
 from noiseprune import kernels, lyapunov, probing, simulation
 from noiseprune.checks import Seed, count, noise_strength, one_of
+from noiseprune.choices import Method
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
@@ -22,7 +23,6 @@ from noiseprune.solvers import SOLVERS
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
 
-Method = Literal["auto", "exact", "probe", "simulation"]
 METHODS: tuple[Method, ...] = get_args(Method)
 EXACT = 12_000
 """Neurons of the largest networks that "auto" solves exactly; see `lyapunov` for the memory."""

@@ -115,7 +115,8 @@ def register(model: str, path: str) -> None:
     run.__name__ = model
     run.__doc__ = system.Options.__doc__.partition("\n\n")[0]
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    command(app, run, None)
+    examples = f"noiseprune train {model} --epochs 2 -o run", f"noiseprune train {model} --seeds 2"
+    command(app, run, "training", examples)
 
 
 def options_of(options: "type[TrainOptions]") -> dict[str, tuple[Any, Any]]:
@@ -182,7 +183,6 @@ def train(
     common: Common, model: str, system: Any, settings: "list[TrainOptions]", runs: Runs
 ) -> None:
     """Train, write the pictures, say how it went."""
-    common.refuse_network_options("models have noise and leaks")
     from noiseprune.cluster import workers
     from noiseprune.learning import training
 
@@ -232,8 +232,9 @@ def draw(folder: Path, system: Any, runs: "list[Training]") -> list[Path]:
 
 def report(common: Common, model: str, runs: "list[Training]", pictures: list[Path]) -> None:
     """One run with all that it found; of many, the means where only the seed differs, and each."""
-    from noiseprune.cli.tables import facts, grid, number
+    from noiseprune.cli.tables import facts, grid
     from noiseprune.learning import training
+    from noiseprune.records import number
 
     differing = training.differing(runs)
     first = runs[0].options
@@ -316,7 +317,7 @@ def is_number(value: Any) -> bool:
 
 def cell(value: Any) -> str | None:
     """A value in a table; None for what is too long for one."""
-    from noiseprune.cli.tables import number
+    from noiseprune.records import number
 
     if value is None or isinstance(value, (bool, str)):
         return "-" if value is None else str(value)

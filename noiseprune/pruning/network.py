@@ -31,10 +31,14 @@ class Evidence(Protocol):
 
     of_network : True if they are those of the network under its own noise, which the theorem is
         about; False if they were recorded
+    noise : sigma that they were measured under
     """
 
     @property
     def of_network(self) -> bool: ...
+
+    @property
+    def noise(self) -> float: ...
 
     def without_arrays(self) -> Evidence: ...
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from noiseprune.inference import InferredNetwork
 from noiseprune.recordings import RecordedVariance
 from noiseprune.report.markup import escape, number, paragraph, section, table
@@ -68,7 +66,7 @@ def _inferred(found: InferredNetwork) -> list[tuple[str, str]]:
         ("modes made stable", number(found.n_unstable)),
         ("modes too fast for the lag", number(found.n_unresolved)),
         ("shrinkage", number(found.shrinkage)),
-        ("channels divided by their noise", "yes" if np.any(found.scale != 1) else "no"),
+        ("channels divided by their noise", "yes" if found.equal_noise else "no"),
     ]
 
 

@@ -5,7 +5,7 @@
     3  variance, report, similarity, recordings, inference, online
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
     1  weights, eigenvalues, network, kernels, solvers
-    0  errors, progress, records, checks, work
+    0  errors, progress, records, checks, choices, work
 
 A module imports from its own level or below; on level 2 from below only. No imports go round in
 a circle. `learning` stands beside: it imports levels 0 to 3. Only the cli imports it, or `figures`.
@@ -20,7 +20,7 @@ import pytest
 from sources import SOURCES, arrows, imports
 
 LEVELS = (
-    {"errors", "progress", "records", "checks", "work"},
+    {"errors", "progress", "records", "checks", "choices", "work"},
     {"weights", "eigenvalues", "network", "kernels", "solvers"},
     {
         "generators",
