@@ -84,7 +84,7 @@ def simulate_with_statistics(
     if seed is None or isinstance(seed, np.random.Generator):
         seed = seed_sequence(seed)
     if dt is None:
-        dt = simulation.default_step(net) if activation == "linear" else 0.005
+        dt = simulation.default_step(net, activation=activation)
     options: dict[str, Any] = {
         "duration": duration,
         "dt": dt,

@@ -4,59 +4,47 @@ from typing import Annotated
 
 import typer
 
-from noiseprune.cli.options import (
-    Cluster,
-    ClusterConfig,
-    Keeps,
-    Method,
-    Network,
-    Resume,
-    parsed_keep,
-    working,
-)
+from noiseprune.choices import Method
+from noiseprune.cli.options import Network, Noise, Workers, parsed_keep
 from noiseprune.cli.shared import Common
 
 
 def compare(
     common: Common,
-    network: Network = None,
-    keep: Keeps = None,
+    network: Network,
+    workers: Workers,
+    keep: Annotated[
+        str, typer.Option(help="Fractions in (0, 1] or numbers, with commas if several.")
+    ] = "0.1",
     draws: Annotated[int, typer.Option(help="Draws of every rule.")] = 5,
-    method: Method = "auto",
-    cluster: Cluster = None,
-    cluster_config: ClusterConfig = None,
-    resume: Resume = None,
+    noise: Noise = 1.0,
+    method: Annotated[Method, typer.Option(help="What makes the synapse variances.")] = "auto",
 ) -> None:
     """Compare noise-prune with every baseline at the same synapse count."""
     import noiseprune as npr
-    from noiseprune.cli.tables import NORMS, grid, number, size_of
+    from noiseprune.cli.tables import grid
+    from noiseprune.network import size_in_words
+    from noiseprune.records import number
+    from noiseprune.similarity import NORMS
 
-    keeps = [0.1] if keep is None else [parsed_keep(one) for one in keep.split(",")]
+    keeps = [parsed_keep(one) for one in keep.split(",")]
     kept = keeps[0] if len(keeps) == 1 else keeps
-    net = common.network(network)
+    net = network.loaded(common)
     with (
         common.stage("compare", bar=True) as progress,
-        working(common, cluster, cluster_config, resume) as worker,
+        workers.working(common) as worker,
     ):
         comparison = npr.compare(
             net,
             kept,
             draws=draws,
-            noise=1.0 if common.noise is None else common.noise,
+            noise=noise,
             method=method,
             seed=common.seed,
             progress=progress,
             worker=worker,
         )
-    result = {
-        **comparison.to_dict(),
-        "n_neurons": net.n_neurons,
-        "n_synapses": net.n_synapses,
-        "keep": kept,
-        "draws": draws,
-        "seconds": common.seconds,
-        "seed": common.seed,
-    }
+    result = {**comparison.to_dict(), "seconds": common.seconds, "seed": common.seed}
     common.write_json(result)
     header = ["rule", "sampling", "balance", "kept", "epsilon", "largest", "eigenvalues", "stable"]
     rows = [
@@ -76,7 +64,7 @@ def compare(
         header.insert(0, "keep")
         for row, cells in zip(comparison.rows, rows):
             cells.insert(0, f"{row.keep:,}")
-    title = f"{size_of(net)}, {draws} draws"
+    title = f"{size_in_words(net)}, {draws} draws"
     common.emit(
         result,
         grid(title, header, rows),

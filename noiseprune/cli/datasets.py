@@ -4,21 +4,31 @@ from typing import Annotated, Any
 
 import typer
 
+from noiseprune.cli import completion
+from noiseprune.cli.options import Leak
+from noiseprune.cli.parameters import refuse
 from noiseprune.cli.shared import Common
 
 
 def datasets(
     common: Common,
-    name: Annotated[str | None, typer.Argument(help="One of the names listed.")] = None,
+    leak: Leak,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One of the names listed.", autocompletion=completion.datasets),
+    ] = None,
 ) -> None:
     """List what is built in, with source and licence; -o writes a connectome to a file."""
     from dataclasses import asdict
 
     from noiseprune import datasets as built_in
     from noiseprune import files
-    from noiseprune.cli.tables import facts, grid, number
+    from noiseprune.cli.tables import facts, grid
+    from noiseprune.records import number
 
     common.check_output("json" if name is None else "network")
+    if name is None or common.output is None:
+        refuse(leak, "is for a connectome that is written: give its NAME and -o, too")
     available = built_in.available()
     if name is None:
         spikes = built_in.available_spikes()
@@ -60,7 +70,7 @@ def datasets(
     found = next(d for d in known if d.name == base)
     result = asdict(found)
     if common.output is not None:
-        files.save(common.network(f"dataset:{name}"), common.output)
+        files.save(leak.of_dataset(name), common.output)
         result["output"] = common.output
     fields = [(key.replace("_", " "), str(value)) for key, value in result.items()]
     common.emit(result, facts(found.name, fields))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from noiseprune.cli import completion
 from noiseprune.cli.shared import Common
 from noiseprune.errors import OptionError
 
@@ -15,14 +16,16 @@ def figures(
         bool, typer.Option("--fast", help="Small networks: seconds instead of an hour.")
     ] = False,
     only: Annotated[
-        list[str] | None, typer.Option(help="Only this figure; several with commas.")
+        list[str] | None,
+        typer.Option(
+            help="Only this figure; several with commas.", autocompletion=completion.figures
+        ),
     ] = None,
     redraw: Annotated[
         bool, typer.Option("--redraw", help="Draw again from the numbers in the folder.")
     ] = False,
 ) -> None:
-    """Remake the figures of the paper: PNG, SVG and the numbers drawn; -o is their folder."""
-    common.refuse_network_options("the figures have networks and noise")
+    """Remake the figures of the paper: PNG, SVG and the numbers drawn."""
     if fast and redraw:
         raise OptionError("--redraw measures nothing, so that --fast is no use: leave it out")
     from noiseprune import figures

@@ -1,32 +1,43 @@
 """`noiseprune generate`."""
 
-from typing import Annotated
+from dataclasses import asdict, dataclass
+from typing import Annotated, ClassVar
 
 import typer
 
-from noiseprune.cli.options import clustered
+from noiseprune.cli.options import Leak, clustered
+from noiseprune.cli.parameters import NETWORK
 from noiseprune.cli.shared import Common
 from noiseprune.errors import OptionError
 
 
-def generate(
-    common: Common,
+@dataclass(frozen=True)
+class Clusters:
+    """What the clusters are like."""
+
+    PANEL: ClassVar = NETWORK
+
     n: Annotated[
         int | None, typer.Option(help="Number of neurons (default: sum of --sizes, else 3000).")
-    ] = None,
-    sizes: Annotated[str | None, typer.Option(help="Cluster sizes, such as 2700,100,200.")] = None,
-    density: Annotated[float, typer.Option(help="Share of connected pairs in a cluster.")] = 0.6,
-    long_range: Annotated[int | None, typer.Option(help="Entries between clusters.")] = None,
-    directed: Annotated[bool, typer.Option("--directed", help="Directed variant.")] = False,
-) -> None:
+    ] = None
+    sizes: Annotated[str | None, typer.Option(help="Cluster sizes, such as 2700,100,200.")] = None
+    density: Annotated[float, typer.Option(help="Share of connected pairs in a cluster.")] = 0.6
+    long_range: Annotated[
+        int | None, typer.Option(help="Entries between clusters (default: as many as the paper's).")
+    ] = None
+    directed: Annotated[bool, typer.Option("--directed", help="Directed variant.")] = False
+
+
+def generate(common: Common, clusters: Clusters, leak: Leak) -> None:
     """Generate a clustered network of the paper."""
     if common.output is None:
         raise OptionError("no output file: give one with -o, such as -o net.npz")
     from noiseprune import files
-    from noiseprune.cli.tables import facts, number
+    from noiseprune.cli.tables import facts
+    from noiseprune.records import number
 
     with common.stage("generate"):
-        net = clustered(common, n, sizes, density, long_range, directed)
+        net = clustered(leak, common.seed, **asdict(clusters))
     with common.stage("save"):
         files.save(net, common.output)
     result = {

@@ -4,15 +4,19 @@ import errno
 import inspect
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import typer
 
+from noiseprune.checks import one_of, seed_sequence
+from noiseprune.cli.parameters import GENERAL, OUTPUT, folded, names_of, offered, unfolded
 from noiseprune.errors import FileError, NoisePruneError, OptionError
 from noiseprune.progress import Progress, silent
 from noiseprune.records import json_text
@@ -22,31 +26,35 @@ if TYPE_CHECKING:
 
     from noiseprune.network import RateNetwork
 
-DEFAULT_NETWORK = "dataset:celegans"
+Writes = Literal["network", "trajectory", "report", "json", "dataset", "figures", "training"]
+DESTINATION: dict[Writes, str] = {
+    "network": "File for the network: .npz, or .mtx, .npy, .csv, .tsv, .graphml, .gml, .mat.",
+    "trajectory": "File for the trajectory: .npz or .nix.",
+    "report": "File for the report: a page (.html) or .json.",
+    "json": "File for the rows: .json.",
+    "dataset": "File: the list as .json, or with NAME the connectome, such as .npz.",
+    "figures": "Folder for the figures (default: figures).",
+    "training": "Folder for checkpoints, log.csv, result.json, the model and figures.",
+}
+"""What -o names, by what a command writes."""
 
 
 @dataclass
 class Common:
     """The options that every command takes, and the clock of its stages."""
 
+    PANEL: ClassVar = GENERAL
+
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0
-    noise: Annotated[
-        float | None, typer.Option(help="Strength sigma of the noise (default 1; simulate 0.01).")
-    ] = None
-    leak: Annotated[
-        str | None,
-        typer.Option(help="'dominant' or a number, 1/s (default: the file's own, else dominant)."),
-    ] = None
-    leak_margin: Annotated[
-        float | None,
-        typer.Option(help="Margin of the dominant leak (default 0.1; generated networks 0)."),
-    ] = None
-    drop_self: Annotated[bool, typer.Option("--drop-self", help="Remove self-synapses.")] = False
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False
     threads: Annotated[int | None, typer.Option(help="Threads to use (default: all cores).")] = None
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False
+    output: Annotated[Path | None, typer.Option("--output", "-o", rich_help_panel=OUTPUT)] = None
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)
+    ] = False
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress bar.", rich_help_panel=OUTPUT)
+    ] = False
     seconds: dict[str, float] = field(default_factory=dict, init=False)
 
     @contextmanager
@@ -87,26 +95,28 @@ class Common:
         for table in tables:
             console.print(table)
 
-    def refuse_network_options(self, what: str) -> None:
-        """Refuse the options of a network, where there is none that they could change."""
-        if (self.noise, self.leak, self.leak_margin, self.drop_self) != (None, None, None, False):
-            raise OptionError(
-                f"{what} of their own: leave --noise, --leak, --leak-margin and --drop-self out"
-            )
-
-    def check_output(self, kind: str) -> None:
-        """Refuse an output file of the wrong kind or in no folder, before the long work."""
+    def check_output(self, writes: Writes) -> None:
+        """Refuse a file of the wrong kind or in no folder, before the long work."""
         if self.output is None:
             return
-        if kind == "json":
+        if writes == "json":
             check_suffix(self.output, "this command writes JSON", ".json")
-            return
-        if kind == "report":
+        elif writes == "report":
             check_suffix(self.output, "a report is a page or JSON", ".html", ".json")
-            return
-        from noiseprune.files import check_destination
+        elif writes in ("network", "trajectory"):
+            from noiseprune.files import check_destination
 
-        check_destination(self.output, trajectory=kind == "trajectory")
+            check_destination(self.output, trajectory=writes == "trajectory")
+
+    def save(self, net: "RateNetwork", path: Path | None = None, stage: str = "save") -> None:
+        """Write a network to `path`, by default to the output file, if there is one."""
+        path = path or self.output
+        if path is None:
+            return
+        from noiseprune import files
+
+        with self.stage(stage):
+            files.save(net, path)
 
     def write_json(self, result: dict[str, Any]) -> None:
         """Write the result to the output file, if there is one."""
@@ -116,52 +126,6 @@ class Common:
 
         with write_atomically(self.output) as temporary:
             temporary.write_text(json_text(result) + "\n", encoding="utf-8")
-
-    def network(self, name: str | None, *, leak_margin: float = 0.1) -> "RateNetwork":
-        """The network of a file or of `dataset:NAME`; the embedded default if left out."""
-        from noiseprune import datasets, files
-
-        name = DEFAULT_NETWORK if name is None else name
-        leak = self.parsed_leak()
-        margin = leak_margin if self.leak_margin is None else self.leak_margin
-        if leak is None and self.leak_margin is not None:
-            leak = "dominant"
-        with self.stage("load"):
-            kind, separator, rest = name.partition(":")
-            if separator and kind == "dataset":
-                return datasets.load(
-                    rest, leak="dominant" if leak is None else leak, leak_margin=margin
-                )
-            known = {dataset.name for dataset in datasets.available()}
-            if name in known and not Path(name).exists():
-                raise FileError(f"there is no file {name}: did you mean dataset:{name}?")
-            return files.load(name, leak=leak, leak_margin=margin, drop_self=self.drop_self)
-
-    def pruned_network(self, name: str, original: "RateNetwork") -> "RateNetwork":
-        """The network of a file with its own leak, or the original's if the file holds none.
-
-        The leak options are the original's: a pruned network has what pruning made of them.
-        """
-        from noiseprune import files
-
-        if name.startswith("dataset:"):
-            return self.network(name)
-        with self.stage("load pruned"):
-            return files.load(name, default_leak=original.leak, drop_self=self.drop_self)
-
-    def parsed_leak(self) -> str | float | None:
-        """The leak option as RateNetwork takes it."""
-        if self.leak not in (None, "dominant") and self.leak_margin is not None:
-            raise OptionError(
-                f"the leak is {self.leak} and a margin was given too, which only the dominant leak "
-                "has: leave one of them out"
-            )
-        if self.leak is None or self.leak == "dominant":
-            return self.leak
-        try:
-            return float(self.leak)
-        except ValueError:
-            raise OptionError(f"unknown leak {self.leak!r}: give dominant or a number") from None
 
 
 def check_suffix(path: Path, kind: str, *suffixes: str) -> None:
@@ -176,32 +140,42 @@ def check_suffix(path: Path, kind: str, *suffixes: str) -> None:
     checked_target(path)
 
 
-def command(app: typer.Typer, function: Callable[..., None], writes: str | None) -> None:
-    """Register `function(common, ...)` with the common options added to its own.
+def command(
+    app: typer.Typer, function: Callable[..., None], writes: Writes, examples: Sequence[str]
+) -> None:
+    """Register `function(common, ...)`: its records become options, its name the command's.
 
-    `writes` is the kind of its output: "network", "trajectory", "json" or "report"; None if it
-    depends.
+    writes : what -o names
+    examples : command lines for its help
     """
-    own = inspect.signature(function)
-    common = inspect.signature(Common)
+    parameters = unfolded(function)
+    parameters["output"] = with_help(parameters["output"], DESTINATION[writes])
 
     @wraps(function)
-    def run(**arguments: Any) -> None:
-        shared = Common(**{name: arguments.pop(name) for name in common.parameters})
-        with one_line_errors(debug=shared.debug), _threads(shared.threads):
-            from noiseprune.checks import seed_sequence
+    def run(**values: Any) -> None:
+        with one_line_errors(debug=values["debug"]), _threads(values["threads"]):
+            for name, parameter in parameters.items():
+                if names_of(parameter) and values[name] is not None:
+                    one_of(name.replace("_", " "), values[name], names_of(parameter))
+            arguments = folded(function, values)
+            common: Common = arguments["common"]
+            seed_sequence(common.seed)
+            common.check_output(writes)
+            function(**arguments)
 
-            seed_sequence(shared.seed)
-            if writes is not None:
-                shared.check_output(writes)
-            function(shared, **arguments)
+    shown = [offered(parameter) for parameter in parameters.values()]
+    run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    epilog = "\n\n".join(["Examples:", *examples])
+    app.command(name=function.__name__, epilog=epilog)(run)
 
-    parameters = [*list(own.parameters.values())[1:], *common.parameters.values()]
-    run.__signature__ = own.replace(  # type: ignore[attr-defined]
-        parameters=[p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    )
-    run.__annotations__ = {p.name: p.annotation for p in parameters}
-    app.command(name=function.__name__)(run)
+
+def with_help(parameter: Parameter, text: str) -> Parameter:
+    """An option with another help."""
+    kind, shown = get_args(parameter.annotation)
+    shown = copy(shown)
+    shown.help = text
+    return parameter.replace(annotation=Annotated[kind, shown])
 
 
 @contextmanager

@@ -4,59 +4,60 @@ from typing import Annotated
 
 import typer
 
-from noiseprune.cli.options import (
-    Cluster,
-    ClusterConfig,
-    Network,
-    Resume,
-    clustered,
-    working,
-)
+from noiseprune.choices import Activation
+from noiseprune.cli.options import Network, Noise, Workers, clustered
+from noiseprune.cli.parameters import NETWORK
 from noiseprune.cli.shared import Common
 from noiseprune.errors import OptionError
 
 
 def simulate(
     common: Common,
-    network: Network = None,
+    network: Network,
+    workers: Workers,
+    noise: Noise = 0.01,
     n: Annotated[
-        int | None, typer.Option(help="Simulate a generated network of n neurons instead.")
+        int | None,
+        typer.Option(
+            help="Simulate a generated network of n neurons instead.", rich_help_panel=NETWORK
+        ),
     ] = None,
-    directed: Annotated[bool, typer.Option("--directed", help="With --n: directed.")] = False,
+    directed: Annotated[
+        bool,
+        typer.Option("--directed", help="With --n: a directed one.", rich_help_panel=NETWORK),
+    ] = False,
     duration: Annotated[float, typer.Option(help="Simulated time, s.")] = 40.0,
     dt: Annotated[
         float | None, typer.Option(help="Step, s (default 0.005, or half a stable step if less).")
     ] = None,
     drive: Annotated[float, typer.Option(help="Constant input, 1/s.")] = 0.0002,
-    replicas: Annotated[int, typer.Option(help="Independent runs.")] = 20,
+    replicas: Annotated[int, typer.Option(help="Independent runs (of npr.simulate 1).")] = 20,
     record_every: Annotated[int, typer.Option(help="Steps between recorded states.")] = 10,
-    activation: Annotated[str, typer.Option(help="linear or rectified.")] = "linear",
-    cluster: Cluster = None,
-    cluster_config: ClusterConfig = None,
-    resume: Resume = None,
+    activation: Annotated[Activation, typer.Option(help="What neurons make of input.")] = "linear",
 ) -> None:
     """Simulate a network driven by noise, with statistics of its covariance."""
-    if network is not None and n is not None:
+    if network.network is not None and n is not None:
         raise OptionError("a NETWORK and --n were both given: leave one of them out")
     from noiseprune import files, fluctuations
-    from noiseprune.cli.tables import facts, number
+    from noiseprune.cli.tables import facts
+    from noiseprune.records import number
 
     if n is None:
         if directed:
             raise OptionError("--directed goes with --n: a NETWORK has its own kind")
-        net = common.network(network)
+        net = network.loaded(common)
     else:
         with common.stage("generate"):
-            net = clustered(common, n, None, 0.6, None, directed)
+            net = clustered(network, common.seed, n, directed)
     with (
         common.stage("simulate", bar=True) as progress,
-        working(common, cluster, cluster_config, resume) as worker,
+        workers.working(common) as worker,
     ):
         run = fluctuations.simulate_with_statistics(
             net,
             duration=duration,
             dt=dt,
-            noise=0.01 if common.noise is None else common.noise,
+            noise=noise,
             drive=drive,
             replicas=replicas,
             record_every=record_every,

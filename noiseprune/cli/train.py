@@ -9,6 +9,7 @@ import typer
 
 from noiseprune.checks import count, one_of
 from noiseprune.cli.options import Cluster, ClusterConfig, DryRun, print_job_script
+from noiseprune.cli.parameters import OUTPUT
 from noiseprune.cli.shared import Common, command, one_line_errors
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.options.base import Option, TrainOptions, options_of
@@ -18,26 +19,30 @@ if TYPE_CHECKING:
     from noiseprune.learning import Training
 
 
+MODEL, PRUNING, RUNS = "Model", "Pruning", "Runs"
+"""Panels of the help."""
+
+
 @dataclass(frozen=True)
 class Runs:
     """Which runs there are, beside the model's own options, and where they are made."""
 
     seeds: Annotated[
         int | None,
-        typer.Option(help="Train with so many seeds, from --seed on.", rich_help_panel="Runs"),
+        typer.Option(help="Train with so many seeds, from --seed on.", rich_help_panel=RUNS),
     ] = None
     vary: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=A,B",
             help="Train with each value of an option; may be repeated.",
-            rich_help_panel="Runs",
+            rich_help_panel=RUNS,
         ),
     ] = None
     sweep: Annotated[
         bool,
         typer.Option(
-            "--sweep", help="Train with each setting of the model's grid.", rich_help_panel="Runs"
+            "--sweep", help="Train with each setting of the model's grid.", rich_help_panel=RUNS
         ),
     ] = False
     cluster: Cluster = None
@@ -45,12 +50,12 @@ class Runs:
     dry_run: DryRun = False
     tensorboard: Annotated[
         bool,
-        typer.Option("--tensorboard", help="Log for TensorBoard, too.", rich_help_panel="Output"),
+        typer.Option("--tensorboard", help="Log for TensorBoard, too.", rich_help_panel=OUTPUT),
     ] = False
     wandb: Annotated[
         bool,
         typer.Option(
-            "--wandb", help="Log for Weights & Biases, too, offline.", rich_help_panel="Output"
+            "--wandb", help="Log for Weights & Biases, too, offline.", rich_help_panel=OUTPUT
         ),
     ] = False
 
@@ -101,7 +106,8 @@ def register(name: str, model: Model) -> None:
     run.__name__ = name
     run.__doc__ = (model.options.__doc__ or "").partition("\n\n")[0]
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    command(app, run, None)
+    examples = f"noiseprune train {name} --epochs 2 -o run", f"noiseprune train {name} --seeds 2"
+    command(app, run, "training", examples)
 
 
 def offered(record: type[TrainOptions]) -> list[Parameter]:
@@ -111,28 +117,24 @@ def offered(record: type[TrainOptions]) -> list[Parameter]:
     """
     found = options_of(record)
     names = [name for name in found if name not in ("seed", "seeds")]
-    names.sort(key=lambda name: _panel(name) == "Pruning")
+    names.sort(key=lambda name: _panel(name) == PRUNING)
     return [parameter(name, found[name]) for name in names]
 
 
 def parameter(name: str, option: Option) -> Parameter:
-    """One option: a `Literal` lists its names, and the shell completes them."""
+    """One option of the command line."""
     flag = [f"--{name.replace('_', '-')}"] if option.default is False else []
-    more: dict[str, Any] = {"help": option.help, "rich_help_panel": _panel(name)}
-    kind = option.kind
-    if option.names:
-        kind = str | None
-        more |= {"metavar": "|".join(option.names), "autocompletion": lambda: option.names}
+    shown = typer.Option(*flag, help=option.help, rich_help_panel=_panel(name))
     return Parameter(
         name,
         Parameter.KEYWORD_ONLY,
         default=option.default,
-        annotation=Annotated[kind, typer.Option(*flag, **more)],
+        annotation=Annotated[option.kind, shown],
     )
 
 
 def _panel(name: str) -> str:
-    return "Pruning" if name in ("prune", "rule", "variance", "fine_tune") else "Model"
+    return PRUNING if name in ("prune", "rule", "variance", "fine_tune") else MODEL
 
 
 def settings_of(options: TrainOptions, runs: Runs) -> "list[TrainOptions | Training]":
@@ -191,7 +193,6 @@ def train(
     common: Common, model: Model, settings: "list[TrainOptions | Training]", runs: Runs
 ) -> None:
     """Train, write the pictures, say how it went."""
-    common.refuse_network_options("models have noise and leaks")
     from noiseprune.cli.trained import draw, report
     from noiseprune.cluster import workers
     from noiseprune.learning.training.experiment import Training

@@ -5,8 +5,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from noiseprune.cli.shared import Common
-from noiseprune.cli.tables import facts, grid, number
+from noiseprune.cli.tables import facts, grid
 from noiseprune.learning.training.runs import differing
+from noiseprune.records import number
 
 if TYPE_CHECKING:
     from noiseprune.learning import Experiment, Training

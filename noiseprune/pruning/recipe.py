@@ -9,14 +9,11 @@ refit      the kept weights fitted to the certificate   (see `refit`)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from noiseprune.checks import at_least, one_of
+from noiseprune.choices import Balance, Rule, Sampling
 from noiseprune.errors import OptionError
-
-Rule = Literal["noise", "weight", "uniform", "magnitude", "paper"]
-Sampling = Literal["independent", "systematic", "balanced"]
-Balance = Literal["leak", "none", "homeostatic"]
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
 import numpy as np
 
 from noiseprune.checks import one_of
+from noiseprune.choices import Match
 from noiseprune.errors import RecordingError
 from noiseprune.network import RateNetwork
 from noiseprune.recordings.record import Recording
 from noiseprune.weights import IntArray
 
-MATCHES = ("auto", "name", "order")
+MATCHES: tuple[Match, ...] = get_args(Match)
 
 
 def channels_of(net: RateNetwork, recording: Recording, match: str = "auto") -> IntArray:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from noiseprune.checks import one_of, positive
+from noiseprune.choices import Kind
 from noiseprune.errors import RecordingError
 from noiseprune.files.guard import printable
 from noiseprune.recordings import rates
@@ -21,7 +22,7 @@ from noiseprune.recordings.record import Reading, Recording, from_arrays
 from noiseprune.recordings.units import quantity, seconds
 from noiseprune.weights import FloatArray
 
-KINDS = ("auto", "signals", "spikes")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _NAMES = ("labels", "channel_names", "names", "channel_ids", "ids")
 
 

@@ -27,18 +27,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
 from noiseprune.checks import one_of, positive
+from noiseprune.choices import ZeroLag
 from noiseprune.errors import RecordingError
 from noiseprune.progress import Progress, silent
 from noiseprune.recordings.record import Recording
 from noiseprune.weights import FloatArray
 
-ZERO_LAGS = ("poisson", "extrapolated")
+ZERO_LAGS: tuple[ZeroLag, ...] = get_args(ZeroLag)
 SHRINKAGES = ("auto", "none", "ledoit-wolf")
 _FEWEST_BLOCKS, _MOST_BLOCKS = 8, 64
 _BLOCK = 4.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numba
 import numpy as np
@@ -23,16 +24,22 @@ from noiseprune.checks import (
     seed_sequence,
     substream,
 )
+from noiseprune.choices import Activation
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
 from noiseprune.simulation.kernels import TILE, VECTOR, VECTORS, rate_steps
-from noiseprune.simulation.stability import largest_stable_step, too_large, unstable_drift
+from noiseprune.simulation.stability import (
+    default_step,
+    largest_stable_step,
+    too_large,
+    unstable_drift,
+)
 from noiseprune.weights import FloatArray
 from noiseprune.work import digest
 
-ACTIVATIONS = ("linear", "rectified")
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 
 TILE_WORTH = 1.4
 """Synapses in a tile of TILE rows from which on it costs less than its rows one by one. Measured at
@@ -115,7 +122,7 @@ class Run:
 def checked(
     net: RateNetwork,
     duration: float,
-    dt: float,
+    dt: float | None,
     noise: float,
     drive: float | npt.ArrayLike,
     x0: str | npt.ArrayLike,
@@ -125,7 +132,9 @@ def checked(
     dtype: npt.DTypeLike,
     seed: Seed,
 ) -> Run:
-    duration, dt = positive("duration", duration), positive("dt", dt)
+    one_of("activation", activation, ACTIVATIONS)
+    duration = positive("duration", duration)
+    dt = default_step(net, activation=activation) if dt is None else positive("dt", dt)
     if duration < dt:
         raise OptionError(
             f"duration is {duration:g} s, shorter than one step of {dt:g} s: lower dt or run longer"
@@ -153,7 +162,7 @@ def checked(
         initial=initial,
         largest=float(np.max(np.abs(initial))),
         every=int(record_every),
-        activation=one_of("activation", activation, ACTIVATIONS),
+        activation=activation,
         root=root,
     )
 

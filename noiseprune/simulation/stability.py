@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
 from scipy.sparse import linalg as sparse_linalg
 
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
@@ -49,20 +48,25 @@ def safe_step(net: RateNetwork) -> float:
     return 0.0
 
 
-def default_step(*nets: RateNetwork) -> float:
-    """The paper's 0.005 s, or half of a stable step of all the networks if that is less."""
-    stable = min(safe_step(net) or largest_stable_step(net) for net in nets)
-    return min(0.005, 0.5 * stable)
+def default_step(*nets: RateNetwork, activation: str = "linear") -> float:
+    """The paper's 0.005 s, or half of a stable step of all the networks if that is less.
+
+    What `safe_step` proves stable is so for rectified networks, too. Where it proves nothing of
+    one, the bound 2 / max(leak) takes its place, which is necessary, but not sufficient.
+    """
+
+    def stable(net: RateNetwork) -> float:
+        rectified = activation == "rectified"
+        return 2.0 / float(np.max(net.leak)) if rectified else largest_stable_step(net)
+
+    return min(0.005, *(0.5 * (safe_step(net) or stable(net)) for net in nets))
 
 
 def _extreme_eigenvalues(net: RateNetwork) -> npt.NDArray[Any]:
     """Eigenvalues of A: all of them, or in a large network those at the edges."""
 
     if net.n_neurons <= DENSE_EIGENVALUES:
-        drift = net.dense_drift()
-        if net.is_symmetric:
-            return np.asarray(linalg.eigvalsh(drift, overwrite_a=True))
-        return np.asarray(linalg.eigvals(drift, overwrite_a=True, check_finite=False))
+        return net.eigenvalues
     solve = sparse_linalg.eigsh if net.is_symmetric else sparse_linalg.eigs
     edges = ("BE",) if net.is_symmetric else ("LM", "LR", "SR", "LI")
     start = np.random.default_rng(0).standard_normal(net.n_neurons)

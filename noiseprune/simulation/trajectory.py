@@ -80,7 +80,7 @@ def simulate(
     net: RateNetwork,
     *,
     duration: float = 40.0,
-    dt: float = 0.005,
+    dt: float | None = None,
     noise: float = 0.01,
     drive: float | npt.ArrayLike = 0.0002,
     x0: str | npt.ArrayLike = "uniform",
@@ -100,7 +100,8 @@ def simulate(
     Parameters
     ----------
     duration, dt : float, s
-        round(duration / dt) steps are made.
+        round(duration / dt) steps are made. `dt` is by default the paper's 0.005, or half of a
+        stable step if that is less (see `default_step`).
     noise : float
         sigma, above 0.
     drive : float or (N,) array, 1/s

@@ -19,12 +19,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 from scipy import sparse
 
 from noiseprune.checks import one_of
+from noiseprune.choices import Solver
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
@@ -38,7 +39,7 @@ _TRIAL_ERROR = 1e-2
 _LEAST_MU = 1e-10
 """Below this mu the bound would be of rounding errors."""
 
-SOLVERS = ("auto", "diagonal", *preconditioners.PACKAGES)
+SOLVERS: tuple[Solver, ...] = get_args(Solver)
 
 Preconditioner = Callable[[Reals], Reals]
 

@@ -409,7 +409,14 @@ BAD_INPUTS = (
     BadInput("bins of nothing", "infer dataset:mouse --bin 0", ("bin is 0", "above 0")),
     BadInput("bins too long", "infer dataset:mouse --bin 400", ("3 bins of 400 s", "shorter")),
     BadInput("unknown inference", "infer dataset:mouse --method lag", ("'lag'", "'lagged'")),
-    BadInput("leak of an estimate", "infer dataset:mouse --leak 1", ("leave --leak",)),
+    BadInput("leak of a list", "datasets --leak 1", ("--leak 1", "NAME and -o")),
+    BadInput("zero lag of nothing", "prune --zero-lag poison", ("'poison'", "'poisson'")),
+    BadInput("bins of no recording", "prune --bin 0.2", ("--bin 0.2", "give --recording")),
+    BadInput(
+        "probes of a recording",
+        "prune --recording dataset:mouse --n-probes 7",
+        ("--n-probes 7", "leave it out"),
+    ),
     BadInput("report of nothing", "infer dataset:mouse --report r.html", ("--keep, too",)),
     BadInput("unknown drive", "prune --drive poisson", ("'poisson'", "'independent-poisson'")),
     BadInput(

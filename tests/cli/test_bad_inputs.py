@@ -47,6 +47,10 @@ def test_the_table_has_every_input(capsys):
         "simulate --n many",
         "report one.npz",
         "report",
+        "infer dataset:mouse --leak 1",
+        "datasets --noise 2",
+        "figures --leak 1",
+        "train failures --drop-self",
     ],
 )
 def test_wrong_usage_exits_2(command):

@@ -15,9 +15,6 @@ import noiseprune as npr
 from noiseprune import cli, files
 from noiseprune.cli import shared
 
-COMMANDS = (
-    "generate", "simulate", "prune", "report", "compare", "plasticity", "datasets", "figures",
-)  # fmt: skip
 PRUNE_KEYS = {
     "n_neurons", "n_synapses", "n_kept", "kept_fraction", "rule", "method", "sampling", "balance",
     "gain", "epsilon", "epsilon_interval", "epsilon_norm", "guarantee", "stable", "seconds", "seed",
@@ -94,36 +91,10 @@ def process(*arguments):
     )
 
 
-def test_help_loads_nothing_heavy():
-    script = (
-        "import sys; from noiseprune.cli import main; sys.argv = ['noiseprune', {}'--help']\n"
-        "try: main()\n"
-        "except SystemExit as end: assert not end.code\n"
-        "heavy = {{'numba', 'scipy.linalg', 'scipy.sparse', 'matplotlib', 'neo', 'elephant',"
-        " 'networkx', 'torch'}} & set(sys.modules)\n"
-        "assert not heavy, heavy"
-    )
-    assert "Usage: noiseprune [OPTIONS] COMMAND" in process("-c", script.format("")).stdout
-    assert "--n-probes" in process("-c", script.format("'prune', ")).stdout
-    assert "--redraw" in process("-c", script.format("'figures', ")).stdout
-    assert "--drop-layers" in process("-c", script.format("'train', 'failures', ")).stdout
-
-
 def test_as_a_module():
     done = process("-m", "noiseprune", "datasets", "--json")
     assert done.stderr == ""
     assert len(strict(done.stdout)["datasets"]) == len(npr.datasets.available())
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_of_every_command_names_the_common_options(command, flag):
-    text = re.sub(r"\x1b\[[0-9;]*m", "", run(command, flag).stdout)
-    for option in (
-        "--seed", "--json", "--quiet", "--threads", "--output", "-o", "--noise", "--leak",
-        "--leak-margin", "--drop-self", "--debug",
-    ):  # fmt: skip
-        assert re.search(rf"{option}\b", text), option
 
 
 def test_version():

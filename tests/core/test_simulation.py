@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 import noiseprune as npr
 from noiseprune import kernels
 from noiseprune.simulation import (
+    default_step,
     engine,
     largest_stable_step,
     parts,
@@ -580,6 +581,29 @@ def test_large_networks_use_arnoldi(directed, monkeypatch):
     exact = largest_stable_step(net)
     monkeypatch.setattr(stability, "DENSE_EIGENVALUES", 50)
     assert np.isclose(largest_stable_step(net), exact, rtol=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["linear", "rectified"])
+@pytest.mark.parametrize("name", ["celegans", "celegans-gap", "mushroom-body"])
+def test_the_default_step_is_stable_for_connectomes(name, activation):
+    """The paper's 0.005 s is too long for all of them."""
+    net = npr.datasets.load(name)
+    run = simulate(net, duration=0.5, record_every=1, activation=activation, x0="zero", seed=1)
+    assert run.dt == default_step(net) < 0.005
+    assert np.abs(run.rates).max() < 0.1
+
+
+def test_the_default_step_is_the_papers_or_half_of_a_stable_one():
+    slow = npr.RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=3.0)
+    assert simulate(slow, duration=0.1, seed=1).dt == 0.005
+    # No dominance: the eigenvalues -100 +- 300 i decide, and of a rectified network the leak.
+    turning = npr.RateNetwork([[0.0, 300.0], [-300.0, 0.0]], leak=100.0)
+    assert default_step(turning) == pytest.approx(100.0 / (100.0**2 + 300.0**2))
+    fast = npr.RateNetwork([[0.0, 300.0], [-300.0, 0.0]], leak=290.0)
+    assert default_step(fast, activation="rectified") == pytest.approx(1 / 290.0)
+    assert streaming_covariance(turning, duration=0.1, burn_in=0.05, seed=1).dt == default_step(
+        turning
+    )
 
 
 def test_unstable_and_singular_networks():

@@ -5,7 +5,7 @@
     3  variance, report, similarity, recordings, inference, online
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
     1  weights, eigenvalues, network, kernels, solvers
-    0  errors, progress, records, checks, work, _lazy
+    0  errors, progress, records, checks, choices, work, _lazy
 
 A module imports from its own level or below; on level 2 from below only. No imports go round in
 a circle. `learning` stands beside, behind a wall of its own (test_learning_wall.py). Only the cli
@@ -21,7 +21,7 @@ import pytest
 from sources import SOURCES, arrows, imports
 
 LEVELS = (
-    {"errors", "progress", "records", "checks", "work", "_lazy"},
+    {"errors", "progress", "records", "checks", "choices", "work", "_lazy"},
     {"weights", "eigenvalues", "network", "kernels", "solvers"},
     {
         "generators",

@@ -19,7 +19,7 @@ from noiseprune.learning.options.table import MODELS
 LEARNING = "noiseprune.learning"
 FLOORS = ("options", "data", "models", "training", "prune", "pictures", "experiments")
 DOORS = {
-    *("errors", "checks", "records", "progress", "work", "_lazy"),
+    *("errors", "checks", "choices", "records", "progress", "work", "_lazy"),
     *("files.atomic", "files.guard"),
     *("weights", "kernels", "network", "spectrum", "lyapunov", "variance"),
     *("pruning", "pruning.balance", "pruning.rules", "pruning.sampling", "comparison"),

@@ -202,7 +202,7 @@ def test_the_seed_decides_weights_and_trials():
         ("--dale project --excitatory 0.8", "did you mean 'projection'"),
         ("--noise-scaling sqrt", "give --preact-noise"),
         ("--noise-scaling alpha --postact-noise 0.1", "give --preact-noise"),
-        ("--noise-scaling root --preact-noise 0.1", "unknown noise_scaling"),
+        ("--noise-scaling root --preact-noise 0.1", "unknown noise scaling"),
         ("--growth 0.1", "give a --density below 1"),
         ("--prune 1.5", "prune is 1.5"),
         ("--fine-tune 3", "give --prune"),

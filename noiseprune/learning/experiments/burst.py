@@ -69,7 +69,7 @@ class LocalExperiment(PrunableExperiment[LocalNetwork]):
         if options.prune is not None:
             check_prunable(self.model)
         self.optimizer = self._optimizer(self.model)
-        self._costly = options.optimizer == "globalcost"
+        self._costly = options.optimizer.lower() == "globalcost"
         self._epoch, self._best = 0, {"epoch": 0, "validation": np.inf, "test": np.nan}
         self._best_model: dict[str, Tensor] | None = None
 

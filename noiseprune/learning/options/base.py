@@ -116,7 +116,7 @@ class TrainOptions:
             if value is None:
                 continue
             if option.names:
-                one_of(name, value, option.names)
+                one_of(name.replace("_", " "), value, option.names)
             for check in option.checks:
                 check(name, value)
 

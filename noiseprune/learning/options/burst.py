@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, get_args
 
-from noiseprune.checks import count, not_negative
+from noiseprune.checks import count, not_negative, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.options import names
 from noiseprune.learning.options.base import CHANGEABLE, PruneOptions, at_least_0
@@ -21,6 +21,11 @@ FEEDBACK = (
     *("lambda_intn", "lambda_hidden", "intn_mode", "intn_scale", "intn_lr_scale", "intn_lr"),
 )
 """Options of what hidden layers alone have."""
+
+
+def known_optimizer(what: str, name: str) -> None:
+    """Refuse what is no optimizer of local rules; capitals do not matter."""
+    one_of(what, name.lower(), get_args(names.LocalOptimizer))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +51,11 @@ class LocalOptions(PruneOptions):
     gain: Annotated[float | None, "Of the initial weights (default: by activation)."] = None
     batch: Annotated[int, "Images of a batch.", count] = 32
     lr: Annotated[float, "Learning rate of W; 0 keeps it as it is.", not_negative] = 0.1
-    optimizer: Annotated[names.LocalOptimizer, "What follows the gradient; in any capitals."] = (
-        "sgd"
-    )
+    optimizer: Annotated[
+        str,
+        "sgd, adam, sadagrad, nadagrad, ladagrad, fadagrad or globalcost.",
+        known_optimizer,
+    ] = "sgd"
     momentum: Annotated[float, "Of sgd and globalcost."] = 0.0
     weight_decay: Annotated[float, "Of W; multiplied by the learning rate.", not_negative] = 0.0
     y_mode: Annotated[names.YMode, "Feedback Y: tied (to W), or drawn or set at first."] = (
@@ -73,7 +80,6 @@ class LocalOptions(PruneOptions):
     dtype: Annotated[names.DType, "Precision."] = "float32"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "optimizer", self.optimizer.lower())
         super().__post_init__()
         if not self.validation:
             why = "watches the validation error: give --validation, or"

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-Rule = Literal["noise", "weight", "uniform", "magnitude", "paper"]
+from noiseprune.choices import Rule as Rule
+
 RecurrentRule = Literal["noise", "weight", "uniform", "magnitude", "paper", "random"]
 EquilibriumRule = Literal[
     "noise", "noise-largest", "weight", "uniform", "magnitude", "random", "boltzmann"

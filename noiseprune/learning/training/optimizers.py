@@ -123,16 +123,16 @@ def make_optimizer(
 
 
 def make_local_optimizer(
-    name: LocalOptimizer, groups: list[dict[str, Any]], lr: float, momentum: float = 0.0
+    name: str, groups: list[dict[str, Any]], lr: float, momentum: float = 0.0
 ) -> torch.optim.Optimizer:
-    """Make an optimizer of local rules, whose weight decay is decoupled.
+    """Make an optimizer of local rules, whose weight decay is decoupled; capitals do not matter.
 
     Raises
     ------
     OptionError
         If there is none of that name, or momentum is given to one that has none.
     """
-    one_of("optimizer", name, get_args(LocalOptimizer))
+    name = one_of("optimizer", name.lower(), get_args(LocalOptimizer))
     if not 0 <= momentum < 1:
         raise OptionError(f"momentum is {momentum}, but must lie in [0, 1)")
     if name in ("sgd", "globalcost"):

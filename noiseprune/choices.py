@@ -1,0 +1,26 @@
+"""The names that public functions choose by, each list in one place.
+
+Editors complete them, mypy checks them, and the command line lists and completes them: this module
+imports nothing, so that `noiseprune --help` can read it. `typing.get_args` gives the names of one.
+"""
+
+from typing import Literal
+
+Rule = Literal["noise", "weight", "uniform", "magnitude", "paper"]
+Sampling = Literal["independent", "systematic", "balanced"]
+Balance = Literal["leak", "none", "homeostatic"]
+
+Method = Literal["auto", "exact", "probe", "simulation"]
+"""What makes synapse variances."""
+Solver = Literal["auto", "diagonal", "approximate-cholesky", "multigrid"]
+"""Preconditioner of the probes' systems."""
+
+Activation = Literal["linear", "rectified"]
+
+Kind = Literal["auto", "signals", "spikes"]
+"""What to take of a recording that has both."""
+Match = Literal["auto", "name", "order"]
+"""How channels are assigned to neurons."""
+ZeroLag = Literal["poisson", "extrapolated"]
+"""How the spikes' own noise is removed."""
+Inference = Literal["lagged", "precision"]

@@ -1,0 +1,249 @@
+"""The help of the commands, what the shell completes, and defaults that are the library's."""
+
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+from typer.testing import CliRunner
+
+import noiseprune as npr
+from noiseprune import choices, cli, recordings
+from noiseprune.cli import parameters
+from noiseprune.figures import PICTURES
+from noiseprune.similarity import dynamics_error
+
+EVERYWHERE = {"--seed", "--json", "--quiet", "--threads", "--output", "-o", "--debug"}
+OF_NETWORKS = {"--leak", "--leak-margin", "--drop-self", "--noise"}
+APPLIES = {
+    "generate": {"--leak", "--leak-margin"},
+    "simulate": OF_NETWORKS,
+    "prune": OF_NETWORKS,
+    "infer": {"--noise"},
+    "report": OF_NETWORKS,
+    "compare": OF_NETWORKS,
+    "plasticity": OF_NETWORKS,
+    "datasets": {"--leak", "--leak-margin"},
+    "figures": set(),
+    "train failures": set(),
+}
+CHOICES = {
+    "prune --rule": choices.Rule,
+    "prune --sampling": choices.Sampling,
+    "prune --balance": choices.Balance,
+    "prune --method": choices.Method,
+    "prune --solver": choices.Solver,
+    "prune --match": choices.Match,
+    "prune --kind": choices.Kind,
+    "prune --zero-lag": choices.ZeroLag,
+    "infer --method": choices.Inference,
+    "infer --zero-lag": choices.ZeroLag,
+    "compare --method": choices.Method,
+    "simulate --activation": choices.Activation,
+    "plasticity --activation": choices.Activation,
+}
+
+
+def page(command):
+    """The help of a command, wide and without colours."""
+    result = CliRunner().invoke(cli.app, [*command.split(), "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
+
+
+# --------------------------------------------------------------------------------- the page
+
+
+@pytest.mark.parametrize("command", ["", "prune", "figures", "train", "train failures"])
+def test_help_loads_nothing_heavy(command):
+    words = ["noiseprune", *command.split(), "--help"]
+    script = (
+        f"import sys; from noiseprune.cli import main; sys.argv = {words}\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'numba', 'scipy', 'matplotlib', 'neo', 'elephant', 'networkx', 'torch'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True)
+
+
+@pytest.mark.parametrize("command", APPLIES)
+def test_a_command_offers_what_applies_to_it_and_nothing_else(command):
+    offered = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", page(command).partition("Examples")[0]))
+    assert offered >= EVERYWHERE
+    assert offered & OF_NETWORKS == APPLIES[command]
+
+
+@pytest.mark.parametrize("command", APPLIES)
+def test_options_stand_in_panels(command):
+    panels = re.findall(r"╭─ (\w+)", page(command))
+    known = ["Arguments", parameters.GENERAL, *parameters.PANELS]
+    assert panels == [name for name in known if name in panels]
+
+
+def test_the_panels_of_prune():
+    """One option of each, and that it stands there."""
+    text = page("prune")
+    for panel, option in {
+        "Network": "--leak-margin",
+        "Method": "--rule",
+        "Recording": "--bin",
+        "Cluster": "--resume",
+        "Output": "--report",
+    }.items():
+        _, _, rest = text.partition(f"╭─ {panel} ")
+        assert option in rest.partition("╰")[0], (panel, option)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("prune", "File for the network"),
+        ("simulate", "File for the trajectory"),
+        ("report", "File for the report"),
+        ("compare", "File for the rows"),
+        ("datasets", "File: the list as .json"),
+        ("figures", "Folder for the figures"),
+        ("train failures", "Folder for checkpoints"),
+    ],
+)
+def test_output_says_whether_it_is_a_file_or_a_folder(command, said):
+    line = next(line for line in page(command).splitlines() if "--output" in line)
+    assert said in line
+
+
+@pytest.mark.parametrize("option", CHOICES)
+def test_choices_are_listed(option):
+    command, flag = option.split()
+    line = next(line for line in page(command).splitlines() if f"{flag} " in line)
+    assert " | ".join(get_args(CHOICES[option])) in line
+
+
+# ----------------------------------------------------------------------------- the examples
+
+
+@pytest.mark.parametrize(("function", "examples"), [(c[0], c[2:]) for c in cli.COMMANDS])
+def test_the_examples_run(function, examples, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if function.__name__ == "report":  # goes on where the example of prune ended
+        npr.save(npr.prune(npr.datasets.load("celegans"), seed=1).network, "pruned.npz")
+    text = page(function.__name__)
+    for example in examples:
+        program, *arguments = shlex.split(example)
+        assert (program, example in text) == ("noiseprune", True)
+        result = CliRunner().invoke(cli.app, arguments)
+        assert result.exit_code == 0, result.stderr
+        for k, argument in enumerate(arguments):
+            if argument in ("-o", "--report", "--figure", "--pruned"):
+                assert (tmp_path / arguments[k + 1]).exists()
+
+
+@pytest.mark.parametrize("command", APPLIES)
+def test_there_are_two_examples(command):
+    examples = page(command).partition("Examples:")[2]
+    assert len([line for line in examples.splitlines() if f"noiseprune {command}" in line]) == 2
+
+
+# ------------------------------------------------------------------------- what a shell does
+
+
+def completed(line, shell="bash"):
+    """What the shell is offered for a line with the cursor at its end."""
+    words = line.split(" ")
+    environment = {
+        "bash": {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)},
+        "zsh": {"_TYPER_COMPLETE_ARGS": line},
+    }[shell]
+    result = subprocess.run(
+        [sys.executable, "-c", "from noiseprune.cli import main; main()"],
+        env={**environment, "_NOISEPRUNE_COMPLETE": f"complete_{shell}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.stderr == ""
+    return result.stdout
+
+
+@pytest.mark.parametrize("option", CHOICES)
+def test_bash_completes_choices(option):
+    assert completed(f"noiseprune {option} ").split() == list(get_args(CHOICES[option]))
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("noiseprune pru", ["prune"]),
+        ("noiseprune prune --rule no", ["noise"]),
+        ("noiseprune prune --rule x", []),
+        ("noiseprune prune --leak-", ["--leak-margin"]),
+        ("noiseprune prune dataset:cel", ["dataset:celegans", "dataset:celegans-gap"]),
+        # As bash breaks the words: it replaces what stands after the colon alone.
+        ("noiseprune prune dataset : cel", ["celegans", "celegans-gap"]),
+        ("noiseprune infer dataset :", [d.name for d in npr.datasets.available_spikes()]),
+        ("noiseprune prune dataset : celegans --rule n", ["noise"]),
+        ("noiseprune prune --recording dataset : mou", ["mouse"]),
+        ("noiseprune datasets mush", ["mushroom-body"]),
+        ("noiseprune figures --only k", [name for name in PICTURES if name.startswith("k")]),
+    ],
+)
+def test_bash_completes(line, offered):
+    assert completed(line).split() == offered
+
+
+def test_zsh_completes():
+    assert '"noise"' in completed("noiseprune prune --rule ", "zsh")
+    assert '"weight"' not in completed("noiseprune prune --rule no", "zsh")
+    assert r"dataset\\:celegans-gap" in completed("noiseprune prune dataset:cel", "zsh")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_completion_script_can_be_had(shell):
+    result = subprocess.run(
+        [sys.executable, "-c", "from noiseprune.cli import main; main()"],
+        env={"_NOISEPRUNE_COMPLETE": f"source_{shell}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert f"_NOISEPRUNE_COMPLETE=complete_{shell}" in result.stdout
+    assert "--install-completion" in page("")
+    assert "--show-completion" in page("")
+
+
+# ----------------------------------------------------------------------------- the defaults
+
+
+DIFFERS = {
+    "seed": "of a command always the same, so that it gives the same result twice",
+    "replicas": "20 runs, for the statistics that simulate gives; npr.simulate stores all it runs",
+    "keep": "read from text: a fraction, a number, or several",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "functions"),
+    [
+        ("prune", [npr.prune, npr.synapse_variance, recordings.synapse_variance, recordings.read]),
+        ("infer", [npr.infer_network, recordings.read]),
+        ("compare", [npr.compare]),
+        ("simulate", [npr.simulate]),
+        ("plasticity", [npr.plasticity]),
+        ("report", [dynamics_error]),
+    ],
+)
+def test_defaults_are_those_of_the_library(command, functions):
+    function = next(entry[0] for entry in cli.COMMANDS if entry[0].__name__ == command)
+    ours = {name: found.default for name, found in parameters.unfolded(function).items()}
+    compared = set()
+    for library in functions:
+        for name, found in inspect.signature(library).parameters.items():
+            known = name in ours and name not in DIFFERS
+            if known and found.default is not found.empty:
+                allowed = (found.default, None) if name == "noise" else (found.default,)
+                assert ours[name] in allowed, (name, ours[name], found.default)
+                compared.add(name)
+    assert len(compared) >= 1
