@@ -10,7 +10,6 @@ from scipy import linalg
 from noiseprune import OptionError
 from noiseprune.learning import DirectedEP, prune_equilibrium
 from noiseprune.learning.data.logic import answers_of, logic_task
-from noiseprune.learning.models.equilibrium import kernels
 from noiseprune.learning.models.equilibrium.settings import Dynamics, Learning
 from noiseprune.learning.models.equilibrium.sparsification import Sparsification
 from noiseprune.learning.models.equilibrium.stability import stability
@@ -100,42 +99,6 @@ def test_epochs_are_those_of_the_plain_loops(dynamics, learning):
         np.testing.assert_allclose(made.biases, b, rtol=1e-9, atol=1e-12)
         assert lesson.change.min() > 0
     assert not np.array_equal(w[0], w[1])
-
-
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="there is but the interpreted one")
-@pytest.mark.parametrize("stop", [0.0, 1e-3])
-def test_the_compiled_loop_and_its_twin_agree(stop):
-    rng = np.random.default_rng(3)
-    k, m, n, phases = 3, 4, 5, 2
-    beta = np.array([2.0, -1.0])
-    jacobian = 0.5 * rng.normal(size=(k, n, n)) - np.eye(n)
-    drive, target = rng.normal(size=(k, m, n)), rng.random((m, 2))
-    start = 0.1 * rng.random((k, m, n))
-    found = []
-    for loop in (kernels._phases, kernels._interpreted_phases):
-        states = np.zeros((phases + 1, k, m, n))
-        states[0] = start
-        sums = [np.zeros((phases, k, n, n)), np.zeros((phases, k, n, n))]
-        sums += [np.zeros((phases, k, m, n)), np.zeros((3, k, m), np.int64), np.zeros((3, k, m))]
-        loop(
-            jacobian,
-            drive,
-            target,
-            beta,
-            0.05,
-            300,
-            200,
-            stop,
-            True,
-            states,
-            *sums,
-        )
-        found.append([states, *sums])
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
-    steps = found[0][4]
-    assert steps.max() <= 300
-    assert steps.min() < 100
 
 
 def test_a_phase_that_has_come_to_rest_may_end():

@@ -9,6 +9,8 @@ where sum ((s(t) - s(t-1)) / dt)^2 <= stop, which the learning takes for rest: s
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -19,29 +21,46 @@ from noiseprune.weights import FloatArray
 IntCounts = npt.NDArray[np.int64]
 
 
+class Way(NamedTuple):
+    """Euler step, steps of the phases, where they end; hebbian : coincidences are summed, too"""
+
+    dt: float
+    free_steps: int
+    nudged_steps: int
+    stop: float
+    hebbian: bool
+
+
+class Sums(NamedTuple):
+    """Over the steps t of a phase, i post and j pre, also over those left out at rest:
+
+    timing (n, n)       (s_i(t) - s_i(t-1)) s_j(t)
+    coincidence (n, n)  s_i(t) s_j(t), and trace (n,) s(t), if `hebbian`
+    """
+
+    timing: FloatArray
+    coincidence: FloatArray
+    trace: FloatArray
+
+
 @sequential
 def relax(
     jacobian: FloatArray,
     drive: FloatArray,
     target: FloatArray,
     beta: float,
-    dt: float,
-    steps: int,
-    stop: float,
-    hebbian: bool,
+    way: Way,
     state: FloatArray,
-    timing: FloatArray,
-    coincidence: FloatArray,
-    trace: FloatArray,
+    sums: Sums,
 ) -> tuple[int, float]:
-    """One phase of one sample of one network; state (n,) is moved. -> (steps, last speed)
+    """One phase, free if beta is 0, of one sample of one network. -> (steps, last speed)
 
-    To timing (n, n) is added sum_t (s_post(t) - s_post(t-1)) s_pre(t), and, if `hebbian`, to
-    coincidence (n, n) sum_t s_post(t) s_pre(t) and to trace (n,) sum_t s(t), these also over the
-    steps left out at rest. The speed is the sum of ((s(t) - s(t-1)) / dt)^2.
+    state (n,) is moved, and the sums are added to. The speed is the sum of
+    ((s(t) - s(t-1)) / dt)^2.
     """
     n = state.size
     first = n - target.size
+    steps = way.nudged_steps if beta != 0.0 else way.free_steps
     change = np.empty(n)
     speed = 0.0
     for t in range(steps):
@@ -52,43 +71,37 @@ def relax(
                 total += jacobian[i, j] * state[j]
             if i >= first:
                 total += beta * (target[i - first] - state[i])
-            new = min(max(state[i] + dt * total, 0.0), 1.0)
+            new = min(max(state[i] + way.dt * total, 0.0), 1.0)
             change[i] = new - state[i]
             speed += change[i] * change[i]
         for i in range(n):
             state[i] += change[i]
-        speed /= dt * dt
+        speed /= way.dt * way.dt
         for i in range(n):
             if change[i] != 0.0:
                 for j in range(n):
-                    timing[i, j] += change[i] * state[j]
-        rests = speed <= stop
-        if hebbian:
+                    sums.timing[i, j] += change[i] * state[j]
+        rests = speed <= way.stop
+        if way.hebbian and beta != 0.0:
             times = steps - t if rests else 1
             for i in range(n):
-                trace[i] += times * state[i]
+                sums.trace[i] += times * state[i]
                 for j in range(n):
-                    coincidence[i, j] += times * state[i] * state[j]
+                    sums.coincidence[i, j] += times * state[i] * state[j]
         if rests:
             return t + 1, speed
     return steps, speed
 
 
 @kernel
-def _phases(
+def phases(
     jacobian: FloatArray,
     drive: FloatArray,
     target: FloatArray,
     beta: FloatArray,
-    dt: float,
-    free_steps: int,
-    nudged_steps: int,
-    stop: float,
-    hebbian: bool,
+    way: Way,
     states: FloatArray,
-    timing: FloatArray,
-    coincidence: FloatArray,
-    trace: FloatArray,
+    sums: Sums,
     steps: IntCounts,
     speed: FloatArray,
 ) -> None:
@@ -96,8 +109,8 @@ def _phases(
 
     jacobian (K, n, n); drive (K, m, n); target (m, outputs); beta (P,). In states (P + 1, K, m, n)
     states[0] holds where the free phase starts, and then its end; states[p] the end of the nudged
-    phase p, which starts from the free one's. timing, coincidence (P, K, n, n) are sums over
-    samples and steps, trace (P, K, m, n) over steps; steps, speed (P + 1, K, m) are of each phase.
+    phase p, which starts from the free one's. The sums are (P, K, n, n) over samples and steps, the
+    trace (P, K, m, n) over steps; steps, speed (P + 1, K, m) are of each phase.
     """
     for k in numba.prange(jacobian.shape[0]):
         n = states.shape[3]
@@ -105,8 +118,8 @@ def _phases(
         for sample in range(states.shape[2]):
             state = states[0, k, sample]
             count, last = relax(
-                jacobian[k], drive[k, sample], target[sample], 0.0, dt, free_steps, stop, False,
-                state, none, none, none[0],
+                jacobian[k], drive[k, sample], target[sample], 0.0, way, state,
+                Sums(none, none, none[0]),
             )  # fmt: skip
             steps[0, k, sample] = count
             speed[0, k, sample] = last
@@ -115,58 +128,8 @@ def _phases(
                 for i in range(n):
                     nudged[i] = state[i]
                 count, last = relax(
-                    jacobian[k], drive[k, sample], target[sample], beta[p], dt, nudged_steps, stop,
-                    hebbian, nudged, timing[p, k], coincidence[p, k], trace[p, k, sample],
+                    jacobian[k], drive[k, sample], target[sample], beta[p], way, nudged,
+                    Sums(sums.timing[p, k], sums.coincidence[p, k], sums.trace[p, k, sample]),
                 )  # fmt: skip
                 steps[p + 1, k, sample] = count
                 speed[p + 1, k, sample] = last
-
-
-def _interpreted_phases(
-    jacobian: FloatArray,
-    drive: FloatArray,
-    target: FloatArray,
-    beta: FloatArray,
-    dt: float,
-    free_steps: int,
-    nudged_steps: int,
-    stop: float,
-    hebbian: bool,
-    states: FloatArray,
-    timing: FloatArray,
-    coincidence: FloatArray,
-    trace: FloatArray,
-    steps: IntCounts,
-    speed: FloatArray,
-) -> None:
-    """What `_phases` does, all networks and samples at once, where Numba compiles nothing."""
-    turned = jacobian.transpose(0, 2, 1)
-    outputs = target.shape[1]
-    for p, strength in enumerate((0.0, *beta)):
-        if p:
-            states[p] = states[0]
-        state = states[p]
-        moving = np.ones(state.shape[:2], dtype=bool)
-        steps[p] = speed[p] = 0
-        for t in range(nudged_steps if p else free_steps):
-            total = drive + state @ turned
-            total[..., -outputs:] += strength * (target - state[..., -outputs:])
-            change = np.clip(state + dt * total, 0.0, 1.0) - state
-            change *= moving[..., None]
-            state += change
-            now = ((change / dt) ** 2).sum(axis=2)
-            speed[p][moving] = now[moving]
-            steps[p] += moving
-            rests = moving & (now <= stop)
-            if p:
-                timing[p - 1] += change.transpose(0, 2, 1) @ state
-            if p and hebbian:
-                times = np.where(rests, nudged_steps - t, moving)[..., None] * state
-                trace[p - 1] += times
-                coincidence[p - 1] += times.transpose(0, 2, 1) @ state
-            moving &= ~rests
-            if not moving.any():
-                break
-
-
-phases = _interpreted_phases if numba.config.DISABLE_JIT else _phases

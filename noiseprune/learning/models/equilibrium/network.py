@@ -66,15 +66,6 @@ class Lesson:
     change: FloatArray
 
 
-@dataclass(frozen=True)
-class _Sums:
-    """Over the steps of the nudged phases, as `kernels` tells."""
-
-    timing: FloatArray
-    coincidence: FloatArray
-    trace: FloatArray
-
-
 class DirectedEP:
     """K networks of one topology, which learn the same samples, each from its own seed.
 
@@ -185,7 +176,7 @@ class DirectedEP:
 
     def _phases(
         self, inputs: FloatArray, targets: FloatArray, start: FloatArray, betas: FloatArray
-    ) -> tuple[list[Settled], _Sums]:
+    ) -> tuple[list[Settled], kernels.Sums]:
         """Ends of all phases, and sums over the nudged ones."""
         d, n = self.dynamics, self.topology.n_free
         first = self.topology.inputs
@@ -194,15 +185,13 @@ class DirectedEP:
         states = np.zeros((betas.size + 1, *start.shape))
         states[0] = start
         timing, coincidence = np.zeros((2, betas.size, len(self.seeds), n, n))
-        trace = np.zeros((betas.size, *start.shape))
+        sums = kernels.Sums(timing, coincidence, np.zeros((betas.size, *start.shape)))
+        way = kernels.Way(d.dt, d.free_steps, d.nudged_steps, d.stop, self.learning.beta_0 != 0)
         steps = np.zeros(states.shape[:3], dtype=np.int64)
         speed = np.zeros(states.shape[:3])
-        kernels.phases(
-            self.jacobian, drive, targets, betas, d.dt, d.free_steps, d.nudged_steps, d.stop,
-            self.learning.beta_0 != 0, states, timing, coincidence, trace, steps, speed,
-        )  # fmt: skip
+        kernels.phases(self.jacobian, drive, targets, betas, way, states, sums, steps, speed)
         ends = [Settled(*parts) for parts in zip(states, steps, speed, strict=True)]
-        return ends, _Sums(timing, coincidence, trace)
+        return ends, sums
 
     def _checked_inputs(self, inputs: FloatArray) -> FloatArray:
         found = _finite("inputs", inputs)
@@ -260,7 +249,7 @@ class DirectedEP:
             among *= rule.cap / np.maximum(sent, rule.cap)
 
     def _change(
-        self, inputs: FloatArray, ends: list[Settled], sums: _Sums
+        self, inputs: FloatArray, ends: list[Settled], sums: kernels.Sums
     ) -> tuple[FloatArray, FloatArray]:
         """dw (K, N, N) and db (K, n), without lr."""
         rule, first, m = self.learning, self.topology.inputs, len(inputs)
