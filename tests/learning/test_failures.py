@@ -26,7 +26,7 @@ from noiseprune.learning import (
 from noiseprune.learning.experiments.failures import Averaged
 from noiseprune.learning.models.failures import dropout
 from noiseprune.learning.models.failures.networks import initial_law
-from noiseprune.learning.models.failures.statistics import diagonal_matrix, participation_ratio
+from noiseprune.learning.models.failures.statistics import participation_ratio
 from noiseprune.learning.models.failures.theory import product_singular_values
 from noiseprune.learning.options.names import Path
 
@@ -573,7 +573,6 @@ def test_participation():
     assert participation_ratio(np.eye(4)) == pytest.approx(1)
     assert participation_ratio(np.ones((4, 4))) == pytest.approx(0.25)
     assert participation_ratio(np.zeros((4, 4))) == 0
-    np.testing.assert_array_equal(diagonal_matrix(np.ones(2), 2, 3), np.eye(2, 3))
 
 
 def test_weights_are_read_in_the_order_of_their_numbers(tmp_path):

@@ -17,6 +17,7 @@ from noiseprune._lazy import required
 from noiseprune.checks import Seed, count, generator, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.data.images import CIFAR10, MNIST, read_images
+from noiseprune.learning.options.base import below_1
 from noiseprune.weights import FloatArray
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -25,12 +26,7 @@ CLASSIFIED = ("digits", MNIST, CIFAR10)
 DIGITS_TEST = 0.2
 
 SEMANTICS = np.array(
-    [
-        [1.0, 1, 0, 1, 0, 0, 0],
-        [1, 1, 0, 0, 1, 0, 0],
-        [1, 0, 1, 0, 0, 1, 0],
-        [1, 0, 1, 0, 0, 0, 1],
-    ]
+    [[1.0, 1, 0, 1, 0, 0, 0], [1, 1, 0, 0, 1, 0, 0], [1, 0, 1, 0, 0, 1, 0], [1, 0, 1, 0, 0, 0, 1]]
 )
 """Covariance of the items (rows) with their features (columns)."""
 FEATURES = ("grow", "move", "roots", "fly", "swim", "leaves", "petals")
@@ -186,8 +182,7 @@ def classification(
         If scikit-learn is not installed.
     """
     one_of("data set", name, CLASSIFIED)
-    if not 0 <= validation < 1:
-        raise OptionError(f"validation is {validation}, but must lie in [0, 1)")
+    below_1("validation", validation)
     rng = generator(seed)
     shape: tuple[int, ...]
     if name == "digits":

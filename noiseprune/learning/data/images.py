@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import gzip
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from noiseprune.files.guard import open_arrays, reading
 
 MNIST, CIFAR10 = "mnist", "cifar10"
 SHAPES = {MNIST: (28, 28), CIFAR10: (3, 32, 32)}
-BATCHES = [f"data_batch_{k}" for k in range(1, 6)]
+BATCHES = (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch")
+IDX = ("images-idx3", "labels-idx1")
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Parts = tuple[Array, Array, Array, Array]
@@ -37,21 +39,13 @@ def read_images(name: str, folder: Path) -> tuple[Parts, tuple[int, ...]]:
     """x_train, y_train, x_test, y_test, and the shape of an image.
 
     x (samples, pixels) float32 in [0, 1], colours red, green, blue one after the other; y int64.
-
-    Raises
-    ------
-    OptionError
-        If the name is neither "mnist" nor "cifar10".
-    FileError
-        If the folder has no such files, or they are damaged.
     """
     shape = SHAPES[one_of("data set of files", name, SHAPES)]
     folder = Path(folder)
     if not folder.is_dir():
         raise FileError(f"{folder} is not a folder: name the one that holds the files of {name}")
-    readers: tuple[Callable[[Path, str], Parts | None], ...] = (_npz, _idx, _csv, _binary, _pickled)
-    for reader in readers:
-        found = reader(folder, name)
+    for read in READERS[name]:
+        found = read(folder, name)
         if found is not None:
             x, y, x_test, y_test = found
             checked = *_checked(x, y, shape, folder), *_checked(x_test, y_test, shape, folder)
@@ -97,26 +91,19 @@ def _npz(folder: Path, name: str) -> Parts | None:
 
 
 def _idx(folder: Path, name: str) -> Parts | None:
-    if name != MNIST:
-        return None
     found = []
-    for stem in ("train", "t10k"):
-        for kind in ("images-idx3", "labels-idx1"):
-            plain = f"{stem}-{kind}-ubyte"
-            dotted = plain.replace("-idx", ".idx")
-            path = _file(folder, plain, dotted, f"{plain}.gz", f"{dotted}.gz")
-            if path is None:
-                return None
-            found.append(read_idx(path))
+    for plain in (f"{stem}-{kind}-ubyte" for stem in ("train", "t10k") for kind in IDX):
+        dotted = plain.replace("-idx", ".idx")
+        path = _file(folder, plain, dotted, f"{plain}.gz", f"{dotted}.gz")
+        if path is None:
+            return None
+        found.append(read_idx(path))
     return found[0], found[1], found[2], found[3]
 
 
 def _csv(folder: Path, name: str) -> Parts | None:
-    if name != MNIST:
-        return None
     found: list[Array] = []
-    for stem in ("train", "test"):
-        path = _file(folder, f"mnist_{stem}.csv")
+    for path in (_file(folder, f"{name}_{stem}.csv") for stem in ("train", "test")):
         if path is None:
             return None
         with reading(path), path.open(encoding="ascii") as file:
@@ -127,13 +114,7 @@ def _csv(folder: Path, name: str) -> Parts | None:
 
 
 def read_idx(path: Path) -> Array:
-    """An array of bytes in the IDX format: 0, 0, 8, n; n sizes of 4 bytes, big-endian; data.
-
-    Raises
-    ------
-    FileError
-        If the file is damaged or of another format.
-    """
+    """An array of bytes in the IDX format: 0, 0, 8, n; n sizes of 4 bytes, big-endian; data."""
     with reading(path), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         head = file.read(4)
         if len(head) < 4 or head[:3] != b"\0\0\x08":
@@ -147,48 +128,31 @@ def read_idx(path: Path) -> Array:
     return data.reshape(sizes)
 
 
-def _binary(folder: Path, name: str) -> Parts | None:
-    if name != CIFAR10:
-        return None
-
-    def read(path: Path) -> tuple[Array, Array]:
-        with reading(path):
-            records = np.fromfile(path, np.uint8)
-        if records.size % 3073:
-            raise FileError(f"{path} is {records.size} bytes, no multiple of 3073: get it again")
-        records = records.reshape(-1, 3073)
-        return records[:, 1:], records[:, 0]
-
-    return _batches(folder, ".bin", read)
+def _binary(path: Path) -> tuple[Array, Array]:
+    with reading(path):
+        records = np.fromfile(path, np.uint8)
+    if records.size % 3073:
+        raise FileError(f"{path} is {records.size} bytes, no multiple of 3073: get it again")
+    records = records.reshape(-1, 3073)
+    return records[:, 1:], records[:, 0]
 
 
-def _pickled(folder: Path, name: str) -> Parts | None:
-    if name != CIFAR10:
-        return None
-
-    def read(path: Path) -> tuple[Array, Array]:
-        with reading(path), path.open("rb") as file:
-            found = _ArraysOnly(file, encoding="bytes").load()
-            return np.asarray(found[b"data"]), np.asarray(found[b"labels"])
-
-    return _batches(folder, "", read)
+def _pickled(path: Path) -> tuple[Array, Array]:
+    with reading(path), path.open("rb") as file:
+        found = _ArraysOnly(file, encoding="bytes").load()
+        return np.asarray(found[b"data"]), np.asarray(found[b"labels"])
 
 
 def _batches(
-    folder: Path, suffix: str, read: Callable[[Path], tuple[Array, Array]]
+    suffix: str, read: Callable[[Path], tuple[Array, Array]], folder: Path, name: str
 ) -> Parts | None:
     """The five batches of the training data together, and the test data."""
-    paths = list(_paths(folder, suffix))
+    paths = [_file(folder, batch + suffix) for batch in BATCHES]
     if None in paths:
         return None
     found = [read(path) for path in paths if path is not None]
     x, y = (np.concatenate([batch[k] for batch in found[:-1]]) for k in (0, 1))
     return x, y, *found[-1]
-
-
-def _paths(folder: Path, suffix: str) -> Iterator[Path | None]:
-    for name in (*BATCHES, "test_batch"):
-        yield _file(folder, name + suffix)
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -205,3 +169,10 @@ class _ArraysOnly(pickle.Unpickler):
         if made is None or not module.startswith("numpy"):
             raise pickle.UnpicklingError(f"it calls {module}.{name}, which no data need")
         return made
+
+
+READERS: dict[str, tuple[Callable[[Path, str], Parts | None], ...]] = {
+    MNIST: (_npz, _idx, _csv),
+    CIFAR10: (_npz, partial(_batches, ".bin", _binary), partial(_batches, "", _pickled)),
+}
+"""Of each data set, in the order in which they are tried."""

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noiseprune.checks import count
-from noiseprune.errors import OptionError
+from noiseprune.checks import count, not_negative
 from noiseprune.learning.data.trials import Trials, choices
 
 
@@ -39,8 +38,7 @@ class DelayedMatch:
         for what in ("fixation", "sample", "test", "response"):
             count(what, getattr(self, what))
         count("delay", self.delay, at_least=0)
-        if not 0 <= self.noise < np.inf:
-            raise OptionError(f"noise is {self.noise!r}, but is finite and at least 0")
+        not_negative("noise", self.noise)
 
     @property
     def n_inputs(self) -> int:

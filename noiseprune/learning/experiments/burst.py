@@ -98,8 +98,6 @@ class LocalExperiment(PrunableExperiment[LocalNetwork]):
         check_rates(groups, o)
         return make_local_optimizer(o.optimizer, groups, o.lr, o.momentum)
 
-    # ------------------------------------------------------------------------------ learning
-
     def train_epoch(self) -> Row:
         """A pass over the training images."""
         self._epoch += 1
@@ -168,14 +166,10 @@ class LocalExperiment(PrunableExperiment[LocalNetwork]):
         return row
 
     def finished(self) -> bool:
-        """Whether the validation error has not fallen for too long."""
         most = self.options.max_stagnant_epochs
         return most is not None and self._epoch - self._best["epoch"] >= most
 
-    # --------------------------------------------------------------------------- what is kept
-
     def state(self) -> dict[str, Any]:
-        """Network, optimizer, generators, and the best epoch."""
         return {
             "epoch": self._epoch,
             "best": dict(self._best),
@@ -187,7 +181,6 @@ class LocalExperiment(PrunableExperiment[LocalNetwork]):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state."""
         self._epoch, self._best = state["epoch"], state["best"]
         self._best_model = state["best_model"]
         self.model.restore(state["model"])
@@ -214,8 +207,6 @@ class LocalExperiment(PrunableExperiment[LocalNetwork]):
             best = copy.deepcopy(self.model)
             best.restore(self._best_model)
             best.save(folder / "best.pt")
-
-    # ---------------------------------------------------------------------------- when pruned
 
     def prune(self) -> tuple[LocalNetwork, Mapping[str, Any]]:
         """Every layer to the same fraction."""
@@ -249,13 +240,7 @@ class LocalExperiment(PrunableExperiment[LocalNetwork]):
 
 
 def check_rates(groups: Iterable[dict[str, Any]], options: LocalOptions) -> None:
-    """Refuse learning rates, of an optimizer's groups, with which nothing would move.
-
-    Raises
-    ------
-    OptionError
-        If all of them are 0, or there is a weight decay only where they are.
-    """
+    """Refuse learning rates, of an optimizer's groups, with which nothing would move."""
     moving = [group for group in groups if group["lr"]]
     if not moving:
         raise OptionError("every learning rate is 0, so that nothing would learn: raise lr")

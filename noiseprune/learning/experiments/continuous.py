@@ -90,7 +90,6 @@ class ContinuousExperiment(Experiment):
         return {"errors": errors, "apical": apical, "trace": trace}
 
     def state(self) -> dict[str, Any]:
-        """All that moves, and what has been measured of it."""
         arrays = {name: getattr(self.model, name) for name in STATE}
         return {
             "before": self._before,
@@ -100,7 +99,6 @@ class ContinuousExperiment(Experiment):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state."""
         self._before = state["before"]
         self._during = {name: list(values) for name, values in state["during"].items()}
         self.model.step = state["step"]

@@ -69,7 +69,6 @@ class RateExperiment(PrunableExperiment[CTRNN]):
         return row
 
     def state(self) -> dict[str, Any]:
-        """Model, optimizer and generator."""
         return {
             "model": dict(self.model.state_dict()),
             "optimizer": self.optimizer.state_dict(),
@@ -77,7 +76,6 @@ class RateExperiment(PrunableExperiment[CTRNN]):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._rng.bit_generator.state = state["trials"]

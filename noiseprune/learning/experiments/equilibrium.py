@@ -46,8 +46,6 @@ class LogicExperiment(PrunableExperiment[DirectedEP]):
         self.network = network_of(options)
         self._solved = np.zeros(len(self.network.seeds), dtype=np.int64)
 
-    # -------------------------------------------------------------------------- what happens
-
     def train_epoch(self) -> Row:
         task = self.task
         lesson = self.network.learn(task.inputs, task.targets)
@@ -93,8 +91,6 @@ class LogicExperiment(PrunableExperiment[DirectedEP]):
         answers = answers_of(self.network.outputs(found.states))
         right: npt.NDArray[np.bool_] = (answers == self.task.targets).all(axis=2)
         return right
-
-    # --------------------------------------------------------------------------- what is kept
 
     def state(self) -> dict[str, Any]:
         return {**self.network.state(), "solved": self._solved, "chosen": self.chosen}
@@ -164,8 +160,6 @@ class LogicExperiment(PrunableExperiment[DirectedEP]):
         """networks.npz: weights[network, post, pre], biases, present, leak, labels, seeds; the
         files of the pruned networks have the same."""
         self.network.save(folder / "networks.npz")
-
-    # ---------------------------------------------------------------------------- when pruned
 
     def prune(self) -> tuple[DirectedEP, Mapping[str, Any]]:
         """Every network by itself; kept fraction and own leak are of those that had synapses."""

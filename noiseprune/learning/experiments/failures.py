@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.data.datasets import (
@@ -74,8 +74,6 @@ class FailuresExperiment(PrunableExperiment[Net]):
         self._theory_weights = self.model.weights() if self.theory else []
         self._epoch, self._theory_epoch = 0, 0
         self._kept: list[tuple[int, list[FloatArray]]] = []
-
-    # ------------------------------------------------------------------------- what there is
 
     def _load(self) -> tuple[int, int]:
         """Make or read the data; numbers of inputs (of a step) and outputs."""
@@ -167,8 +165,6 @@ class FailuresExperiment(PrunableExperiment[Net]):
             weight_decay=o.weight_decay,
         )
 
-    # -------------------------------------------------------------------------- what happens
-
     def train_epoch(self) -> Row:
         self._epoch += 1
         return self._pass(self.model, self.optimizer, self.training)
@@ -176,11 +172,10 @@ class FailuresExperiment(PrunableExperiment[Net]):
     def _pass(self, model: Net, optimizer: torch.optim.Optimizer, training: Batches) -> Row:
         if self.options.averaged and self.theory is not None:
             return {"train_loss": self._averaged_pass(model, optimizer, self.theory)}
-        network = Last(model) if isinstance(model, RNN) else model
         if self.n_classes is None:
-            scores = train_regressor(network, training, optimizer)
-        else:
-            scores = train_classifier(network, training, optimizer, self.n_classes, self.loss)
+            return train_regressor(model, training, optimizer).named("train")
+        network = output_of(model)
+        scores = train_classifier(network, training, optimizer, self.n_classes, self.loss)
         return scores.named("train")
 
     def _averaged_pass(
@@ -204,9 +199,7 @@ class FailuresExperiment(PrunableExperiment[Net]):
         return self._scores(part, model, self.test)
 
     def _scores(self, part: str, model: Net, batches: Batches) -> dict[str, float]:
-        network: nn.Module = Last(model) if isinstance(model, RNN) else model
-        if self.options.test_draws > 1:
-            network = Averaged(network, self.options.test_draws)
+        network = averaged(output_of(model), self.options.test_draws)
         with self._failures_of_tests(model):
             if self.n_classes is None:
                 return test_regressor(network, batches).named(part)
@@ -259,8 +252,6 @@ class FailuresExperiment(PrunableExperiment[Net]):
         self._theory_weights = theory.steps(self._theory_weights, steps, self.options.learning_rate)
         self._theory_epoch = self._epoch
 
-    # --------------------------------------------------------------------------- what is kept
-
     def state(self) -> dict[str, Any]:
         order = self.training.generator
         return {
@@ -312,8 +303,6 @@ class FailuresExperiment(PrunableExperiment[Net]):
             statistics = run_statistics([weights for _, weights in self._kept])
             statistics.save(folder / "statistics.npz", [epoch for epoch, _ in self._kept])
 
-    # ---------------------------------------------------------------------------- when pruned
-
     def prune(self) -> tuple[Net, Mapping[str, Any]]:
         """Every layer to the same fraction."""
         o = self.options
@@ -342,32 +331,21 @@ class FailuresExperiment(PrunableExperiment[Net]):
         return drawn
 
 
-class Last(nn.Module):
-    """A recurrent network as a classifier: what it says after the last step."""
-
-    def __init__(self, network: RNN) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, time, inputs) to (batch, classes)."""
-        outputs: Tensor = self.network(x)[0]
-        return outputs[:, -1]
+def output_of(model: Net) -> Callable[[Tensor], Tensor]:
+    """A network as a function; what a recurrent one says counts after the last step."""
+    return (lambda x: model(x)[0][:, -1]) if isinstance(model, RNN) else model
 
 
-class Averaged(nn.Module):
+def averaged(network: Callable[[Tensor], Tensor], draws: int) -> Callable[[Tensor], Tensor]:
     """The mean of the outputs of several draws of a whole network."""
 
-    def __init__(self, network: nn.Module, draws: int) -> None:
-        super().__init__()
-        self.network, self.draws = network, draws
+    def mean(x: Tensor) -> Tensor:
+        total = network(x)
+        for _ in range(draws - 1):
+            total = total + network(x)
+        return total / draws
 
-    def forward(self, x: Tensor) -> Tensor:
-        """As the network."""
-        total: Tensor = self.network(x)
-        for _ in range(self.draws - 1):
-            total = total + self.network(x)
-        return total / self.draws
+    return mean if draws > 1 else network
 
 
 def columns(prefix: str, values: FloatArray) -> dict[str, float]:

@@ -28,13 +28,7 @@ def write_document(path: AnyPath, document: Mapping[str, Any]) -> None:
 def read_document(
     path: AnyPath, key: str, wanted: str, device: str = "cpu"
 ) -> Iterator[dict[str, Any]]:
-    """What `write_document` wrote, if its `key` says that it is what is wanted.
-
-    Raises
-    ------
-    FileError
-        If there is no such file, or it holds something else, or that cannot be made of it.
-    """
+    """What `write_document` wrote, if its `key` says that it is what is wanted."""
     path = Path(path)
     with reading(path):
         document = torch.load(path, map_location=device, weights_only=True)

@@ -13,13 +13,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def new_generator(seed: Seed = None, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator of its own, the global one is left alone; a whole number is its seed as it is.
-
-    Raises
-    ------
-    OptionError
-        If the seed is none.
-    """
+    """A generator of its own, the global one is left alone; a whole number is its seed as it is."""
     state = _state(seed_sequence(seed))
     if isinstance(seed, Integral) and seed < 2**63:
         state = int(seed)

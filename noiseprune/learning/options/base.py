@@ -27,6 +27,20 @@ def proportion(what: str, value: float) -> float:
     return value
 
 
+def below_1(what: str, value: float) -> float:
+    """The value if it lies in [0, 1)."""
+    if not 0 <= value < 1:
+        raise OptionError(f"{what} is {value!r}, but must lie in [0, 1)")
+    return value
+
+
+def within_0_1(what: str, value: float) -> float:
+    """The value if it lies in (0, 1)."""
+    if not 0 < value < 1:
+        raise OptionError(f"{what} is {value!r}, but must lie in (0, 1)")
+    return value
+
+
 @dataclass(frozen=True)
 class Changeable:
     """Marks an option that a kept run can be given another value of.
@@ -56,13 +70,7 @@ _READ: dict[type, dict[str, Option]] = {}
 
 
 def options_of(record: type[TrainOptions]) -> dict[str, Option]:
-    """The options of a record by name.
-
-    Raises
-    ------
-    TypeError
-        If one has no default.
-    """
+    """The options of a record by name."""
     if record not in _READ:
         hints = get_type_hints(record, include_extras=True)
         _READ[record] = {

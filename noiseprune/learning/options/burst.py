@@ -52,9 +52,7 @@ class LocalOptions(PruneOptions):
     batch: Annotated[int, "Images of a batch.", count] = 32
     lr: Annotated[float, "Learning rate of W; 0 keeps it as it is.", not_negative] = 0.1
     optimizer: Annotated[
-        str,
-        "sgd, adam, sadagrad, nadagrad, ladagrad, fadagrad or globalcost.",
-        known_optimizer,
+        str, "sgd, adam, sadagrad, nadagrad, ladagrad, fadagrad or globalcost.", known_optimizer
     ] = "sgd"
     momentum: Annotated[float, "Of sgd and globalcost."] = 0.0
     weight_decay: Annotated[float, "Of W; multiplied by the learning rate.", not_negative] = 0.0

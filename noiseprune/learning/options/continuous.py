@@ -8,7 +8,13 @@ from typing import Annotated, ClassVar
 from noiseprune.checks import count, not_negative, positive
 from noiseprune.errors import OptionError
 from noiseprune.learning.options import names
-from noiseprune.learning.options.base import CHANGEABLE, TrainOptions, at_least_0, proportion
+from noiseprune.learning.options.base import (
+    CHANGEABLE,
+    TrainOptions,
+    at_least_0,
+    proportion,
+    within_0_1,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +43,7 @@ class ContinuousOptions(TrainOptions):
     )
     layers: Annotated[int, "Hidden layers.", count] = 1
     hidden: Annotated[int, "Units of each.", count] = 50
-    p_baseline: Annotated[float, "Baseline burst probability."] = 0.5
+    p_baseline: Annotated[float, "Baseline burst probability.", within_0_1] = 0.5
     y_mode: Annotated[names.YMode, "Feedback Y: tied (to W), or drawn or set at first."] = "tied"
     y_scale: Annotated[float, "Of the initial Y.", not_negative] = 1.0
     q_mode: Annotated[names.QMode, "Q: tied (to Y), or drawn or set at first."] = "tied"
@@ -51,8 +57,6 @@ class ContinuousOptions(TrainOptions):
             self.refuse_idle(("tau_q",), "is of a Q that learns: give --q-learning, or")
         elif self.q_mode == "tied":
             raise OptionError("tied Q is p_b Y itself and cannot learn: choose another Q mode")
-        if not 0 < self.p_baseline < 1:
-            raise OptionError(f"p_baseline is {self.p_baseline}, but must lie in (0, 1)")
         for name in ("tau_z", "tau_u", "tau_w", "tau_q"):
             value = getattr(self, name)
             if value is not None and self.dt > value * (1 + 1e-12):

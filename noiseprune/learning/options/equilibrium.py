@@ -20,12 +20,7 @@ from typing import Annotated, Any, ClassVar
 from noiseprune.checks import count
 from noiseprune.errors import OptionError
 from noiseprune.learning.options import names
-from noiseprune.learning.options.base import (
-    CHANGEABLE,
-    Changeable,
-    PruneOptions,
-    at_least_0,
-)
+from noiseprune.learning.options.base import CHANGEABLE, Changeable, PruneOptions, at_least_0
 
 OF_DRAWS = Changeable(unless="sparse")
 PRESETS: dict[str, dict[str, Any]] = {
@@ -101,8 +96,7 @@ class DeepOptions(EquilibriumOptions):
     MODEL: ClassVar[str] = "deep"
 
     preset: Annotated[
-        names.Preset,
-        "Leak, constant, scale, cap, beta, lr where left out, or none in --vary.",
+        names.Preset, "Leak, constant, scale, cap, beta, lr where left out, or none in --vary."
     ] = "published"
     leakage: Annotated[names.Leak | None, "Kind of leak."] = None
     leak_constant: Annotated[float | None, "Added to the leak of every neuron."] = None

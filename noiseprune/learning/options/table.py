@@ -36,13 +36,7 @@ class Model:
     kept_as: str
 
     def load(self) -> Any:
-        """The class of its experiment.
-
-        Raises
-        ------
-        MissingExtraError
-            If torch is not installed, and the model needs it.
-        """
+        """The class of its experiment."""
         module, _, name = self.experiment.partition(":")
         needing = f"training of {self.options.MODEL}"
         return getattr(required(f"{_LEARNING}.experiments.{module}", needing), name)

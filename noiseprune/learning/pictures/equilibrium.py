@@ -86,9 +86,7 @@ def quantiles(runs: Sequence[Training]) -> Figure:
         axes.plot(epochs, median, color=POSITIVE, label="median")
         axes.plot(*run.column("test_loss"), color=INK, linestyle="--", label="mean")
         number, rate = run.options["seeds"], run.result["success_rate"]
-        axes.set(
-            title=f"{run.options['task']}: {rate:.0%} of {number} networks right",
-        )
+        axes.set(title=f"{run.options['task']}: {rate:.0%} of {number} networks right")
         epoch_axis(axes)
     from_zero(*panels)
     for axes in panels[::across]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -61,49 +60,11 @@ class Trial:
     tuned: Score | None
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """What all prunings of a comparison have in common."""
-
-    model: CTRNN
-    task: Task
-    keeps: tuple[float, ...]
-    recipes: tuple[Recipe, ...]
-    fine_tuning: FineTuning
-    n_trials: int
-    n_test: int
-    root: np.random.SeedSequence
-
-    @cached_property
-    def test(self) -> Batch:
-        return self._batch(self.n_test, 0)
-
-    @cached_property
-    def inputs(self) -> torch.Tensor:
-        return self._batch(self.n_trials, 1).inputs
-
-    def _batch(self, number: int, key: int) -> Batch:
-        rng = np.random.default_rng(substream(self.root, key))
-        return Batch.of(self.task.trials(number, rng), self.model.readout.theta)
-
-    def scores(self, model: CTRNN) -> tuple[Score, Score | None]:
-        """Scores of a model as it is, and trained further."""
-        how = self.fine_tuning
-        if not how.steps:
-            return score(model, self.test), None
-        further = copy.deepcopy(model)
-        optimizer = torch.optim.Adam(further.parameters(), lr=how.lr)
-        rng = np.random.default_rng(substream(self.root, 2))
-        for _ in range(how.steps):
-            training_step(further, optimizer, self.task, how.batch, rng)
-        return score(model, self.test), score(further, self.test)
-
-
 def compare_recurrent(
     model: CTRNN,
     task: Task,
     fractions: Sequence[float],
-    rivals: dict[str, Recipe] = RIVALS,
+    rivals: Mapping[str, Recipe] = RIVALS,
     *,
     fine_tuning: FineTuning | None = None,
     n_trials: int = 256,
@@ -125,33 +86,33 @@ def compare_recurrent(
     ------
     As `prune_recurrent`.
     """
-    shared = _Shared(
-        model=model,
-        task=task,
-        keeps=tuple(fractions),
-        recipes=tuple(rivals.values()),
-        fine_tuning=fine_tuning or FineTuning(),
-        n_trials=count("n_trials", n_trials),
-        n_test=count("n_test", n_test),
-        root=seed_sequence(seed),
-    )
-    whole = prune_recurrent(model, 1.0, "magnitude", inputs=shared.inputs, seed=shared.root)
-    yield Trial(UNPRUNED, 1.0, whole, *shared.scores(model))
-    names = list(rivals)
+    root, how = seed_sequence(seed), fine_tuning or FineTuning()
+
+    def drawn(what: str, number: int, key: int) -> Batch:
+        trials = task.trials(count(what, number), np.random.default_rng(substream(root, key)))
+        return Batch.of(trials, model.readout.theta)
+
+    test, inputs = drawn("n_test", n_test, 0), drawn("n_trials", n_trials, 1).inputs
+
+    def scores(found: CTRNN) -> tuple[Score, Score | None]:
+        if not how.steps:
+            return score(found, test), None
+        further = copy.deepcopy(found)
+        optimizer = torch.optim.Adam(further.parameters(), lr=how.lr)
+        rng = np.random.default_rng(substream(root, 2))
+        for _ in range(how.steps):
+            training_step(further, optimizer, task, how.batch, rng)
+        return score(found, test), score(further, test)
+
+    def trial(ways: Sequence[Recipe], item: Item) -> tuple[RecurrentPruning, Score, Score | None]:
+        level, way, _ = item
+        found = prune_recurrent(model, fractions[level], ways[way], inputs=inputs, seed=root)
+        return found, *scores(found.model)
+
+    whole = prune_recurrent(model, 1.0, "magnitude", inputs=inputs, seed=root)
+    yield Trial(UNPRUNED, 1.0, whole, *scores(model))
+    names, ways = list(rivals), list(rivals.values())
     for (level, way), ((pruning, pruned, tuned),) in each_way(
-        _prune, shared, len(shared.keeps), len(names)
+        trial, ways, len(fractions), len(ways)
     ):
-        yield Trial(names[way], shared.keeps[level], pruning, pruned, tuned)
-
-
-def _prune(shared: _Shared, item: Item) -> tuple[RecurrentPruning, Score, Score | None]:
-    """One pruning, measured."""
-    level, way, _ = item
-    found = prune_recurrent(
-        shared.model,
-        shared.keeps[level],
-        shared.recipes[way],
-        inputs=shared.inputs,
-        seed=shared.root,
-    )
-    return found, *shared.scores(found.model)
+        yield Trial(names[way], fractions[level], pruning, pruned, tuned)

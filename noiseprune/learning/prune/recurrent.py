@@ -229,9 +229,6 @@ def prune_recurrent(
     )
 
 
-# ------------------------------------------------------------------------------ working point
-
-
 @torch.no_grad()
 def _activity(model: CTRNN, inputs: Tensor, seed: np.random.SeedSequence) -> Tensor:
     """v (batch, time, N) under the model's own noise; the model is a copy that may be used up."""
@@ -265,10 +262,7 @@ def _drift(weights: FloatArray, gains: FloatArray, tau: FloatArray) -> RateNetwo
 
 
 def _variances(
-    drift: RateNetwork,
-    potentials: Tensor | None,
-    method: str,
-    seed: np.random.SeedSequence,
+    drift: RateNetwork, potentials: Tensor | None, method: str, seed: np.random.SeedSequence
 ) -> tuple[str, FloatArray]:
     """The method that was used, and v (n_synapses,) of the synapses of A."""
     if method in METHODS:
@@ -296,19 +290,10 @@ def _unstable(drift: RateNetwork) -> UnstableError:
     )
 
 
-# --------------------------------------------------------------------------------------- draw
-
-
 def _recipe(
     rule: RecurrentRule | Recipe, sampling: Sampling | None, balance: Balance | None
 ) -> Recipe:
-    """The recipe that a rule implies, or the one that was given.
-
-    Raises
-    ------
-    OptionError
-        If the choices contradict one another.
-    """
+    """The recipe that a rule implies, or the one that was given."""
     given = rule if isinstance(rule, Recipe) else None
     if given is not None and (sampling, balance) != (None, None):
         raise OptionError("a recipe has a sampling and a balance: leave them out beside it")

@@ -24,13 +24,6 @@ def save_checkpoint(path: Path, state: Any) -> None:
     ----------
     state : dicts (keys str or int), lists and tuples of NumPy arrays, torch tensors, numbers,
         bools, strings and None, however deep; NumPy scalars become numbers
-
-    Raises
-    ------
-    FileError
-        If the file cannot be written.
-    TypeError
-        If the state holds anything else.
     """
     arrays: dict[str, np.ndarray] = {}
     tree = json.dumps(_packed(state, arrays))
@@ -39,13 +32,7 @@ def save_checkpoint(path: Path, state: Any) -> None:
 
 
 def load_checkpoint(path: Path) -> Any:
-    """The state that `save_checkpoint` has written, equal to the last bit.
-
-    Raises
-    ------
-    FileError
-        If there is no such file, or it is damaged.
-    """
+    """The state that `save_checkpoint` has written, equal to the last bit."""
     # Given a path, NumPy leaves the file open where it is damaged.
     with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         if "tree" not in stored:

@@ -169,7 +169,7 @@ class _Run:
             while self.done < epochs and not self.running.finished():
                 self.last = self.running.train_epoch()
                 self.done += 1
-                _checked({"epoch": self.done, **self.last})
+                self._checked(self.last)
                 if self.done % every == 0:
                     watcher(self._log())
                 now = time.perf_counter()
@@ -190,9 +190,12 @@ class _Run:
             self.keep()
 
     def _log(self) -> Row:
-        row = _checked({"epoch": self.done, **self.last, **self.running.measure()})
-        self.rows.append(row)
+        row = {"epoch": self.done, **self.last, **self.running.measure()}
+        self.rows.append(self._checked(row))
         return row
+
+    def _checked(self, row: Row) -> Row:
+        return _finite(row, f"{self.done} epochs: learn more slowly (smaller lr)")
 
     def report(self) -> dict[str, Any]:
         """What the experiment says, and what its pruning did; what was learnt is saved first."""
@@ -217,7 +220,9 @@ class _Run:
             learn = running.learner(model)
             for _ in range(fine_tune):
                 learn()
-            found |= tuned_scores(running.scores(TUNED, model), fine_tune)
+            remedy = "keep more synapses, fine-tune less, or train with a smaller lr"
+            scores = running.scores(TUNED, model)
+            found |= _finite(scores, f"fine-tuning by {fine_tune}: {remedy}")
             self._save(model, TUNED + running.SUFFIX)
         return found
 
@@ -266,13 +271,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of a run, if it is not there.
-
-    Raises
-    ------
-    FileError
-        If it cannot be made.
-    """
+    """Make the folder of a run, if it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -281,37 +280,12 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def tuned_scores(row: Row, epochs: int) -> Row:
-    """Scores after training a pruned model further, if its loss is finite.
-
-    Raises
-    ------
-    ConvergenceError
-        With what can be done; the trained and the pruned model are kept all the same.
-    """
-    if lost := _not_finite(row):
-        raise ConvergenceError(
-            f"{lost} after fine-tuning by {epochs}: keep more synapses, fine-tune less, or train "
-            "with a smaller lr"
-        )
-    return row
-
-
-def _checked(row: Row) -> Row:
-    """The row, if its losses are finite."""
-    if lost := _not_finite(row):
-        raise ConvergenceError(
-            f"{lost} after {row['epoch']:.0f} epochs: learn more slowly (smaller lr)"
-        )
-    return row
-
-
-def _not_finite(row: Row) -> str | None:
-    """The first loss that is not finite, in words."""
+def _finite(row: Row, remedy: str) -> Row:
+    """The row, if its losses are finite; else what can be done."""
     for name, value in row.items():
         if name.endswith("loss") and not math.isfinite(value):
-            return f"{name} is {value}"
-    return None
+            raise ConvergenceError(f"{name} is {value} after {remedy}")
+    return row
 
 
 def _free(options: TrainOptions, name: str) -> bool:

@@ -20,14 +20,10 @@ from torch import Tensor, nn
 
 from noiseprune.checks import not_negative, one_of
 from noiseprune.errors import OptionError
+from noiseprune.learning.options.base import below_1
 from noiseprune.learning.options.names import LocalOptimizer, Optimizer
 
-RANGES = {
-    "sadagrad": "synapse",
-    "nadagrad": "neuron",
-    "ladagrad": "layer",
-    "fadagrad": "network",
-}
+RANGES = {"sadagrad": "synapse", "nadagrad": "neuron", "ladagrad": "layer", "fadagrad": "network"}
 
 
 class SharedAdagrad(torch.optim.Optimizer):
@@ -125,16 +121,9 @@ def make_optimizer(
 def make_local_optimizer(
     name: str, groups: list[dict[str, Any]], lr: float, momentum: float = 0.0
 ) -> torch.optim.Optimizer:
-    """Make an optimizer of local rules, whose weight decay is decoupled; capitals do not matter.
-
-    Raises
-    ------
-    OptionError
-        If there is none of that name, or momentum is given to one that has none.
-    """
+    """Make an optimizer of local rules, whose weight decay is decoupled; capitals do not matter."""
     name = one_of("optimizer", name.lower(), get_args(LocalOptimizer))
-    if not 0 <= momentum < 1:
-        raise OptionError(f"momentum is {momentum}, but must lie in [0, 1)")
+    below_1("momentum", momentum)
     if name in ("sgd", "globalcost"):
         own = [{**g, "weight_decay": 0.0, "decay": g.get("weight_decay", 0.0)} for g in groups]
         return DecoupledSGD(own, lr, momentum=momentum)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from noiseprune.checks import one_of
@@ -80,7 +80,7 @@ class Scores:
         return {f"{part}_loss": self.loss, **error}
 
 
-def train_regressor(model: nn.Module, batches: Batches, optimizer: torch.optim.Optimizer) -> Scores:
+def train_regressor(model: Model, batches: Batches, optimizer: torch.optim.Optimizer) -> Scores:
     """One epoch of learning targets (samples, outputs); scores on the way."""
     return _epoch(model, batches, optimizer, "mse", None)
 
@@ -91,11 +91,7 @@ def test_regressor(model: Model, batches: Batches) -> Scores:
 
 
 def train_classifier(
-    model: nn.Module,
-    batches: Batches,
-    optimizer: torch.optim.Optimizer,
-    n_classes: int,
-    loss: Loss,
+    model: Model, batches: Batches, optimizer: torch.optim.Optimizer, n_classes: int, loss: Loss
 ) -> Scores:
     """One epoch of learning classes (samples,), from 0 to n_classes - 1; scores on the way.
 

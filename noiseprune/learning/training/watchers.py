@@ -22,22 +22,17 @@ def watching(
 
     "tensorboard" writes to FOLDER/tensorboard, "wandb" offline to FOLDER/wandb, from where
     `wandb sync` sends it if one likes. `epoch` is where a resumed run goes on.
-
-    Raises
-    ------
-    OptionError
-        If a name is unknown, or there is no folder.
-    MissingExtraError
-        If the library is not installed.
     """
+    for name in names:
+        one_of("watcher", name, WATCHERS)
+        if folder is None:
+            raise OptionError(f"{name} writes into the folder of the run: give one with -o")
     with ExitStack() as stack:
-        sinks = []
-        for name in dict.fromkeys(names):
-            one_of("watcher", name, WATCHERS)
-            if folder is None:
-                raise OptionError(f"{name} writes into the folder of the run: give one with -o")
-            opened = _tensorboard if name == "tensorboard" else _wandb
-            sinks.append(stack.enter_context(opened(folder, options, epoch)))
+        opened = {"tensorboard": _tensorboard, "wandb": _wandb}
+        sinks = [
+            stack.enter_context(opened[name](folder or Path(), options, epoch))
+            for name in dict.fromkeys(names)
+        ]
 
         def watch(row: Mapping[str, float]) -> None:
             values = {name: value for name, value in row.items() if name != "epoch"}

@@ -41,7 +41,6 @@ class ANNLayer(LocalLayer):
         return (self.delta,)
 
     def update(self) -> None:
-        """W and c; Y where it learns."""
         super().update()
         self.follow_above()
 

@@ -25,6 +25,7 @@ from noiseprune.checks import not_negative, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.burst.layers import LocalLayer, Signal, buffer, hand, normal
 from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
+from noiseprune.learning.options.base import within_0_1
 from noiseprune.learning.options.burst import BurstCCNOptions
 from noiseprune.learning.options.names import DType, LocalActivation, QMode, YMode, YRule
 
@@ -101,7 +102,6 @@ class BurstCCNLayer(LocalLayer):
         return (self.delta,)
 
     def update(self) -> None:
-        """W and c; Y and Q where they learn."""
         super().update()
         if self.is_output:
             return
@@ -167,8 +167,7 @@ class BurstCCN(LocalNetwork):
         dtype: DType = BurstCCNOptions.dtype,
     ) -> None:
         self.options = arguments(locals())
-        if not 0 < p_baseline < 1:
-            raise OptionError(f"p_baseline is {p_baseline}, but must lie in (0, 1)")
+        within_0_1("p_baseline", p_baseline)
         one_of("Y rule", Y_rule, get_args(YRule))
         if Q_mode is None:
             own = Q_learning or Q_scale != 1 or (Y_learning and Y_rule == "apical")
@@ -183,5 +182,4 @@ class BurstCCN(LocalNetwork):
 
     @property
     def decays_with_weight(self) -> bool:
-        """Whether Y learns by Kolen's and Pollack's rule, which needs the same decay."""
         return bool(self.options["Y_rule"] == "kolen-pollack")

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from noiseprune.errors import OptionError
 from noiseprune.learning.models.burst.layers import LocalLayer, Signal, buffer, hand, normal, within
 from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
+from noiseprune.learning.options.base import within_0_1
 from noiseprune.learning.options.burst import BurstpropOptions
 from noiseprune.learning.options.names import DType, LocalActivation, YMode
 
@@ -75,7 +75,6 @@ class BurstpropLayer(LocalLayer):
         return bursts, with_teacher
 
     def update(self) -> None:
-        """W and c; R, and Y where it learns."""
         super().update()
         self.follow_above()
         if self.r is not None and self.r.requires_grad:
@@ -121,8 +120,7 @@ class Burstprop(LocalNetwork):
         dtype: DType = BurstpropOptions.dtype,
     ) -> None:
         self.options = arguments(locals())
-        if not 0 < p_baseline < 1:
-            raise OptionError(f"p_baseline is {p_baseline}, but must lie in (0, 1)")
+        within_0_1("p_baseline", p_baseline)
         super().__init__(Structure.among(self.options))
         for layer in self.layers:
             layer.p_baseline = p_baseline

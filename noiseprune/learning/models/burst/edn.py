@@ -22,8 +22,7 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from noiseprune.checks import not_negative, one_of
-from noiseprune.errors import OptionError
+from noiseprune.checks import fraction, not_negative, one_of
 from noiseprune.learning.models.burst.layers import LocalLayer, Signal, buffer, hand, normal
 from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
 from noiseprune.learning.options.burst import EDNOptions
@@ -78,7 +77,6 @@ class EDNLayer(LocalLayer):
         return soma, self.somatic_events
 
     def update(self) -> None:
-        """W and c; P, k and G; Y where it learns."""
         super().update()
         if self.is_output:
             return
@@ -139,8 +137,7 @@ class EDN(LocalNetwork):
             "lambda_hidden": lambda_hidden,
         }
         for name, value in strengths.items():
-            if not 0 < value <= 1:
-                raise OptionError(f"{name} is {value}, but must lie in (0, 1]")
+            fraction(name, value)
         super().__init__(Structure.among(self.options, activation="sigmoid"))
         for layer in self.layers:
             for name, value in strengths.items():

@@ -65,17 +65,10 @@ class LocalLayer(nn.Module):
         self.events = self.delta = self.apical = torch.empty(0, dtype=dtype)
         self.below = self.potential = torch.empty(0, dtype=dtype)
 
-    # ------------------------------------------------------------------------------ feedback
-
     def connect(self, above: LocalLayer, mode: str, scale: float, learning: bool) -> None:
         """Make the feedback from the layer above.
 
         mode : "random_init" Y ~ N(0, scale^2); "symmetric_init" Y = scale W at first; "tied" Y is W
-
-        Raises
-        ------
-        OptionError
-            If there is no such mode, or tied feedback should have a scale or learn.
         """
         one_of("Y mode", mode, get_args(YMode))
         self._above = (above,)
@@ -105,8 +98,6 @@ class LocalLayer(nn.Module):
     def Y(self) -> Tensor:
         """Feedback weights, in the shape of the W above."""
         return self.above.weight if self.y is None else self.y
-
-    # ------------------------------------------------------------------------------ protocol
 
     def forward(self, below: Tensor) -> Tensor:
         """Events (batch, *above) of those below; with noise on v in training, if there is any."""

@@ -56,11 +56,6 @@ class Structure:
     feedforward_noise : standard deviation of what is added to v while the network is in `train()`
     seed : of initial weights and noise; None takes fresh entropy
     dtype : "float32" or "float64"
-
-    Raises
-    ------
-    OptionError
-        If an option has no meaning.
     """
 
     n_inputs: int | tuple[int, ...] | list[int]
@@ -158,11 +153,6 @@ class LocalNetwork(SavedNetwork):
         """Send signals down for the batch of the last `forward`, and hand gradients.
 
         target : (batch, outputs) wanted events; None for no teacher
-
-        Raises
-        ------
-        OptionError
-            If no batch went forward, or the target has another shape than its events.
         """
         wanted = tuple(self.layers[-1].events.shape)
         if wanted == (0,):
@@ -194,11 +184,6 @@ class LocalNetwork(SavedNetwork):
         rates : learning rates of kinds that have their own, such as y=0.001; None for `lr`
         weight_decay : of W alone, and of a Y that is to follow it (`decays_with_weight`); the
             optimizers here multiply it by the learning rate
-
-        Raises
-        ------
-        OptionError
-            If a rate is of a kind that no network here has.
         """
         for kind in rates:
             one_of("kind of parameter", kind, KINDS)
@@ -225,11 +210,9 @@ class LocalNetwork(SavedNetwork):
         return True
 
     def beside(self) -> dict[str, Any]:
-        """The state of the generator."""
         return {"generator": self.generator.get_state()}
 
     def set_beside(self, document: Mapping[str, Any]) -> None:
-        """Take it from a file."""
         self.generator.set_state(document["generator"].cpu())
 
     def __len__(self) -> int:

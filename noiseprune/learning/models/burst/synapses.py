@@ -71,20 +71,16 @@ class Dense(Synapses):
         return (self.n_outputs, prod(self.below))
 
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """W x + c"""
         return torch.addmm(bias, x.flatten(1), weight.T)
 
     def back(self, y: Tensor, weight: Tensor) -> Tensor:
-        """W^T y"""
         x = y @ weight
         return x if len(self.below) == 1 else x.view(len(x), *self.below)
 
     def outer(self, y: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
-        """y^T x of batches"""
         return torch.mm(y.T, x.flatten(1), out=out)
 
     def total(self, y: Tensor) -> Tensor:
-        """Over samples"""
         return y.sum(0)
 
 
@@ -116,32 +112,22 @@ class Convolution(Synapses):
         return (self.channels, self.below[0], self.kernel, self.kernel)
 
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Convolution and bias"""
         return functional.conv2d(x, weight, bias, self.stride)
 
     def back(self, y: Tensor, weight: Tensor) -> Tensor:
-        """Transposed convolution"""
         found: Tensor = conv2d_input((len(y), *self.below), weight, y, self.stride)  # type: ignore[no-untyped-call]
         return found
 
     def outer(self, y: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
-        """Correlation of what is above with what is below"""
         found: Tensor = conv2d_weight(x, self.weight, y, self.stride)  # type: ignore[no-untyped-call]
         return found if out is None else out.copy_(found)
 
     def total(self, y: Tensor) -> Tensor:
-        """Over samples and places"""
         return y.sum((0, 2, 3))
 
 
 def convolutions(text: str, below: Shape) -> list[Convolution]:
-    """Layers from a text such as 64k5s2,128k5s2,256k3: channels, kernel, stride (1 if left out).
-
-    Raises
-    ------
-    OptionError
-        If the text cannot be read, or samples become smaller than a kernel.
-    """
+    """Layers from a text such as 64k5s2,128k5s2,256k3: channels, kernel, stride (1 if left out)."""
     found: list[Convolution] = []
     for part in text.split(","):
         channels, _, rest = part.strip().partition("k")

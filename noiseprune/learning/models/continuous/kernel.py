@@ -103,13 +103,7 @@ class Seen(NamedTuple):
 
 @sequential
 def advance(
-    network: Network,
-    task: Inputs,
-    rates: FloatArray,
-    how: How,
-    first: int,
-    steps: int,
-    seen: Seen,
+    network: Network, task: Inputs, rates: FloatArray, how: How, first: int, steps: int, seen: Seen
 ) -> tuple[float, float]:
     """Steps first, first + 1, ... of the network, in place; sums of squared errors and of |u|.
 

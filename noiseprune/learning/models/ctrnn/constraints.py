@@ -20,6 +20,7 @@ from torch import Tensor
 
 from noiseprune.checks import one_of
 from noiseprune.errors import OptionError
+from noiseprune.learning.options.base import proportion
 from noiseprune.learning.options.names import Initial, Orientation
 
 Array = npt.NDArray[Any]
@@ -27,13 +28,7 @@ ORIENTATIONS = get_args(Orientation)
 
 
 def as_matrix(what: str, values: object, shape: tuple[int, int], orientation: str) -> Array:
-    """(post, pre) matrix of finite numbers, from a mask in either orientation, checked for shape.
-
-    Raises
-    ------
-    OptionError
-        If the shape is not that of the layer, with a hint where the transpose would fit.
-    """
+    """(post, pre) matrix of finite numbers, from a mask in either orientation, of this shape."""
     one_of("orientation", orientation, ORIENTATIONS)
     matrix = as_array(what, values)
     expected = shape if orientation == "post-pre" else shape[::-1]
@@ -149,8 +144,7 @@ def grown(present: Tensor, probability: Tensor, budget: int, generator: torch.Ge
 
 def dale_signs(n_neurons: int, excitatory: float = 0.8) -> npt.NDArray[np.int8]:
     """(n_neurons,) signs: the first floor(n excitatory) neurons +1, the others -1."""
-    if not 0 <= excitatory <= 1:
-        raise OptionError(f"excitatory is {excitatory!r}, but is a fraction in [0, 1]")
+    proportion("excitatory", excitatory)
     signs = np.full(n_neurons, -1, dtype=np.int8)
     signs[: int(n_neurons * excitatory)] = 1
     return signs

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.checks import Seed, one_of, positive, seed_sequence
+from noiseprune.checks import Seed, not_negative, one_of, positive, seed_sequence
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.activations import ACTIVATIONS
 from noiseprune.learning.models.ctrnn.constraints import Array, as_array
@@ -79,8 +79,8 @@ class HiddenLayer(nn.Module):
         self.activation = one_of("activation", activation, get_args(RateActivation))
         self.noise_scaling = one_of("noise_scaling", noise_scaling, get_args(NoiseScaling))
         self.init_state = one_of("init_state", init_state, get_args(InitState))
-        self.preact_noise = _standard_deviation("preact_noise", preact_noise)
-        self.postact_noise = _standard_deviation("postact_noise", postact_noise)
+        self.preact_noise = not_negative("preact_noise", preact_noise)
+        self.postact_noise = not_negative("postact_noise", postact_noise)
         self.dt = positive("dt", dt)
         alpha = torch.tensor(self.dt / _time_constants(tau, n, self.dt, learn_alpha=learn_alpha))
         alpha = alpha.to(torch.get_default_dtype())
@@ -200,16 +200,13 @@ class RNNLayer(nn.Module):
         super().__init__()
         if not hidden_layers:
             raise OptionError("there is no hidden layer: give at least one")
-        above: list[tuple[str, int]] = [
-            (f"hidden layer {k}", layer.input_layer.input_dim)
-            for k, layer in enumerate(hidden_layers)
-        ]
-        if readout_layer is not None:
-            above.append(("the readout layer", readout_layer.input_dim))
-        for below, (what, inputs) in zip(hidden_layers, above[1:]):
-            if below.n_neurons != inputs:
+        inputs = [layer.input_layer.input_dim for layer in hidden_layers[1:]]
+        inputs += [] if readout_layer is None else [readout_layer.input_dim]
+        for k, (below, number) in enumerate(zip(hidden_layers, inputs), start=1):
+            what = "the readout layer" if k == len(hidden_layers) else f"hidden layer {k}"
+            if below.n_neurons != number:
                 raise OptionError(
-                    f"{what} takes {inputs} inputs, but the layer below it has "
+                    f"{what} takes {number} inputs, but the layer below it has "
                     f"{below.n_neurons} neurons: make them equal"
                 )
         self.hidden_layers = nn.ModuleList(hidden_layers)
@@ -240,12 +237,6 @@ def check_sequence(x: Tensor, input_dim: int) -> int:
             "least one step: rearrange it"
         )
     return int(x.shape[1])
-
-
-def _standard_deviation(what: str, value: float) -> float:
-    if isinstance(value, bool) or not 0 <= value < float("inf"):
-        raise OptionError(f"{what} is {value!r}, but a standard deviation is finite and at least 0")
-    return float(value)
 
 
 def _time_constants(tau: object, n: int, dt: float, *, learn_alpha: bool) -> Array:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.checks import Seed, count, one_of
+from noiseprune.checks import Seed, count, not_negative, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.ctrnn import constraints
 from noiseprune.learning.models.ctrnn.constraints import Array
@@ -76,20 +77,22 @@ class LinearLayer(nn.Module):
         self.dale = one_of("dale", dale, get_args(Dale))
         one_of("orientation", orientation, constraints.ORIENTATIONS)
         self.growth_weights = _checked_growth_weights(growth_weights)
-        signs: Array = np.zeros(shape[1], dtype=np.int8)
-        if ei is not None:
-            signs = constraints.presynaptic_signs("the ei mask", ei, shape, orientation)
-        place, rates, chances = np.ones(shape), np.ones(shape), np.zeros(shape)
-        if sparsity is not None:
-            place = constraints.as_matrix("the sparsity mask", sparsity, shape, orientation)
-        if plasticity is not None:
-            rates = constraints.fractions("the plasticity mask", plasticity, shape, orientation)
-        if growth is not None:
-            chances = constraints.fractions("the growth mask", growth, shape, orientation)
-        self.register_buffer("present", torch.tensor(place != 0))
-        self.register_buffer("sign", torch.tensor(signs))
-        self.register_buffer("plasticity", torch.tensor(rates, dtype=torch.get_default_dtype()))
-        self.register_buffer("growth", torch.tensor(chances, dtype=torch.get_default_dtype()))
+
+        def mask(read: Callable[..., Array], name: str, given: object, without: Array) -> Tensor:
+            found = without
+            if given is not None:
+                found = read(f"the {name} mask", given, shape, orientation)
+            return torch.tensor(found)
+
+        all_, none, real = np.ones(shape), np.zeros(shape), torch.get_default_dtype()
+        free = np.zeros(shape[1], dtype=np.int8)
+        present = mask(constraints.as_matrix, "sparsity", sparsity, all_) != 0
+        rates = mask(constraints.fractions, "plasticity", plasticity, all_)
+        chances = mask(constraints.fractions, "growth", growth, none)
+        self.register_buffer("present", present)
+        self.register_buffer("sign", mask(constraints.presynaptic_signs, "ei", ei, free))
+        self.register_buffer("plasticity", rates.to(real))
+        self.register_buffer("growth", chances.to(real))
         allowed = int((self.present | (self.growth > 0)).sum())
         self.budget = allowed if budget is None else count("budget", budget, at_least=0)
         if self.budget < self.n_synapses:
@@ -109,29 +112,24 @@ class LinearLayer(nn.Module):
             self.set_weights(constraints.balanced_rows(drawn) if self._signed else drawn)
         else:
             self.set_weights(weights)
-        self._set_bias(biases, output_dim, input_dim, generator)
+        self._set_bias(biases, generator)
 
-    def _set_bias(
-        self,
-        biases: str | Array | Tensor | None,
-        output_dim: int,
-        input_dim: int,
-        generator: torch.Generator,
-    ) -> None:
+    def _set_bias(self, biases: str | Array | Tensor | None, generator: torch.Generator) -> None:
+        n = self.output_dim
         if biases is None:
-            self.register_buffer("bias", torch.zeros(output_dim))
+            self.register_buffer("bias", torch.zeros(n))
             return
         if isinstance(biases, str):
-            values = constraints.initial_weights(biases, (output_dim, 1), generator, input_dim)
-            self.bias = nn.Parameter(values.flatten())
-            return
-        given = constraints.as_array("biases", biases)
-        if given.shape != (output_dim,):
-            raise OptionError(
-                f"biases have shape {given.shape}, but the layer has {output_dim} postsynaptic "
-                "neurons: give one number for each"
-            )
-        self.bias = nn.Parameter(torch.tensor(given, dtype=torch.get_default_dtype()))
+            values = constraints.initial_weights(biases, (n, 1), generator, self.input_dim)
+        else:
+            given = constraints.as_array("biases", biases)
+            if given.shape != (n,):
+                raise OptionError(
+                    f"biases have shape {given.shape}, but the layer has {n} postsynaptic "
+                    "neurons: give one number for each"
+                )
+            values = torch.tensor(given, dtype=torch.get_default_dtype())
+        self.bias = nn.Parameter(values.flatten())
 
     def _note_constraints(self) -> None:
         """Which constraints there are at all: what is not there costs nothing."""
@@ -139,8 +137,6 @@ class LinearLayer(nn.Module):
         self._signed = bool((self.sign != 0).any())
         self._frozen = bool((self.plasticity == 0).any())
         self._graded = bool(((self.plasticity > 0) & (self.plasticity < 1)).any())
-
-    # ------------------------------------------------------------------------------ weights
 
     @property
     def input_dim(self) -> int:
@@ -154,6 +150,11 @@ class LinearLayer(nn.Module):
     def n_synapses(self) -> int:
         """Number of places with a synapse, whatever its weight."""
         return int(self.present.sum())
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether there is one that is trained."""
+        return isinstance(self.bias, nn.Parameter)
 
     @property
     def density(self) -> float:
@@ -271,9 +272,4 @@ class LinearLayer(nn.Module):
 def _checked_growth_weights(rule: str | float) -> str | float:
     if isinstance(rule, str):
         return one_of("initial weight of a grown synapse", rule, get_args(Initial))
-    if isinstance(rule, bool) or not 0 <= rule < float("inf"):
-        raise OptionError(
-            f"the initial weight of a grown synapse is {rule!r}: give its absolute value, or one "
-            f"of {', '.join(get_args(Initial))}"
-        )
-    return float(rule)
+    return not_negative("the initial weight of a grown synapse", rule)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from noiseprune.checks import count, one_of
+from noiseprune.checks import count, not_negative, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.ctrnn.network import CTRNN, NAMES
 
@@ -45,36 +45,35 @@ class RNNLoss(nn.Module):
             lambda_mse, lambda_in, lambda_hid, lambda_out, lambda_fr, lambda_fr_sd, lambda_fr_cv
         )  # fmt: skip
         self.lambdas = {
-            name: _factor(f"lambda_{name}", value) for name, value in zip(self.TERMS, values)
+            name: not_negative(f"lambda_{name}", value) for name, value in zip(self.TERMS, values)
         }
 
     def forward(
         self, prediction: Tensor, target: Tensor, states: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """(sum, vector of the weighted terms whose lambda is not 0, in the order of TERMS)"""
-        terms = []
-        for name, factor in self.lambdas.items():
-            if factor == 0:
-                continue
-            if name == "mse":
-                value = nn.functional.mse_loss(prediction, target)
-            elif name in ("in", "hid", "out"):
-                weight = self._layers[("in", "hid", "out").index(name)].weight
-                value = weight.square().mean()
-            elif states is None:
-                raise OptionError(f"lambda_{name} is {factor:g}, but no states are given")
-            elif name == "fr":
-                value = states.mean(dim=(0, 1)).square().mean()
-            elif name == "fr_sd":
-                value = states.mean(dim=(0, 1)).std()
-            else:
-                rates = states.abs().mean(dim=(0, 1))
-                value = rates.std() / rates.mean()
-            terms.append(factor * value)
-        if not terms:
-            terms = [prediction.sum() * 0.0]
-        vector = torch.stack(terms)
+        terms = [
+            factor * self._term(name, prediction, target, states)
+            for name, factor in self.lambdas.items()
+            if factor != 0
+        ]
+        vector = torch.stack(terms or [prediction.sum() * 0.0])
         return vector.sum(), vector
+
+    def _term(self, name: str, prediction: Tensor, target: Tensor, states: Tensor | None) -> Tensor:
+        if name == "mse":
+            return nn.functional.mse_loss(prediction, target)
+        if name in ("in", "hid", "out"):
+            weight: Tensor = self._layers[("in", "hid", "out").index(name)].weight
+            return weight.square().mean()
+        if states is None:
+            factor = self.lambdas[name]
+            raise OptionError(f"lambda_{name} is {factor:g}, but no states are given")
+        if name == "fr_cv":
+            sizes = states.abs().mean(dim=(0, 1))
+            return sizes.std() / sizes.mean()
+        rates = states.mean(dim=(0, 1))
+        return rates.square().mean() if name == "fr" else rates.std()
 
 
 class FiringRateLoss(nn.Module):
@@ -158,7 +157,7 @@ class EntropyLoss(nn.Module):
 
     def __init__(self, reg: float = 10.0) -> None:
         super().__init__()
-        self.reg = _factor("reg", reg)
+        self.reg = not_negative("reg", reg)
 
     def forward(self, state: Tensor) -> Tensor:
         total = state.sum(dim=-1, keepdim=True)
@@ -180,7 +179,7 @@ class PopulationKL(nn.Module):
 
     def __init__(self, symmetric: bool = True, reg: float = 1e-3, reduction: str = "mean") -> None:
         super().__init__()
-        self.symmetric, self.reg = symmetric, _factor("reg", reg)
+        self.symmetric, self.reg = symmetric, not_negative("reg", reg)
         self.reduction = one_of("reduction", reduction, ("mean", "sum", "none"))
 
     def forward(self, state: Tensor, other: Tensor) -> Tensor:
@@ -271,7 +270,9 @@ class CompositeLoss(nn.Module):
                 self.losses[name] = kind(model, **options) if of_model else kind(**options)
             except TypeError as error:
                 raise OptionError(f"the loss {name!r} has other options: {error}") from error
-            self.lambdas[name] = _factor(f"lambda of the loss {name!r}", part.get("lambda", 1.0))
+            self.lambdas[name] = not_negative(
+                f"lambda of the loss {name!r}", part.get("lambda", 1.0)
+            )
 
     def forward(
         self, inputs: Mapping[str, Mapping[str, Tensor]]
@@ -287,9 +288,3 @@ class CompositeLoss(nn.Module):
                 )
             found[name] = self.lambdas[name] * loss(**given)
         return torch.stack(list(found.values())).sum(), found
-
-
-def _factor(what: str, value: float) -> float:
-    if isinstance(value, bool) or not 0 <= value < float("inf"):
-        raise OptionError(f"{what} is {value!r}, but must be finite and at least 0")
-    return float(value)

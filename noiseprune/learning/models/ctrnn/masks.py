@@ -15,6 +15,7 @@ import numpy.typing as npt
 from noiseprune.checks import Seed, count, generator, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.ctrnn.constraints import ORIENTATIONS, as_array, dale_signs
+from noiseprune.learning.options.base import proportion
 
 Mask = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -117,12 +118,10 @@ class MultiArea(Masks):
 
     def _areas_of(self, what: str, chosen: Sequence[int] | None) -> list[int]:
         n_areas = len(self._areas)
-        if chosen is None:
-            return list(range(n_areas))
-        numbers = sorted({_one_area(what, k, n_areas) for k in chosen})
-        if not numbers:
+        numbers = range(n_areas) if chosen is None else chosen
+        if not len(numbers):
             raise OptionError(f"{what} is empty: name at least one area, or None for all")
-        return numbers
+        return sorted({_one_area(what, k, n_areas) for k in numbers})
 
 
 class MultiAreaEI(MultiArea):
@@ -245,12 +244,9 @@ class RandomInput(Masks):
         seed: Seed = None,
     ) -> None:
         super().__init__(dims)
-        given = {
-            "input_spar": input_spar, "readout_spar": readout_spar, "hidden_spar": hidden_spar
-        }  # fmt: skip
-        for what, value in given.items():
-            if not 0 <= value <= 1:
-                raise OptionError(f"{what} is {value!r}, but is a fraction in [0, 1]")
+        proportion("input_spar", input_spar)
+        proportion("readout_spar", readout_spar)
+        proportion("hidden_spar", hidden_spar)
         n = self.dims[1]
         rng = generator(seed)
         n_input, n_read = round(n * input_spar), round(n * readout_spar)

@@ -28,6 +28,11 @@ from noiseprune.learning.options.names import (
 
 NAMES = ("input", "hidden", "readout")
 _FORMAT = "noiseprune CTRNN 1"
+OF_HIDDEN = (
+    *("activation", "dt", "preact_noise", "postact_noise"),
+    *("noise_scaling", "init_state", "learn_alpha"),
+)
+"""Options that the hidden layer has by the same name."""
 
 
 class CTRNN(nn.Module):
@@ -170,32 +175,11 @@ class CTRNN(nn.Module):
         generator = new_generator(seed_sequence(seed))
         return sum(layer.grow(generator) for layer in self.layers)
 
-    # ------------------------------------------------------------------------- description
-
     def describe(self) -> str:
         """A table of the layers: sizes, synapses, constraints, trained parameters."""
-        rows = [
-            ("layer", "in", "out", "synapses", "density", "exc/inh", "frozen", "|W| <=", "bias")
-        ]
-        for name, layer in zip(NAMES, self.layers):
-            signs = layer.sign
-            weight = layer.weight.detach()
-            rows.append(
-                (
-                    name,
-                    str(layer.input_dim),
-                    str(layer.output_dim),
-                    str(layer.n_synapses),
-                    f"{100 * layer.density:.1f} %",
-                    f"{int((signs > 0).sum())}/{int((signs < 0).sum())}"
-                    if bool(signs.any())
-                    else "free",
-                    str(int((layer.present & (layer.plasticity == 0)).sum())),
-                    f"{float(weight.abs().max()):.3g}",
-                    "trained" if isinstance(layer.bias, nn.Parameter) else "none",
-                )
-            )
-        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+        head = ("layer", "in", "out", "synapses", "density", "exc/inh", "frozen", "|W| <=", "bias")
+        rows = [head, *(_described(*each) for each in zip(NAMES, self.layers))]
+        widths = [max(map(len, column)) for column in zip(*rows)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows]
         hidden = self.hidden
         lines.append(
@@ -209,35 +193,23 @@ class CTRNN(nn.Module):
         """Write `describe()` to a file, by default standard output."""
         (sys.stdout if file is None else file).write(self.describe() + "\n")
 
-    # ------------------------------------------------------------------------------- files
-
     def save(self, path: AnyPath) -> None:
         """Write the whole model to one file, at once: options, weights, masks, state of the noise.
 
         `CTRNN.load` gives it back bit for bit.
         """
-        hidden, first = self.hidden, self.layers[0]
-        options = {
+        options = {name: getattr(self.hidden, name) for name in OF_HIDDEN} | {
             "dims": list(self.dims),
-            "activation": hidden.activation,
-            "dt": hidden.dt,
-            "preact_noise": hidden.preact_noise,
-            "postact_noise": hidden.postact_noise,
-            "noise_scaling": hidden.noise_scaling,
-            "init_state": hidden.init_state,
-            "learn_alpha": hidden.learn_alpha,
-            "dale": first.dale,
+            "dale": self.layers[0].dale,
             "growth_weights": [layer.growth_weights for layer in self.layers],
-            "biases": [
-                "zero" if isinstance(layer.bias, nn.Parameter) else None for layer in self.layers
-            ],
+            "biases": ["zero" if layer.has_bias else None for layer in self.layers],
         }
         document = {
             "format": _FORMAT,
             "options": options,
             "state": self.state_dict(),
             "training": self.training,
-            "dtype": str(first.theta.dtype).removeprefix("torch."),
+            "dtype": str(self.readout.theta.dtype).removeprefix("torch."),
         }
         write_document(path, document)
 
@@ -256,6 +228,23 @@ class CTRNN(nn.Module):
             model.to(device=map_location, dtype=getattr(torch, document["dtype"]))
             model.load_state_dict(document["state"])
             return model.train(document["training"])
+
+
+def _described(name: str, layer: LinearLayer) -> tuple[str, ...]:
+    """A row of the table of layers."""
+    signs = layer.sign
+    both = f"{int((signs > 0).sum())}/{int((signs < 0).sum())}"
+    return (
+        name,
+        str(layer.input_dim),
+        str(layer.output_dim),
+        str(layer.n_synapses),
+        f"{100 * layer.density:.1f} %",
+        both if bool(signs.any()) else "free",
+        str(int((layer.present & (layer.plasticity == 0)).sum())),
+        f"{float(layer.weight.detach().abs().max()):.3g}",
+        "trained" if layer.has_bias else "none",
+    )
 
 
 def _of_layer(what: str, value: Any, k: int) -> Any:

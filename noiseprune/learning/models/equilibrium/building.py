@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
 
 from noiseprune.learning.data.logic import logic_task
 from noiseprune.learning.models.equilibrium.network import DirectedEP
@@ -13,43 +15,25 @@ from noiseprune.learning.options.equilibrium import DeepOptions, EquilibriumOpti
 
 
 def network_of(options: EquilibriumOptions, *, seeds: Sequence[int] | None = None) -> DirectedEP:
-    """Untrained networks as the options ask for; by default with their seeds.
-
-    Raises
-    ------
-    OptionError
-        If an option has no meaning.
-    """
-    o, chosen = options, options.chosen()
+    """Untrained networks as the options ask for; by default with their seeds."""
+    o, deep = options, isinstance(options, DeepOptions)
     task = logic_task(o.task, one_hot=o.one_hot)
-    hidden = layer_sizes(chosen["hidden"])
-    deep = isinstance(o, DeepOptions)
+    known: dict[str, Any] = {**vars(o), **o.chosen(), "rule": "stdp" if deep else "ep"}
+    known |= {"leak": known["leakage"], "constant": known["leak_constant"]}
+    hidden = layer_sizes(known["hidden"])
     return DirectedEP(
         Topology(task.inputs.shape[1], hidden, task.targets.shape[1], o.topology),
-        dynamics=Dynamics(
-            leak=chosen["leakage"],
-            constant=chosen["leak_constant"],
-            dt=o.dt,
-            free_steps=o.free_steps,
-            nudged_steps=o.nudged_steps,
-            stop=o.stop,
-        ),
-        learning=Learning(
-            rule="stdp" if deep else "ep",
-            beta=chosen["beta"],
-            lr=chosen["lr"],
-            beta_0=o.beta_0 if isinstance(o, DeepOptions) else 0.0,
-            beta_1=o.beta_1 if isinstance(o, DeepOptions) else 1.0,
-            centred=o.centred,
-            sign=o.sign,
-            l1=o.l1,
-            bound=chosen.get("bound"),
-            cap=chosen.get("cap"),
-        ),
+        dynamics=Dynamics(**_among(Dynamics, known)),
+        learning=Learning(**_among(Learning, known)),
         sparsification=draws(o) if o.sparse else None,
-        scale=chosen["scale"],
+        scale=known["scale"],
         seeds=range(o.seed, o.seed + o.seeds) if seeds is None else seeds,
     )
+
+
+def _among(record: type[Dynamics] | type[Learning], known: dict[str, Any]) -> dict[str, Any]:
+    """What concerns a record, which calls it as the options do."""
+    return {each.name: known[each.name] for each in fields(record) if each.name in known}
 
 
 def draws(options: EquilibriumOptions) -> Sparsification:

@@ -119,8 +119,6 @@ class DirectedEP:
         roots = map(np.random.SeedSequence, self.seeds)
         return [np.random.default_rng(substream(root, *key)) for root in roots]
 
-    # ---------------------------------------------------------------------------- dynamics
-
     @property
     def leak(self) -> FloatArray:
         """(K, n) of the neurons that are no inputs."""
@@ -201,8 +199,6 @@ class DirectedEP:
                 f"{self.topology.inputs}), one sample or more, the last column the bias of 1"
             )
         return found
-
-    # ---------------------------------------------------------------------------- learning
 
     def learn(self, inputs: FloatArray, targets: FloatArray) -> Lesson:
         """One epoch: both phases of all samples, then the weights and their sparsification.
@@ -290,14 +286,9 @@ class DirectedEP:
         found: FloatArray = 1.0 - there / max(1, int(self.topology.allowed.sum()))
         return found
 
-    # ------------------------------------------------------------------------ what is kept
-
     def state(self) -> dict[str, Any]:
         """Weights, biases, what is present, and the epoch."""
-        return {
-            "weights": self.weights, "biases": self.biases, "present": self.present,
-            "epoch": self.epoch,
-        }  # fmt: skip
+        return {name: getattr(self, name) for name in ("weights", "biases", "present", "epoch")}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a state."""
@@ -305,17 +296,11 @@ class DirectedEP:
             setattr(self, name, np.array(state[name]))
         self.epoch = int(state["epoch"])
 
-    def save(self, path: Path) -> Path:
+    def save(self, path: Path) -> None:
         """Write weights, biases, leak and labels as .npz, atomically."""
+        labels, seeds = np.array(self.topology.labels), np.array(self.seeds)
         with write_atomically(path) as temporary:
-            np.savez(
-                temporary,
-                leak=self.leak,
-                labels=np.array(self.topology.labels),
-                seeds=np.array(self.seeds),
-                **self.state(),
-            )
-        return path
+            np.savez(temporary, leak=self.leak, labels=labels, seeds=seeds, **self.state())
 
 
 def _finite(what: str, values: npt.ArrayLike) -> FloatArray:

@@ -96,11 +96,6 @@ def check_step(dynamics: Dynamics, beta: float) -> None:
 
     Then 1 - dt (leak + beta) is the least that an Euler step leaves of a state, 0 or more. Where
     the leak follows the weights no dt is safe for ever: see `Stability.radius`.
-
-    Raises
-    ------
-    OptionError
-        If dt is too large.
     """
     total = dynamics.constant + beta
     if dynamics.leak == "none" and not dynamics.dt * total <= 1 + 1e-12:

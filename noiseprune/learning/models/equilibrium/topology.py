@@ -80,13 +80,7 @@ class Topology:
 
 
 def layer_sizes(text: str | int) -> tuple[int, ...]:
-    """Sizes of hidden layers written as "5" or "4,3"; "0" for none.
-
-    Raises
-    ------
-    OptionError
-        If it does not read so.
-    """
+    """Sizes of hidden layers written as "5" or "4,3"; "0" for none."""
     try:
         sizes = tuple(int(part) for part in str(text).split(","))
     except ValueError:

@@ -51,11 +51,6 @@ class WorkingPoint:
 def working_points(network: DirectedEP, inputs: FloatArray) -> Iterator[WorkingPoint | None]:
     """Of each network, on inputs (m, inputs); the free phases start from the middle of the range.
     None where a network has no synapses: nothing moves it, and it may have no leak.
-
-    Raises
-    ------
-    OptionError
-        If the inputs are not (m, inputs).
     """
     states = network.settle(inputs).states
     free = ((states > 0) & (states < 1)).astype(np.float64)

@@ -24,6 +24,7 @@ from torch.nn import functional
 from noiseprune.checks import Seed, count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.streams import new_generator
+from noiseprune.learning.options.base import below_1
 from noiseprune.learning.options.names import FailureMode, Path
 
 CHUNK = 2**22
@@ -66,8 +67,7 @@ class LinearWeightDropout(nn.Linear):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        if not 0 <= drop_p < 1:
-            raise OptionError(f"drop_p is {drop_p}, but must lie in [0, 1)")
+        below_1("drop_p", drop_p)
         self.generator = new_generator(seed, device or "cpu")
         super().__init__(in_features, out_features, bias, device, dtype)
         self.register_buffer("mask", None)

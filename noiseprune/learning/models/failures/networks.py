@@ -22,10 +22,7 @@ from noiseprune.learning.models.saving import SavedNetwork
 from noiseprune.learning.models.streams import DTYPES, new_generator, spread
 from noiseprune.learning.options.names import DType, FailuresActivation, Output, Path
 
-OUTPUTS: dict[str, Function] = {
-    "linear": lambda x: x,
-    "softmax": lambda x: torch.softmax(x, -1),
-}
+OUTPUTS: dict[str, Function] = {"linear": lambda x: x, "softmax": lambda x: torch.softmax(x, -1)}
 SCALINGS = ("lin", "lin+", "sqrt", "const", "const+")
 
 
@@ -121,12 +118,10 @@ class Net(SavedNetwork):
         return [layer.weight.detach().cpu().numpy().copy() for layer in self.layers]
 
     def beside(self) -> dict[str, Any]:
-        """States of the generators, and what is wanted of the failures."""
         modes = [(layer.mode, layer.samples) for layer in self.layers]
         return {"generators": self.generators(), "modes": modes}
 
     def set_beside(self, document: Mapping[str, Any]) -> None:
-        """Take these from a file; older ones have no modes: "sample"."""
         self.set_generators(document["generators"])
         for layer, (mode, samples) in zip(self.layers, document.get("modes", ())):
             layer.set_mode(mode, samples)
@@ -236,13 +231,7 @@ class DeepNet(Net):
 
 
 def initial_law(rule: str | float, fan: int) -> tuple[float, float]:
-    """Mean and standard deviation of initial weights, see `Net.init_weights`.
-
-    Raises
-    ------
-    OptionError
-        If there is no such rule, or f^-alpha is no finite number.
-    """
+    """Mean and standard deviation of initial weights, see `Net.init_weights`."""
     try:
         exponent = float(rule)
     except ValueError:
@@ -262,13 +251,7 @@ def initial_law(rule: str | float, fan: int) -> tuple[float, float]:
 
 
 def parsed_layers(layers: str | Sequence[int], number: int) -> set[int]:
-    """Numbers of layers, from 1 on: "all", or some of them, in a list or with commas.
-
-    Raises
-    ------
-    OptionError
-        If there is no such layer.
-    """
+    """Numbers of layers, from 1 on: "all", or some of them, in a list or with commas."""
     if isinstance(layers, str) and layers == "all":
         return set(range(1, number + 1))
     parts = (

@@ -15,13 +15,7 @@ from noiseprune.checks import Seed, count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.activations import ACTIVATIONS
 from noiseprune.learning.models.failures.networks import OUTPUTS, Net
-from noiseprune.learning.options.names import (
-    DType,
-    FailuresActivation,
-    FailuresLast,
-    Output,
-    Path,
-)
+from noiseprune.learning.options.names import DType, FailuresActivation, FailuresLast, Output, Path
 
 
 class RNN(Net):

@@ -129,11 +129,3 @@ def participation_ratio(weight: FloatArray) -> float:
 
 def _participation(s: FloatArray) -> float:
     return float(s.sum() ** 2 / (s**2).sum() / len(s)) if s.any() else 0.0
-
-
-def diagonal_matrix(s: FloatArray, rows: int, columns: int) -> FloatArray:
-    """Singular values on the diagonal of a matrix (rows, columns) of zeros."""
-    matrix = np.zeros((rows, columns))
-    k = min(rows, columns, len(s))
-    matrix[np.arange(k), np.arange(k)] = s[:k]
-    return matrix

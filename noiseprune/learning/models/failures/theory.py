@@ -37,6 +37,7 @@ from torch import Tensor
 from noiseprune.checks import count, positive
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.models.failures.networks import parsed_layers
+from noiseprune.learning.options.base import below_1
 from noiseprune.weights import FloatArray
 
 
@@ -78,8 +79,7 @@ class LinearTheory:
         cov = np.eye(n) if covariance is None else np.asarray(covariance, float)
         if cov.shape != (n, n):
             raise OptionError(f"the covariance has shape {cov.shape}, but needs {(n, n)}")
-        if not 0 <= drop_p < 1:
-            raise OptionError(f"drop_p is {drop_p}, but must lie in [0, 1)")
+        below_1("drop_p", drop_p)
         failing = parsed_layers(drop_layers, n_layers)
         q = tuple(1 - drop_p if k in failing else 1.0 for k in range(1, n_layers + 1))
         return cls(teacher, cov, q, weight_decay)
