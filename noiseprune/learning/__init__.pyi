@@ -48,7 +48,6 @@ from noiseprune.learning.models.failures.statistics import load_weights as load_
 from noiseprune.learning.models.failures.statistics import run_statistics as run_statistics
 from noiseprune.learning.models.failures.theory import LinearTheory as LinearTheory
 from noiseprune.learning.options.base import TrainOptions as TrainOptions
-from noiseprune.learning.prune.comparison import FineTuning as FineTuning
 from noiseprune.learning.prune.comparison import compare_recurrent as compare_recurrent
 from noiseprune.learning.prune.equilibrium import prune_equilibrium as prune_equilibrium
 from noiseprune.learning.prune.feedforward import FeedforwardPruning as FeedforwardPruning

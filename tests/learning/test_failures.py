@@ -23,7 +23,7 @@ from noiseprune.learning import (
     load_weights,
     run_statistics,
 )
-from noiseprune.learning.experiments.failures import Averaged
+from noiseprune.learning.experiments.failures import averaged
 from noiseprune.learning.models.failures import dropout
 from noiseprune.learning.models.failures.networks import initial_law
 from noiseprune.learning.models.failures.statistics import participation_ratio
@@ -213,7 +213,7 @@ def test_a_network_is_averaged_as_a_whole():
     net = DeepNet(4, 2, [20], activation="relu", drop_p=0.5, seed=3, dtype="float64")
     x = torch.ones(2000, 4, dtype=torch.float64)
     with torch.no_grad():
-        drawn, mean = net(x.repeat(5, 1)), Averaged(net, 10)(x)
+        drawn, mean = net(x.repeat(5, 1)), averaged(net, 10)(x)
         with failures_as(net, "expected"):
             whole = net(x[0])
     error = drawn.std(0) * (1 / 10_000 + 1 / 20_000) ** 0.5

@@ -18,8 +18,8 @@ import torch
 from noiseprune import ConvergenceError, FileError, MissingExtraError, OptionError, learning
 from noiseprune.cluster import workers
 from noiseprune.learning import Experiment, TrainOptions, train, train_all
+from noiseprune.learning.training import harness, runs, watchers
 from noiseprune.learning.training.checkpoint import load_checkpoint, save_checkpoint
-from noiseprune.learning.training.harness import harness, runs, watchers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from noiseprune.learning import (
 )
 from noiseprune.learning.data.images import read_images
 from noiseprune.learning.options.names import Loss
-from noiseprune.learning.training.harness import supervised
+from noiseprune.learning.training import supervised
 
 RNG = np.random.default_rng(3)
 MNIST = {

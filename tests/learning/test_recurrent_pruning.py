@@ -12,7 +12,6 @@ import noiseprune as npr
 from noiseprune import NetworkError, OptionError, UnstableError
 from noiseprune.learning import (
     CTRNN,
-    FineTuning,
     PerceptualDecision,
     compare_recurrent,
     dale_signs,
@@ -311,9 +310,7 @@ def test_noise_keeps_a_trained_network_better_than_a_blind_draw(trained):
 
 def test_a_comparison_has_a_row_for_everything(trained):
     rows = list(
-        compare_recurrent(
-            trained, TASK, (0.3,), fine_tuning=FineTuning(2), n_trials=20, n_test=50, seed=3
-        )
+        compare_recurrent(trained, TASK, (0.3,), fine_tune=2, n_trials=20, n_test=50, seed=3)
     )
     assert rows[0].rival == "unpruned"
     assert rows[0].pruning.epsilon().epsilon == pytest.approx(0, abs=1e-6)

@@ -30,10 +30,12 @@ class CTRNNOptions(PruneOptions):
     tau: Annotated[float, "Time constant."] = 100.0
     learn_alpha: Annotated[bool, "Learn dt / tau of every neuron."] = False
     excitatory: Annotated[
-        float | None, "Fraction of excitatory neurons under Dale's law (default: free signs)."
+        float | None,
+        "Fraction of excitatory neurons under Dale's law (default: free signs).",
+        proportion,
     ] = None
     dale: Annotated[names.Dale | None, "How signs are kept (default: parametrisation)."] = None
-    density: Annotated[float, "Of the recurrent synapses at the start."] = 1.0
+    density: Annotated[float, "Of the recurrent synapses at the start.", proportion] = 1.0
     growth: Annotated[float, "Probability that an absent synapse grows, per epoch.", proportion] = (
         0.0
     )

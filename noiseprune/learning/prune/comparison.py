@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from noiseprune.checks import Seed, count, positive, seed_sequence, substream
+from noiseprune.checks import Seed, count, seed_sequence, substream
 from noiseprune.comparison import Item, each_way
 from noiseprune.learning.data.trials import Task
 from noiseprune.learning.models.ctrnn.network import CTRNN
@@ -27,21 +27,7 @@ RIVALS = {
     "random": RANDOM,
 }
 """Ways to prune a trained network, by names for tables."""
-UNPRUNED = "unpruned"
-
-
-@dataclass(frozen=True)
-class FineTuning:
-    """steps of Adam with learning rate lr, each on `batch` new trials"""
-
-    steps: int = 0
-    lr: float = 1e-3
-    batch: int = 64
-
-    def __post_init__(self) -> None:
-        count("steps", self.steps, at_least=0)
-        positive("lr", self.lr)
-        count("batch", self.batch)
+UNPRUNED, LEARNING_RATE = "unpruned", 1e-3
 
 
 @dataclass(frozen=True)
@@ -66,7 +52,8 @@ def compare_recurrent(
     fractions: Sequence[float],
     rivals: Mapping[str, Recipe] = RIVALS,
     *,
-    fine_tuning: FineTuning | None = None,
+    fine_tune: int = 0,
+    batch: int = 64,
     n_trials: int = 256,
     n_test: int = 500,
     seed: Seed = None,
@@ -80,13 +67,14 @@ def compare_recurrent(
     Parameters
     ----------
     rivals : recipes by their names
+    fine_tune : steps of Adam, each on `batch` new trials
     n_trials : for the working point and the activity; n_test : for the scores
 
     Raises
     ------
     As `prune_recurrent`.
     """
-    root, how = seed_sequence(seed), fine_tuning or FineTuning()
+    root, fine_tune = seed_sequence(seed), count("fine_tune", fine_tune, at_least=0)
 
     def drawn(what: str, number: int, key: int) -> Batch:
         trials = task.trials(count(what, number), np.random.default_rng(substream(root, key)))
@@ -95,13 +83,13 @@ def compare_recurrent(
     test, inputs = drawn("n_test", n_test, 0), drawn("n_trials", n_trials, 1).inputs
 
     def scores(found: CTRNN) -> tuple[Score, Score | None]:
-        if not how.steps:
+        if not fine_tune:
             return score(found, test), None
         further = copy.deepcopy(found)
-        optimizer = torch.optim.Adam(further.parameters(), lr=how.lr)
+        optimizer = torch.optim.Adam(further.parameters(), lr=LEARNING_RATE)
         rng = np.random.default_rng(substream(root, 2))
-        for _ in range(how.steps):
-            training_step(further, optimizer, task, how.batch, rng)
+        for _ in range(fine_tune):
+            training_step(further, optimizer, task, count("batch", batch), rng)
         return score(found, test), score(further, test)
 
     def trial(ways: Sequence[Recipe], item: Item) -> tuple[RecurrentPruning, Score, Score | None]:

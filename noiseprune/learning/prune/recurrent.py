@@ -13,7 +13,7 @@ A factor on a_ij is the same factor on w_ij, so what is kept keeps its sign, and
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import get_args
 
 import numpy as np
@@ -38,11 +38,10 @@ from noiseprune.learning.options.names import (
 )
 from noiseprune.learning.prune.draw import NAMED, RANDOM, as_csr, prune_dense, ratio
 from noiseprune.network import RateNetwork
-from noiseprune.pruning import Recipe, rules
-from noiseprune.pruning.balance import apply_balance
+from noiseprune.pruning import PAPER, Recipe, rules
 from noiseprune.pruning.sampling import BoolArray
 from noiseprune.variance import METHODS, synapse_variance
-from noiseprune.weights import FloatArray, absolute_sums, stored
+from noiseprune.weights import FloatArray, stored
 
 
 @dataclass(frozen=True)
@@ -271,7 +270,12 @@ def _variances(
             return solved.method, solved.variance
         except UnstableError as error:
             if method != "auto" or potentials is None:
-                raise _unstable(drift) from error
+                raise UnstableError(
+                    "the network is unstable at its working point: the spectral abscissa of the "
+                    f"drift is {drift.spectral_abscissa():.3g}, but must be below 0 for a "
+                    "stationary covariance; give a task or inputs and method='activity', or "
+                    "another working point"
+                ) from error
     if potentials is None:
         raise OptionError("method 'activity' needs the activity: give a task, or inputs")
     samples = potentials.double().flatten(0, 1).cpu().numpy()
@@ -282,42 +286,31 @@ def _variances(
     return "activity", np.maximum(values, 0.0)
 
 
-def _unstable(drift: RateNetwork) -> UnstableError:
-    return UnstableError(
-        f"the network is unstable at its working point: the spectral abscissa of the drift is "
-        f"{drift.spectral_abscissa():.3g}, but must be below 0 for a stationary covariance; give a "
-        "task or inputs and method='activity', or another working point"
-    )
-
-
 def _recipe(
     rule: RecurrentRule | Recipe, sampling: Sampling | None, balance: Balance | None
 ) -> Recipe:
     """The recipe that a rule implies, or the one that was given."""
-    given = rule if isinstance(rule, Recipe) else None
-    if given is not None and (sampling, balance) != (None, None):
-        raise OptionError("a recipe has a sampling and a balance: leave them out beside it")
-    chosen = given.balance if given is not None and given.rule != "paper" else balance
-    if chosen == "leak":
-        raise OptionError(
-            "balance 'leak' would change the leak, which is 1 / tau of a neuron: choose "
-            "'homeostatic' or 'none'"
-        )
     if isinstance(rule, Recipe):
-        return rule
-    one_of("rule", rule, get_args(RecurrentRule))
-    if rule == "paper":
+        if (sampling, balance) != (None, None):
+            raise OptionError("a recipe has a sampling and a balance: leave them out beside it")
+        recipe = rule
+    elif rule == "paper":
         if sampling not in (None, "independent") or balance not in (None, "none"):
             raise OptionError(
                 "rule 'paper' draws independently and keeps the diagonal: leave sampling and "
                 "balance out, or use rule 'noise'"
             )
-        return Recipe.of(rule)
-    if rule in ("magnitude", "random") and sampling is not None:
+        recipe = PAPER
+    elif one_of("rule", rule, get_args(RecurrentRule)) in ("magnitude", "random") and sampling:
         raise OptionError(f"rule {rule!r} draws by itself: leave sampling out")
-    if rule not in NAMED:
-        return Recipe.of(rule, sampling, balance)
-    return NAMED[rule] if balance is None else replace(NAMED[rule], balance=balance)
+    else:
+        recipe = NAMED.get(rule) or Recipe.of(rule, sampling, balance)
+    if recipe.balance == "leak" and recipe != PAPER:
+        raise OptionError(
+            "balance 'leak' would change the leak, which is 1 / tau of a neuron: choose "
+            "'homeostatic' or 'none'"
+        )
+    return recipe
 
 
 def _draw(
@@ -332,29 +325,15 @@ def _draw(
 
     seen : weights as the rule sees them, 0 where nothing can be pruned; free : where it can
     """
-    active = free & (seen != 0)
-    symmetric = np.array_equal(seen, seen.T)
-    random = (recipe.rule, recipe.sampling) == (RANDOM.rule, RANDOM.sampling)
-    if random:
-        active = np.zeros_like(free)
-    elif number < active.sum():
+    certain = np.zeros_like(free) if recipe == RANDOM else free & (seen != 0)
+    left = number - int(certain.sum())
+    if left < 0:
+        symmetric = np.array_equal(seen, seen.T)
         probability, pruned = prune_dense(seen, variance, number, recipe, rng, symmetric=symmetric)
         return probability, ratio(pruned, seen)
-    # All that are active are certain (for the random rule none), and of the others any.
-    places = np.flatnonzero(free & ~active)
-    left = number - int(active.sum())
-    probability = active.astype(np.float64)
+    # Of what the rule cannot tell apart, as many as are left, any of them, and as they are.
+    places = np.flatnonzero(free & ~certain)
+    probability, kept = certain.astype(np.float64), certain.copy()
     probability.flat[places] = left / max(1, places.size)
-    kept = active.copy()
     kept.flat[rng.choice(places, left, replace=False)] = True
-    factor = kept.astype(np.float64)
-    if not random or recipe.balance != "homeostatic" or number == free.sum():
-        return probability, factor
-    balanced = apply_balance(
-        as_csr(np.where(kept, seen, 0.0)),
-        absolute_sums(as_csr(seen)),
-        recipe.balance,
-        max_factor=recipe.max_factor,
-        symmetric=symmetric,
-    )
-    return probability, np.where(seen != 0, ratio(balanced.toarray(), seen), factor)
+    return probability, kept.astype(np.float64)

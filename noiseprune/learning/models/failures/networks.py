@@ -84,21 +84,17 @@ class Net(SavedNetwork):
         OptionError
             If a rule is unknown, or their number is neither 1 nor that of the layers.
         """
-        rules: list[str | float] = (
-            [scaling]
-            if isinstance(scaling, (int, float))
-            else list(scaling.split(",") if isinstance(scaling, str) else scaling)
-        )
-        if len(rules) == 1:
-            rules = rules * len(self.layers)
-        if len(rules) != len(self.layers):
+        if isinstance(scaling, str):
+            scaling = scaling.split(",")
+        rules = [scaling] if isinstance(scaling, (int, float)) else list(scaling)
+        number = len(self.layers)
+        if len(rules) not in (1, number):
             raise OptionError(
-                f"scaling has {len(rules)} rules for {len(self.layers)} layers: give 1 or "
-                f"{len(self.layers)}"
+                f"scaling has {len(rules)} rules for {number} layers: give 1 or {number}"
             )
         generator = new_generator(seed)
         with torch.no_grad():
-            for layer, rule in zip(self.layers, rules):
+            for layer, rule in zip(self.layers, rules * (number if len(rules) == 1 else 1)):
                 mean, deviation = initial_law(rule, layer.in_features)
                 drawn = torch.empty(layer.weight.shape, dtype=layer.weight.dtype)
                 layer.weight.copy_(drawn.normal_(mean, deviation, generator=generator))
