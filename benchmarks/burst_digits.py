@@ -15,10 +15,10 @@ from typing import Any
 
 import machine
 import numpy as np
-from noiseprune.learning.burst.experiment import experiment
 
 from noiseprune.errors import ConvergenceError
 from noiseprune.learning import train
+from noiseprune.learning.experiments.burst import LocalExperiment as experiment
 from noiseprune.learning.options.burst import (
     ANNOptions,
     BurstCCNOptions,

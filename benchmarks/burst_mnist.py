@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import machine
-from noiseprune.learning.burst.experiment import experiment
 
 from noiseprune.learning import train
+from noiseprune.learning.experiments.burst import LocalExperiment as experiment
 from noiseprune.learning.options.burst import ANNOptions, BurstCCNOptions, LocalOptions
 
 EPOCHS = 2

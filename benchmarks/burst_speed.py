@@ -18,12 +18,12 @@ from pathlib import Path
 
 import machine
 import torch
-from noiseprune.learning.burst.experiment import experiment
 from torch import nn
 from torch.nn import functional
 
 from noiseprune.learning import BurstCCN
 from noiseprune.learning.data.images import read_images
+from noiseprune.learning.experiments.burst import LocalExperiment as experiment
 from noiseprune.learning.options.burst import BurstCCNOptions
 from noiseprune.learning.training.supervised import Batches
 

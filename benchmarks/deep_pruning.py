@@ -21,12 +21,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from noiseprune.learning.equilibrium.deep import Options
 
 from noiseprune.figures import style
 from noiseprune.learning.data.logic import LogicTask, answers_of, logic_task
 from noiseprune.learning.models.equilibrium.building import network_of
 from noiseprune.learning.models.equilibrium.network import DirectedEP
+from noiseprune.learning.options.equilibrium import DeepOptions as Options
 from noiseprune.learning.prune.equilibrium import prune_equilibrium
 
 PICTURES = machine.TABLES.parent / "figures"

@@ -15,14 +15,14 @@ import machine
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from noiseprune.learning.failures.experiment import Options, experiment
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 
 from noiseprune.figures.style import RC
-from noiseprune.learning import train
+from noiseprune.learning import Training, train
+from noiseprune.learning.experiments.failures import FailuresExperiment as experiment
+from noiseprune.learning.options.failures import FailuresOptions as Options
 from noiseprune.learning.pictures.failures import COLOURS
-from noiseprune.learning.training.harness import Training
 
 PICTURES = machine.TABLES.parent / "figures"
 COMMON = {"hidden": 128, "scaling": "const", "log_every": 1, "batch": 500, "test_draws": 0}

@@ -22,7 +22,7 @@ DOORS = {
     *("errors", "checks", "choices", "records", "progress", "work", "_lazy"),
     *("files.atomic", "files.guard"),
     *("weights", "kernels", "network", "spectrum", "lyapunov", "variance"),
-    *("pruning", "pruning.balance", "pruning.rules", "pruning.sampling", "comparison"),
+    *("pruning", "pruning.rules", "pruning.sampling", "comparison"),
 }
 SLOW = {"torch", "sklearn", "matplotlib", "numba", "scipy", "pandas"}
 
