@@ -372,7 +372,7 @@ def spoilt(values):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Topology(3, (5,), 1, "ring"), "unknown topology 'ring'"),
+        (lambda: Topology(3, (5,), 1, "ring"), "unknown kind 'ring'"),
         (lambda: Topology(3, (0,), 1), "hidden is 0"),
         (lambda: layer_sizes("five"), "hidden is 'five'"),
         (lambda: Dynamics(leak="large"), "unknown leak 'large'"),
@@ -387,7 +387,7 @@ def spoilt(values):
         (lambda: Learning(rule="ep", beta_0=1.0), "belong to rule 'stdp'"),
         (lambda: Learning(beta_1=float("inf")), "beta_1 is inf"),
         (lambda: Learning(cap=0.0), "cap is 0"),
-        (lambda: Sparsification(temperature=0.0), "temp is 0"),
+        (lambda: Sparsification(temperature=0.0), "temperature is 0"),
         (lambda: Sparsification(final_temperature=1.0), "needs a schedule"),
         (lambda: networks(()), "there are no seeds"),
         (lambda: networks((-1,)), "seed is -1"),

@@ -11,33 +11,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import erf, sqrt
+from typing import Annotated
 
 import numpy as np
 
 from noiseprune.checks import count, positive
 from noiseprune.errors import OptionError
 from noiseprune.learning.data.trials import Trials, choices
+from noiseprune.learning.options.base import Checked
 
 
 @dataclass(frozen=True)
-class PerceptualDecision:
+class PerceptualDecision(Checked):
     """coherences : absolute values of c, each as likely as another, as is its sign
     noise : s, of each input and step
     fixation, stimulus, response : lengths in steps
     """
 
     coherences: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8)
-    noise: float = 0.75
-    fixation: int = 2
-    stimulus: int = 25
-    response: int = 3
+    noise: Annotated[float, positive] = 0.75
+    fixation: Annotated[int, count] = 2
+    stimulus: Annotated[int, count] = 25
+    response: Annotated[int, count] = 3
     n_inputs: int = 3
     n_outputs: int = 2
 
     def __post_init__(self) -> None:
-        for what in ("fixation", "stimulus", "response"):
-            count(what, getattr(self, what))
-        positive("noise", self.noise)
+        super().__post_init__()
         if not self.coherences or not all(0 < c <= 1 for c in self.coherences):
             raise OptionError(f"coherences are {self.coherences!r}: give numbers in (0, 1]")
 

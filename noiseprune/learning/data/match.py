@@ -10,35 +10,31 @@ probability 1/2 the sample, else another), then the response without fixation: o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
 
 import numpy as np
 
 from noiseprune.checks import count, not_negative
 from noiseprune.learning.data.trials import Trials, choices
+from noiseprune.learning.options.base import Checked, at_least_0
 
 
 @dataclass(frozen=True)
-class DelayedMatch:
+class DelayedMatch(Checked):
     """n_stimuli : how many there are to tell apart
     noise : s, of each input and step
     fixation, sample, delay, test, response : lengths in steps
     """
 
-    n_stimuli: int = 3
-    noise: float = 0.1
-    fixation: int = 5
-    sample: int = 10
-    delay: int = 15
-    test: int = 10
-    response: int = 10
+    n_stimuli: Annotated[int, partial(count, at_least=2)] = 3
+    noise: Annotated[float, not_negative] = 0.1
+    fixation: Annotated[int, count] = 5
+    sample: Annotated[int, count] = 10
+    delay: Annotated[int, at_least_0] = 15
+    test: Annotated[int, count] = 10
+    response: Annotated[int, count] = 10
     n_outputs: int = 2
-
-    def __post_init__(self) -> None:
-        count("n_stimuli", self.n_stimuli, at_least=2)
-        for what in ("fixation", "sample", "test", "response"):
-            count(what, getattr(self, what))
-        count("delay", self.delay, at_least=0)
-        not_negative("noise", self.noise)
 
     @property
     def n_inputs(self) -> int:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
 
 import numpy as np
 
 from noiseprune.checks import count, positive
 from noiseprune.learning.data.trials import Trials
+from noiseprune.learning.options.base import Checked
 
 
 @dataclass(frozen=True)
-class SinePrediction:
+class SinePrediction(Checked):
     """u_t = sin(t_k), target sin(t_{k+1}); every trial is the same.
 
     end : the last t; n_samples : of the curve, one more than there are steps
     """
 
-    end: float = 10.0
-    n_samples: int = 1000
+    end: Annotated[float, positive] = 10.0
+    n_samples: Annotated[int, partial(count, at_least=2)] = 1000
     n_inputs: int = 1
     n_outputs: int = 1
-
-    def __post_init__(self) -> None:
-        positive("end", self.end)
-        count("n_samples", self.n_samples, at_least=2)
 
     def trials(self, number: int, rng: np.random.Generator) -> Trials:
         """The same curve, `number` times."""

@@ -56,7 +56,7 @@ CHANGEABLE = Changeable()
 
 @dataclass(frozen=True)
 class Option:
-    """An option as its record declares it."""
+    """A field of a record as it is declared."""
 
     kind: Any
     help: str
@@ -69,33 +69,46 @@ class Option:
 _READ: dict[type, dict[str, Option]] = {}
 
 
-def options_of(record: type[TrainOptions]) -> dict[str, Option]:
-    """The options of a record by name."""
+def options_of(record: type[Any]) -> dict[str, Option]:
+    """The fields of a record by name; what has a help is an option, and needs a default."""
     if record not in _READ:
         hints = get_type_hints(record, include_extras=True)
-        _READ[record] = {
-            each.name: _option(each.name, hints[each.name], record) for each in fields(record)
-        }
+        _READ[record] = {f.name: _option(f.name, hints[f.name], record) for f in fields(record)}
     return _READ[record]
 
 
-def _option(name: str, hint: Any, record: Any) -> Option:
-    kind, text, *more = get_args(hint)
-    if not hasattr(record, name):
+def _option(name: str, hint: Any, record: type[Any]) -> Option:
+    kind, *more = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    text = "".join(each for each in more if isinstance(each, str))
+    if text and not hasattr(record, name):
         raise TypeError(f"the option {name} of a model has no default")
     choices = next((k for k in (kind, *get_args(kind)) if get_origin(k) is Literal), None)
     return Option(
         kind=kind,
         help=text,
-        default=getattr(record, name),
+        default=getattr(record, name, None),
         names=get_args(choices),
-        checks=tuple(each for each in more if not isinstance(each, Changeable)),
+        checks=tuple(each for each in more if callable(each)),
         changeable=next((each for each in more if isinstance(each, Changeable)), None),
     )
 
 
+class Checked:
+    """A record that checks its fields as they are declared."""
+
+    def __post_init__(self) -> None:
+        for name, option in options_of(type(self)).items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if option.names:
+                one_of(name.replace("_", " "), value, option.names)
+            for check in option.checks:
+                check(name, value)
+
+
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions:
+class TrainOptions(Checked):
     """What every model can be told. A model derives its own and adds fields with defaults.
 
     By custom `task` (made here), `dataset` (read) and `data` (the folder of its files), `batch`,
@@ -117,16 +130,6 @@ class TrainOptions:
     seed: Annotated[int, "Seed of everything random."] = 0
     epochs: Annotated[int, "Epochs to train.", at_least_0] = 100
     log_every: Annotated[int, "Epochs between rows of the log.", count] = 1
-
-    def __post_init__(self) -> None:
-        for name, option in options_of(type(self)).items():
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if option.names:
-                one_of(name.replace("_", " "), value, option.names)
-            for check in option.checks:
-                check(name, value)
 
     def refuse_idle(self, names: Iterable[str], why: str) -> None:
         """Refuse those of these options that are not as by default, since they would do nothing.

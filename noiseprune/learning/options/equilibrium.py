@@ -17,7 +17,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from noiseprune.checks import count
+from noiseprune.checks import count, positive
 from noiseprune.errors import OptionError
 from noiseprune.learning.options import names
 from noiseprune.learning.options.base import CHANGEABLE, Changeable, PruneOptions, at_least_0
@@ -60,9 +60,12 @@ class EquilibriumOptions(PruneOptions):
     l1: Annotated[float, "Strength of the L1 regularisation; published: 1.5e-4."] = 0.0
     sparse: Annotated[bool, "Boltzmann sparsification after every epoch."] = False
     tol_w: Annotated[
-        float | None, "Largest weak weight of --sparse or of --rule boltzmann (0.01).", OF_DRAWS
+        float | None,
+        "Largest weak weight of --sparse or of --rule boltzmann (0.01).",
+        positive,
+        OF_DRAWS,
     ] = None
-    temp: Annotated[float | None, "Temperature of the same (5).", OF_DRAWS] = None
+    temp: Annotated[float | None, "Temperature of the same (5).", positive, OF_DRAWS] = None
     permanent: Annotated[bool, "What was set to 0 stays so."] = False
     sparse_schedule: Annotated[
         int, "Epochs over which tol_w rises from 0 to its value, and temp falls to temp_end."

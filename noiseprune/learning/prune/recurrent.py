@@ -29,13 +29,7 @@ from noiseprune.learning.models.activations import ACTIVATIONS
 from noiseprune.learning.models.ctrnn.constraints import Array, as_array
 from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.models.ctrnn.objective import Batch, Score, score
-from noiseprune.learning.options.names import (
-    Balance,
-    RecurrentMethod,
-    RecurrentRule,
-    Sampling,
-    WorkingPoint,
-)
+from noiseprune.learning.options import names
 from noiseprune.learning.prune.draw import NAMED, RANDOM, as_csr, prune_dense, ratio
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import PAPER, Recipe, rules
@@ -110,15 +104,15 @@ class RecurrentPruning:
 def prune_recurrent(
     model: CTRNN,
     keep: float = 0.1,
-    rule: RecurrentRule | Recipe = "noise",
+    rule: names.RecurrentRule | Recipe = "noise",
     *,
     task: Task | None = None,
     inputs: Array | Tensor | None = None,
     n_trials: int = 256,
-    working_point: WorkingPoint | None = None,
-    method: RecurrentMethod = "auto",
-    sampling: Sampling | None = None,
-    balance: Balance | None = None,
+    working_point: names.WorkingPoint | None = None,
+    method: names.RecurrentMethod = "auto",
+    sampling: names.Sampling | None = None,
+    balance: names.Balance | None = None,
     seed: Seed = None,
 ) -> RecurrentPruning:
     """Prune the recurrent weights of a model; the model itself stays as it is.
@@ -157,12 +151,12 @@ def prune_recurrent(
     """
     if not isinstance(model, CTRNN):
         raise NetworkError(f"expected a CTRNN, found {type(model).__name__}: give the model itself")
-    one_of("method", method, get_args(RecurrentMethod))
+    one_of("method", method, get_args(names.RecurrentMethod))
     if task is not None and inputs is not None:
         raise OptionError("task and inputs were both given: leave one of them out")
     if working_point is None:
         working_point = "linear" if task is None and inputs is None else "gain"
-    one_of("working_point", working_point, get_args(WorkingPoint))
+    one_of("working_point", working_point, get_args(names.WorkingPoint))
     recipe = _recipe(rule, sampling, balance)
     root = seed_sequence(seed)
 
@@ -287,7 +281,9 @@ def _variances(
 
 
 def _recipe(
-    rule: RecurrentRule | Recipe, sampling: Sampling | None, balance: Balance | None
+    rule: names.RecurrentRule | Recipe,
+    sampling: names.Sampling | None,
+    balance: names.Balance | None,
 ) -> Recipe:
     """The recipe that a rule implies, or the one that was given."""
     if isinstance(rule, Recipe):
@@ -301,7 +297,9 @@ def _recipe(
                 "balance out, or use rule 'noise'"
             )
         recipe = PAPER
-    elif one_of("rule", rule, get_args(RecurrentRule)) in ("magnitude", "random") and sampling:
+    elif (
+        one_of("rule", rule, get_args(names.RecurrentRule)) in ("magnitude", "random") and sampling
+    ):
         raise OptionError(f"rule {rule!r} draws by itself: leave sampling out")
     else:
         recipe = NAMED.get(rule) or Recipe.of(rule, sampling, balance)

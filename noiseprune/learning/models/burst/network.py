@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, get_args
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from noiseprune.learning.models.burst.layers import LocalLayer
 from noiseprune.learning.models.burst.synapses import Dense, Synapses, convolutions
 from noiseprune.learning.models.saving import SavedNetwork
 from noiseprune.learning.models.streams import DTYPES, new_generator
+from noiseprune.learning.options.base import Checked, at_least_0
 from noiseprune.learning.options.names import DType, LocalActivation, YMode
 
 DOWNWARD = ("y", "q", "g")
@@ -44,7 +45,7 @@ def arguments(names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Structure:
+class Structure(Checked):
     """What all networks of local layers are told.
 
     n_inputs : or the shape of a sample, such as (3, 32, 32), before convolutions
@@ -59,32 +60,23 @@ class Structure:
     """
 
     n_inputs: int | tuple[int, ...] | list[int]
-    n_outputs: int
-    n_hidden_layers: int
-    n_hidden_units: int
+    n_outputs: Annotated[int, count]
+    n_hidden_layers: Annotated[int, at_least_0]
+    n_hidden_units: Annotated[int, count]
     Y_mode: YMode
-    Y_scale: float
+    Y_scale: Annotated[float, not_negative]
     Y_learning: bool
     conv: str | None
     activation: LocalActivation
-    gain: float | None
-    feedforward_noise: float
+    gain: Annotated[float | None, positive]
+    feedforward_noise: Annotated[float, not_negative]
     seed: int | None
     dtype: DType
 
     def __post_init__(self) -> None:
-        one_of("activation", self.activation, get_args(LocalActivation))
-        one_of("dtype", self.dtype, DTYPES)
-        one_of("Y mode", self.Y_mode, get_args(YMode))
-        if self.gain is not None:
-            positive("gain", self.gain)
-        not_negative("feedforward_noise", self.feedforward_noise)
-        not_negative("Y_scale", self.Y_scale)
+        super().__post_init__()
         for number in self.shape:
             count("n_inputs", number)
-        count("n_outputs", self.n_outputs)
-        count("n_hidden_layers", self.n_hidden_layers, at_least=0)
-        count("n_hidden_units", self.n_hidden_units)
 
     @classmethod
     def among(cls, options: Mapping[str, Any], **more: Any) -> Structure:

@@ -6,6 +6,7 @@ States are (batch, time, neurons). mu_i is the mean rate of neuron i over batch 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 import torch
@@ -76,33 +77,41 @@ class RNNLoss(nn.Module):
         return rates.square().mean() if name == "fr" else rates.std()
 
 
-class FiringRateLoss(nn.Module):
-    """ "l2": mean_i mu_i^2; "l1": mean_i |mu_i|"""
+class _MeanRateLoss(nn.Module):
+    """A measure of the mean rates mu, by name."""
 
-    def __init__(self, metric: str = "l2") -> None:
+    METRICS: Mapping[str, Callable[[Tensor], Tensor]]
+
+    def __init__(self, metric: str) -> None:
         super().__init__()
-        self.metric = one_of("metric", metric, ("l2", "l1"))
+        self.metric = one_of("metric", metric, self.METRICS)
 
     def forward(self, state: Tensor) -> Tensor:
-        rates = state.mean(dim=(0, 1))
-        return rates.square().mean() if self.metric == "l2" else rates.abs().mean()
+        return self.METRICS[self.metric](state.mean(dim=(0, 1)))
 
 
-class FiringRateDistLoss(nn.Module):
+class FiringRateLoss(_MeanRateLoss):
+    """ "l2": mean_i mu_i^2; "l1": mean_i |mu_i|"""
+
+    METRICS = {"l2": lambda mu: mu.square().mean(), "l1": lambda mu: mu.abs().mean()}  # noqa: RUF012
+
+    def __init__(self, metric: str = "l2") -> None:
+        super().__init__(metric)
+
+
+class FiringRateDistLoss(_MeanRateLoss):
     """How unequal the mean rates are: "sd": std_i; "cv": std_i / |mean_i|; "mean_ad", "max_ad":
     mean or largest |mu_i - mean_i|."""
 
-    def __init__(self, metric: str = "sd") -> None:
-        super().__init__()
-        self.metric = one_of("metric", metric, ("sd", "cv", "mean_ad", "max_ad"))
+    METRICS = {  # noqa: RUF012
+        "sd": lambda mu: mu.std(),
+        "cv": lambda mu: mu.std() / mu.mean().abs(),
+        "mean_ad": lambda mu: (mu - mu.mean()).abs().mean(),
+        "max_ad": lambda mu: (mu - mu.mean()).abs().max(),
+    }
 
-    def forward(self, state: Tensor) -> Tensor:
-        rates = state.mean(dim=(0, 1))
-        if self.metric in ("sd", "cv"):
-            deviation = rates.std()
-            return deviation if self.metric == "sd" else deviation / rates.mean().abs()
-        distance = (rates - rates.mean()).abs()
-        return distance.mean() if self.metric == "mean_ad" else distance.max()
+    def __init__(self, metric: str = "sd") -> None:
+        super().__init__(metric)
 
 
 class RNNConnectivityLoss(nn.Module):
@@ -223,18 +232,17 @@ class MSELoss(nn.Module):
         return nn.functional.mse_loss(prediction, target)
 
 
-LOSSES: Mapping[str, tuple[Callable[..., nn.Module], tuple[str, ...], bool]] = {
-    "fr": (FiringRateLoss, ("state",), False),
-    "fr_dist": (FiringRateDistLoss, ("state",), False),
-    "rnn_conn": (RNNConnectivityLoss, (), True),
-    "state_pred": (StatePredictionLoss, ("state",), False),
-    "entropy": (EntropyLoss, ("state",), False),
-    "mse": (MSELoss, ("prediction", "target"), False),
-    "cross_entropy": (CrossEntropyLoss, ("prediction", "target"), False),
-    "hebbian": (HebbianLoss, ("state",), True),
-    "population_kl": (PopulationKL, ("state", "other"), False),
+LOSSES: Mapping[str, Callable[..., nn.Module]] = {
+    "fr": FiringRateLoss,
+    "fr_dist": FiringRateDistLoss,
+    "rnn_conn": RNNConnectivityLoss,
+    "state_pred": StatePredictionLoss,
+    "entropy": EntropyLoss,
+    "mse": MSELoss,
+    "cross_entropy": CrossEntropyLoss,
+    "hebbian": HebbianLoss,
+    "population_kl": PopulationKL,
 }
-"""By type: the loss, the inputs that it takes, and whether it is made for a model."""
 
 
 class CompositeLoss(nn.Module):
@@ -260,9 +268,8 @@ class CompositeLoss(nn.Module):
         for name, part in parts.items():
             for key in part:
                 one_of(f"key of the loss {name!r}", key, ("type", "params", "lambda"))
-            kind, self._inputs[name], of_model = LOSSES[
-                one_of("type of loss", part.get("type", ""), LOSSES)
-            ]
+            kind = LOSSES[one_of("type of loss", part.get("type", ""), LOSSES)]
+            of_model = "model" in signature(kind).parameters
             if of_model and model is None:
                 raise OptionError(f"the loss {name!r} looks at weights: give the model")
             options = dict(part.get("params", {}))
@@ -270,6 +277,7 @@ class CompositeLoss(nn.Module):
                 self.losses[name] = kind(model, **options) if of_model else kind(**options)
             except TypeError as error:
                 raise OptionError(f"the loss {name!r} has other options: {error}") from error
+            self._inputs[name] = tuple(signature(self.losses[name].forward).parameters)
             self.lambdas[name] = not_negative(
                 f"lambda of the loss {name!r}", part.get("lambda", 1.0)
             )

@@ -17,14 +17,8 @@ from noiseprune.learning.models.ctrnn.layers import HiddenLayer
 from noiseprune.learning.models.ctrnn.linear import LinearLayer
 from noiseprune.learning.models.saving import AnyPath, read_document, write_document
 from noiseprune.learning.models.streams import new_generator
+from noiseprune.learning.options import names
 from noiseprune.learning.options.ctrnn import CTRNNOptions
-from noiseprune.learning.options.names import (
-    Dale,
-    InitState,
-    NoiseScaling,
-    Orientation,
-    RateActivation,
-)
 
 NAMES = ("input", "hidden", "readout")
 _FORMAT = "noiseprune CTRNN 1"
@@ -77,7 +71,7 @@ class CTRNN(nn.Module):
         self,
         dims: Sequence[int] = (1, 100, 1),
         *,
-        activation: RateActivation = CTRNNOptions.activation,
+        activation: names.RateActivation = CTRNNOptions.activation,
         dt: float = 10.0,
         tau: float | Sequence[float] | Array = CTRNNOptions.tau,
         biases: Any = None,
@@ -88,12 +82,12 @@ class CTRNN(nn.Module):
         growth_masks: Sequence[Any] | None = None,
         growth_budgets: Sequence[int | None] | None = None,
         growth_weights: Any = "uniform",
-        dale: Dale = "parametrisation",
-        orientation: Orientation = "post-pre",
+        dale: names.Dale = "parametrisation",
+        orientation: names.Orientation = "post-pre",
         preact_noise: float = CTRNNOptions.preact_noise,
         postact_noise: float = CTRNNOptions.postact_noise,
-        noise_scaling: NoiseScaling = "alpha",
-        init_state: InitState = CTRNNOptions.init_state,
+        noise_scaling: names.NoiseScaling = "alpha",
+        init_state: names.InitState = CTRNNOptions.init_state,
         learn_alpha: bool = CTRNNOptions.learn_alpha,
         spectral_radius: float | None = None,
         seed: Seed = None,

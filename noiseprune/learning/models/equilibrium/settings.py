@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import get_args
+from typing import Annotated
 
-import numpy as np
-
-from noiseprune.checks import count, not_negative, one_of, positive
+from noiseprune.checks import count, not_negative, positive
 from noiseprune.errors import OptionError
+from noiseprune.learning.options.base import Checked
 from noiseprune.learning.options.names import EquilibriumLearning, Leak
 
 
+def finite(what: str, value: float) -> None:
+    """Refuse an infinite number, and NaN."""
+    if not math.isfinite(value):
+        raise OptionError(f"{what} is {value!r}, but must be finite")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Dynamics:
+class Dynamics(Checked):
     """How the states move.
 
     leak, constant : kind of leak, and what is added to it
@@ -29,23 +35,15 @@ class Dynamics:
     """
 
     leak: Leak = "signed"
-    constant: float = 0.0
-    dt: float = 0.05
-    free_steps: int = 1000
-    nudged_steps: int = 1000
-    stop: float = 0.0
-
-    def __post_init__(self) -> None:
-        one_of("leak", self.leak, get_args(Leak))
-        positive("dt", self.dt)
-        count("free_steps", self.free_steps)
-        count("nudged_steps", self.nudged_steps)
-        for what in ("constant", "stop"):
-            not_negative(what, getattr(self, what))
+    constant: Annotated[float, not_negative] = 0.0
+    dt: Annotated[float, positive] = 0.05
+    free_steps: Annotated[int, count] = 1000
+    nudged_steps: Annotated[int, count] = 1000
+    stop: Annotated[float, not_negative] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learning:
+class Learning(Checked):
     """How the weights move.
 
     rule : "stdp" or "ep"
@@ -66,27 +64,18 @@ class Learning:
     """
 
     rule: EquilibriumLearning = "stdp"
-    beta: float = 10.0
-    lr: float = 100.0
-    beta_0: float = 0.0
-    beta_1: float = 1.0
+    beta: Annotated[float, positive] = 10.0
+    lr: Annotated[float, positive] = 100.0
+    beta_0: Annotated[float, finite] = 0.0
+    beta_1: Annotated[float, finite] = 1.0
     centred: bool = False
     sign: bool = False
-    l1: float = 0.0
-    bound: float | None = None
-    cap: float | None = None
+    l1: Annotated[float, not_negative] = 0.0
+    bound: Annotated[float | None, positive] = None
+    cap: Annotated[float | None, positive] = None
 
     def __post_init__(self) -> None:
-        one_of("rule", self.rule, get_args(EquilibriumLearning))
-        positive("beta", self.beta)
-        positive("lr", self.lr)
-        not_negative("l1", self.l1)
-        for what in ("bound", "cap"):
-            if getattr(self, what) is not None:
-                positive(what, getattr(self, what))
-        for what in ("beta_0", "beta_1"):
-            if not np.isfinite(getattr(self, what)):
-                raise OptionError(f"{what} is {getattr(self, what)!r}, but must be finite")
+        super().__post_init__()
         if self.rule == "ep" and (self.beta_0, self.beta_1) != (0.0, 1.0):
             raise OptionError("beta_0 and beta_1 belong to rule 'stdp': leave them out")
 

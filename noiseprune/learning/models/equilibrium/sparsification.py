@@ -15,17 +15,19 @@ Source: the published notebooks of directed equilibrium propagation (2020).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.checks import count, positive
+from noiseprune.checks import positive
 from noiseprune.errors import OptionError
+from noiseprune.learning.options.base import Checked, at_least_0
 from noiseprune.weights import FloatArray
 
 
 @dataclass(frozen=True)
-class Sparsification:
+class Sparsification(Checked):
     """How weak synapses are drawn after every epoch.
 
     tolerance : largest |w| of a weak synapse
@@ -40,20 +42,16 @@ class Sparsification:
         If a value has no meaning.
     """
 
-    tolerance: float = 0.01
-    temperature: float = 5.0
+    tolerance: Annotated[float, positive] = 0.01
+    temperature: Annotated[float, positive] = 5.0
     permanent: bool = False
-    schedule: int = 0
-    final_temperature: float | None = None
+    schedule: Annotated[int, at_least_0] = 0
+    final_temperature: Annotated[float | None, positive] = None
 
     def __post_init__(self) -> None:
-        positive("tol_W", self.tolerance)
-        positive("temp", self.temperature)
-        count("sparse_schedule", self.schedule, at_least=0)
-        if self.final_temperature is not None:
-            positive("temp_end", self.final_temperature)
-            if not self.schedule:
-                raise OptionError("a final temperature needs a schedule: give --sparse-schedule")
+        super().__post_init__()
+        if self.final_temperature is not None and not self.schedule:
+            raise OptionError("a final temperature needs a schedule: give --sparse-schedule")
 
     def at(self, epoch: int) -> tuple[float, float]:
         """Tolerance and temperature after epoch 1, 2, ..."""

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import get_args
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.checks import count, one_of
+from noiseprune.checks import count
 from noiseprune.errors import OptionError
+from noiseprune.learning.options.base import Checked
 from noiseprune.learning.options.names import TopologyKind
 
 
 @dataclass(frozen=True)
-class Topology:
+class Topology(Checked):
     """Sizes and connections; N = inputs + hidden + outputs neurons, the first of them inputs.
 
     inputs : the bias among them, at least 1
@@ -33,15 +34,13 @@ class Topology:
         If a size or the kind has no meaning.
     """
 
-    inputs: int
+    inputs: Annotated[int, count]
     hidden: tuple[int, ...]
-    outputs: int
+    outputs: Annotated[int, count]
     kind: TopologyKind = "complete"
 
     def __post_init__(self) -> None:
-        one_of("topology", self.kind, get_args(TopologyKind))
-        for what in ("inputs", "outputs"):
-            count(what, getattr(self, what))
+        super().__post_init__()
         for size in self.hidden:
             count("hidden", size)
 
