@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-import typer
-
 from noiseprune.choices import Method
 from noiseprune.cli.options import Network, Noise, Workers, parsed_keep
 from noiseprune.cli.shared import Common
@@ -13,14 +11,16 @@ def compare(
     common: Common,
     network: Network,
     workers: Workers,
-    keep: Annotated[
-        str, typer.Option(help="Fractions in (0, 1] or numbers, with commas if several.")
-    ] = "0.1",
-    draws: Annotated[int, typer.Option(help="Draws of every rule.")] = 5,
+    keep: Annotated[str, "Fractions in (0, 1] or numbers, with commas if several."] = "0.1",
+    draws: Annotated[int, "Draws of every rule."] = 5,
     noise: Noise = 1.0,
-    method: Annotated[Method, typer.Option(help="What makes the synapse variances.")] = "auto",
+    method: Annotated[Method, "What makes the synapse variances."] = "auto",
 ) -> None:
-    """Compare noise-prune with every baseline at the same synapse count."""
+    """Compare noise-prune with every baseline at the same synapse count.
+
+    noiseprune compare --keep 0.1
+    noiseprune compare dataset:celegans-gap --keep 0.1,0.3 --draws 2 -o rows.json
+    """
     import noiseprune as npr
     from noiseprune.cli.tables import NORMS, grid, number, size_of
 

@@ -18,7 +18,11 @@ def datasets(
         typer.Argument(help="One of the names listed.", autocompletion=completion.datasets),
     ] = None,
 ) -> None:
-    """List what is built in, with source and licence; -o writes a connectome to a file."""
+    """List what is built in, with source and licence; -o writes a connectome to a file.
+
+    noiseprune datasets
+    noiseprune datasets celegans -o celegans.graphml
+    """
     from dataclasses import asdict
 
     from noiseprune import datasets as built_in

@@ -29,26 +29,22 @@ def infer(
         ),
     ],
     method: Annotated[
-        Inference, typer.Option(help="Lagged finds a directed network, precision a symmetric one.")
+        Inference, "Lagged finds a directed network, precision a symmetric one."
     ] = "lagged",
     noise: Annotated[
         float | None,
-        typer.Option(help="Strength sigma of the noise, for precision (default: as found)."),
+        "Strength sigma of the noise, for precision (default: as found).",
     ] = None,
-    lag: Annotated[
-        float | None, typer.Option(help="Lag, s (default: one sample, or one bin of spikes).")
-    ] = None,
+    lag: Annotated[float | None, "Lag, s (default: one sample, or one bin of spikes)."] = None,
     zero_lag: SpikeNoise = "poisson",
-    drop_silent: Annotated[
-        bool, typer.Option("--drop-silent", help="Leave out channels that never change.")
-    ] = False,
+    drop_silent: Annotated[bool, "Leave out channels that never change."] = False,
     equal_noise: Annotated[
         bool,
         typer.Option("--equal-noise", help="Divide each channel by the strength of its noise."),
     ] = False,
     keep: Annotated[
         str | None,
-        typer.Option(help="Also prune it: fraction in (0, 1], or number of synapses, to keep."),
+        "Also prune it: fraction in (0, 1], or number of synapses, to keep.",
     ] = None,
     pruned: Annotated[
         Path | None,
@@ -61,7 +57,11 @@ def infer(
         ),
     ] = None,
 ) -> None:
-    """Estimate a network from a recording alone; with --keep, prune it too."""
+    """Estimate a network from a recording alone; with --keep, prune it too.
+
+    noiseprune infer dataset:mouse -o inferred.npz
+    noiseprune infer dataset:mouse --bin 0.2 --keep 0.3 --pruned pruned-mouse.npz
+    """
     if keep is None and (pruned, page) != (None, None):
         raise OptionError("--pruned and --report need a pruned network: give --keep, too")
     if noise is not None and method != "precision":

@@ -18,29 +18,23 @@ if TYPE_CHECKING:
 def plasticity(
     common: Common,
     network: Network,
-    keep: Annotated[
-        str | None, typer.Option(help="Fraction in (0, 1], or number of synapses (default 0.2).")
-    ] = None,
+    keep: Annotated[str | None, "Fraction in (0, 1], or number of synapses (default 0.2)."] = None,
     gain: Annotated[
         float | None,
-        typer.Option(help="Instead of --keep: the K of the rule, one over the last threshold."),
+        "Instead of --keep: the K of the rule, one over the last threshold.",
     ] = None,
-    rounds: Annotated[int, typer.Option(help="Rounds of pruning.")] = 10,
-    continuous: Annotated[
-        bool, typer.Option("--continuous", help="Prune a little all the time, not in rounds.")
-    ] = False,
-    activation: Annotated[Activation, typer.Option(help="What neurons make of input.")] = "linear",
+    rounds: Annotated[int, "Rounds of pruning."] = 10,
+    continuous: Annotated[bool, "Prune a little all the time, not in rounds."] = False,
+    activation: Annotated[Activation, "What neurons make of input."] = "linear",
     noise: Noise = 1.0,
     drive: Annotated[
         float | None,
-        typer.Option(help="Constant input b, 1/s (default: 0; rectified, noise (leak / 2)^1/2)."),
+        "Constant input b, 1/s (default: 0; rectified, noise (leak / 2)^1/2).",
     ] = None,
     interval: Annotated[
-        float | None, typer.Option(help="Time between two rounds, s (default: by the network).")
+        float | None, "Time between two rounds, s (default: by the network)."
     ] = None,
-    dt: Annotated[
-        float | None, typer.Option(help="Step, s (default: a tenth of a stable step).")
-    ] = None,
+    dt: Annotated[float | None, "Step, s (default: a tenth of a stable step)."] = None,
     scaling: Annotated[
         bool,
         typer.Option(
@@ -58,7 +52,11 @@ def plasticity(
         typer.Option(help="Draw all that over time (.png, .svg or .pdf).", rich_help_panel=OUTPUT),
     ] = None,
 ) -> None:
-    """Let a network prune itself by local plasticity while it is simulated."""
+    """Let a network prune itself by local plasticity while it is simulated.
+
+    noiseprune plasticity dataset:celegans-gap --keep 0.3 --rounds 3
+    noiseprune plasticity dataset:mushroom-body --rounds 2 --figure rounds.png -o own.npz
+    """
     if figure is not None:
         check_suffix(figure, "a figure is a picture", ".png", ".svg", ".pdf")
     import noiseprune as npr

@@ -33,7 +33,11 @@ def report(
     ] = None,
     noise: Noise = 0.01,
 ) -> None:
-    """Report how similar a pruned network is to its original."""
+    """Report how similar a pruned network is to its original.
+
+    noiseprune report dataset:celegans pruned.npz
+    noiseprune report dataset:celegans pruned.npz --no-dynamics -o report.html
+    """
     import noiseprune as npr
     from noiseprune.cli.tables import NORMS, facts, guarantee_line, interval, number, size_of
 

@@ -125,7 +125,7 @@ def test_choices_are_listed(option):
 # ----------------------------------------------------------------------------- the examples
 
 
-@pytest.mark.parametrize(("function", "examples"), [(c[0], c[2:]) for c in cli.COMMANDS])
+@pytest.mark.parametrize(("function", "examples"), [(c[0], c[0].__doc__.split("\n\n")[1].split("\n")) for c in cli.COMMANDS])
 def test_the_examples_run(function, examples, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if function.__name__ == "report":  # goes on where the example of prune ended
