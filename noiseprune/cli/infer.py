@@ -1,8 +1,9 @@
 """`noiseprune infer`."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -10,17 +11,84 @@ from noiseprune.choices import Inference
 from noiseprune.cli import completion
 from noiseprune.cli.options import Reading, SpikeNoise, parsed_keep
 from noiseprune.cli.outcome import NO_LEAK, certified
-from noiseprune.cli.parameters import OUTPUT
+from noiseprune.cli.parameters import METHOD, OUTPUT
 from noiseprune.cli.shared import Common, check_suffix
 from noiseprune.errors import OptionError
 
 if TYPE_CHECKING:
     from noiseprune.inference import InferredNetwork
+    from noiseprune.recordings import Recording
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How the network is estimated."""
+
+    method: Annotated[Inference, "Lagged finds a directed network, precision a symmetric one."] = (
+        "lagged"
+    )
+    noise: Annotated[
+        float | None, "Strength sigma of the noise, for precision (default: as found)."
+    ] = None
+    lag: Annotated[float | None, "Lag, s (default: one sample, or one bin of spikes)."] = None
+    zero_lag: SpikeNoise = "poisson"
+    drop_silent: Annotated[bool, "Leave out channels that never change."] = False
+    equal_noise: Annotated[bool, "Divide each channel by the strength of its noise."] = False
+
+    def check(self) -> None:
+        """Refuse a noise that the method would find by itself."""
+        if self.noise is not None and self.method != "precision":
+            raise OptionError(
+                f"--noise {self.noise:g} is what method 'precision' can be told; {self.method!r} "
+                "finds the noise itself: leave it out"
+            )
+
+    def made(self, common: Common, recording: "Recording") -> "InferredNetwork":
+        from noiseprune.inference import infer_network
+
+        with common.stage("infer", bar=True) as progress:
+            return infer_network(
+                recording,
+                self.method,
+                lag=self.lag,
+                noise=self.noise,
+                zero_lag=self.zero_lag,
+                silent_channels="drop" if self.drop_silent else "refuse",
+                equal_noise=self.equal_noise,
+                seed=common.seed,
+                progress=progress,
+            )
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What is done with the network, beside writing it."""
+
+    PANEL: ClassVar = OUTPUT
+
+    keep: Annotated[
+        str | None, "Also prune it: fraction in (0, 1], or number of synapses, to keep.", METHOD
+    ] = None
+    pruned: Annotated[Path | None, "With --keep: file for the pruned network."] = None
+    report: Annotated[Path | None, "With --keep: the report, as a page (.html)."] = None
+
+    def check(self) -> None:
+        """Refuse files of what is not made, and those that cannot be written."""
+        if self.keep is None and (self.pruned, self.report) != (None, None):
+            raise OptionError("--pruned and --report need a pruned network: give --keep, too")
+        if self.report is not None:
+            check_suffix(self.report, "a report is a page", ".html")
+        if self.pruned is not None:
+            from noiseprune.files import check_destination
+
+            check_destination(self.pruned)
 
 
 def infer(
     common: Common,
     reading: Reading,
+    estimate: Estimate,
+    then: Pruned,
     recording: Annotated[
         str,
         typer.Argument(
@@ -28,77 +96,27 @@ def infer(
             autocompletion=completion.recordings,
         ),
     ],
-    method: Annotated[
-        Inference, "Lagged finds a directed network, precision a symmetric one."
-    ] = "lagged",
-    noise: Annotated[
-        float | None,
-        "Strength sigma of the noise, for precision (default: as found).",
-    ] = None,
-    lag: Annotated[float | None, "Lag, s (default: one sample, or one bin of spikes)."] = None,
-    zero_lag: SpikeNoise = "poisson",
-    drop_silent: Annotated[bool, "Leave out channels that never change."] = False,
-    equal_noise: Annotated[
-        bool,
-        typer.Option("--equal-noise", help="Divide each channel by the strength of its noise."),
-    ] = False,
-    keep: Annotated[
-        str | None,
-        "Also prune it: fraction in (0, 1], or number of synapses, to keep.",
-    ] = None,
-    pruned: Annotated[
-        Path | None,
-        typer.Option(help="With --keep: file for the pruned network.", rich_help_panel=OUTPUT),
-    ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option(
-            "--report", help="With --keep: the report, as a page (.html).", rich_help_panel=OUTPUT
-        ),
-    ] = None,
 ) -> None:
     """Estimate a network from a recording alone; with --keep, prune it too.
 
     noiseprune infer dataset:mouse -o inferred.npz
     noiseprune infer dataset:mouse --bin 0.2 --keep 0.3 --pruned pruned-mouse.npz
     """
-    if keep is None and (pruned, page) != (None, None):
-        raise OptionError("--pruned and --report need a pruned network: give --keep, too")
-    if noise is not None and method != "precision":
-        raise OptionError(
-            f"--noise {noise:g} is what method 'precision' can be told; {method!r} finds "
-            "the noise itself: leave it out"
-        )
-    if page is not None:
-        check_suffix(page, "a report is a page", ".html")
-    from noiseprune import files
-
-    if pruned is not None:
-        files.check_destination(pruned)
-    kept = None if keep is None else parsed_keep(keep)
+    then.check()
+    estimate.check()
     import noiseprune as npr
     from noiseprune.cli.tables import facts
     from noiseprune.pipeline import measure_and_prune
     from noiseprune.pruning import Recipe
 
+    kept = None if then.keep is None else parsed_keep(then.keep)
     with common.stage("recording"):
         found = reading.read(recording)
-    with common.stage("infer", bar=True) as progress:
-        inferred = npr.infer_network(
-            found,
-            method,
-            lag=lag,
-            noise=noise,
-            zero_lag=zero_lag,
-            silent_channels="drop" if drop_silent else "refuse",
-            equal_noise=equal_noise,
-            seed=common.seed,
-            progress=progress,
-        )
+    inferred = estimate.made(common, found)
     net = inferred.network
     common.save(net)
     abscissa = net.spectral_abscissa()
-    own = evidence(inferred) | {"scale": inferred.scale.tolist() if equal_noise else None}
+    own = evidence(inferred) | {"scale": inferred.scale.tolist() if estimate.equal_noise else None}
     own |= {"source": found.source, "units": found.units}
     result: dict[str, Any] = {
         "n_neurons": net.n_neurons,
@@ -112,29 +130,29 @@ def infer(
     }
     tables = [facts("Inferred network", rows_of(inferred, found.source, common.output))]
     if kept is not None:
-        scale = inferred.scale if equal_noise else None
+        scale = inferred.scale if estimate.equal_noise else None
         source = npr.recordings.Recorded(
-            recording=found, match="name", zero_lag=zero_lag, scale=scale
+            recording=found, match="name", zero_lag=estimate.zero_lag, scale=scale
         )
         pruning = measure_and_prune(
             net,
             kept,
             Recipe(),
             source,
-            noise=noise,
+            noise=estimate.noise,
             seed=common.seed,
             stage=partial(common.stage, bar=True),
         )
-        if pruned is not None:
-            common.save(pruning.network, pruned, "save pruned")
+        if then.pruned is not None:
+            common.save(pruning.network, then.pruned, "save pruned")
         known = {"original": f"inferred from {recording}", "inferred": own}
-        outcome, rows = certified(common, pruning, page, pruned, known)
+        outcome, rows = certified(common, pruning, then.report, then.pruned, known)
         tables.append(facts("Pruned network", rows))
         result = {
             **outcome,
             **result,
-            "pruned": pruned,
-            "report": page,
+            "pruned": then.pruned,
+            "report": then.report,
             "stable": outcome["stable"],
             "spectral_abscissa": {
                 "original": abscissa,

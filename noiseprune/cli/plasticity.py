@@ -1,5 +1,6 @@
 """`noiseprune plasticity`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,42 +16,51 @@ if TYPE_CHECKING:
     from noiseprune.online import Plasticity
 
 
-def plasticity(
-    common: Common,
-    network: Network,
-    keep: Annotated[str | None, "Fraction in (0, 1], or number of synapses (default 0.2)."] = None,
+@dataclass(frozen=True)
+class Rule:
+    """How the network prunes itself, and for how long."""
+
+    keep: Annotated[str | None, "Fraction in (0, 1], or number of synapses (default 0.2)."] = None
     gain: Annotated[
-        float | None,
-        "Instead of --keep: the K of the rule, one over the last threshold.",
-    ] = None,
-    rounds: Annotated[int, "Rounds of pruning."] = 10,
-    continuous: Annotated[bool, "Prune a little all the time, not in rounds."] = False,
-    activation: Annotated[Activation, "What neurons make of input."] = "linear",
-    noise: Noise = 1.0,
-    drive: Annotated[
-        float | None,
-        "Constant input b, 1/s (default: 0; rectified, noise (leak / 2)^1/2).",
-    ] = None,
-    interval: Annotated[
-        float | None, "Time between two rounds, s (default: by the network)."
-    ] = None,
-    dt: Annotated[float | None, "Step, s (default: a tenth of a stable step)."] = None,
+        float | None, "Instead of --keep: the K of the rule, one over the last threshold."
+    ] = None
+    rounds: Annotated[int, "Rounds of pruning."] = 10
+    continuous: Annotated[bool, "Prune a little all the time, not in rounds."] = False
+    interval: Annotated[float | None, "Time between two rounds, s (default: by the network)."] = (
+        None
+    )
     scaling: Annotated[
         bool,
         typer.Option(
             "--scaling/--no-scaling", help="Neurons restore their strengths by scaling synapses."
         ),
-    ] = True,
+    ] = True
     adapt_leak: Annotated[
         bool,
         typer.Option(
             "--adapt-leak/--fixed-leak", help="The leak makes up for what scaling leaves."
         ),
-    ] = True,
-    figure: Annotated[
-        Path | None,
-        typer.Option(help="Draw all that over time (.png, .svg or .pdf).", rich_help_panel=OUTPUT),
-    ] = None,
+    ] = True
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What is simulated meanwhile."""
+
+    activation: Annotated[Activation, "What neurons make of input."] = "linear"
+    noise: Noise = 1.0
+    drive: Annotated[
+        float | None, "Constant input b, 1/s (default: 0; rectified, noise (leak / 2)^1/2)."
+    ] = None
+    dt: Annotated[float | None, "Step, s (default: a tenth of a stable step)."] = None
+
+
+def plasticity(
+    common: Common,
+    network: Network,
+    rule: Rule,
+    activity: Activity,
+    figure: Annotated[Path | None, "Draw all that over time (.png, .svg or .pdf).", OUTPUT] = None,
 ) -> None:
     """Let a network prune itself by local plasticity while it is simulated.
 
@@ -65,22 +75,21 @@ def plasticity(
     from noiseprune.cli.tables import interval as between
     from noiseprune.spectrum import DENSE_PENCIL
 
-    kept = None if keep is None else parsed_keep(keep)
     net = network.loaded(common)
     with common.stage("simulation", bar=True) as progress:
         found = npr.plasticity(
             net,
-            kept,
-            gain=gain,
-            rounds=rounds,
-            continuous=continuous,
-            activation=activation,
-            noise=noise,
-            drive=drive,
-            interval=interval,
-            dt=dt,
-            scaling=scaling,
-            adapt_leak=adapt_leak,
+            None if rule.keep is None else parsed_keep(rule.keep),
+            gain=rule.gain,
+            rounds=rule.rounds,
+            continuous=rule.continuous,
+            activation=activity.activation,
+            noise=activity.noise,
+            drive=activity.drive,
+            interval=rule.interval,
+            dt=activity.dt,
+            scaling=rule.scaling,
+            adapt_leak=rule.adapt_leak,
             seed=common.seed,
             progress=progress,
         )
@@ -104,12 +113,12 @@ def plasticity(
         "method": "plasticity",
         "sampling": "priority",
         "balance": found.balance,
-        "adapt_leak": adapt_leak,
+        "adapt_leak": rule.adapt_leak,
         "gain": found.gain,
         "guarantee": "none",
-        "rounds": rounds,
-        "continuous": continuous,
-        "activation": activation,
+        "rounds": rule.rounds,
+        "continuous": rule.continuous,
+        "activation": activity.activation,
         "batch_epsilon": batch,
         "imbalance": found.imbalance,
         "over_time": over_time(found),
@@ -125,7 +134,7 @@ def plasticity(
     rows = [
         ("network", size_of(net)),
         ("kept", f"{found.n_kept:,} synapses ({100 * found.n_kept / net.n_synapses:.1f} %)"),
-        ("simulated", f"{found.times[-1]:.3g} s in {found.n_steps:,} steps, {activation}"),
+        ("simulated", f"{found.times[-1]:.3g} s in {found.n_steps:,} steps, {activity.activation}"),
         ("epsilon", f"{number(report.epsilon)}    {NORMS[report.epsilon_norm]}"),
         ("epsilon of the batch rule", f"{number(batch)}    (its defaults, at the same count)"),
         ("interval", between(report.epsilon_interval)),
