@@ -24,8 +24,9 @@ import noiseprune as npr
 from noiseprune import spectrum
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.generators import paper_long_range, paper_sizes
+from noiseprune.pair import is_stable
 from noiseprune.pruning.refit import MAX_NEURONS
-from noiseprune.similarity import dynamics_error, is_stable
+from noiseprune.similarity import dynamics_error
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "paper's rule": {"sampling": "independent", "balance": "leak"},

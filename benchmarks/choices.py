@@ -18,9 +18,9 @@ import numpy as np
 
 import noiseprune as npr
 from noiseprune import spectrum
+from noiseprune.pair import is_stable
 from noiseprune.pruning import Recipe, prune_network
 from noiseprune.pruning.recipe import BALANCES, SAMPLINGS
-from noiseprune.similarity import is_stable
 
 BOUNDS = (1.25, 1.5, 2.0, 3.0, 10.0)
 

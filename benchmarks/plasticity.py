@@ -19,7 +19,7 @@ import numpy as np
 import noiseprune as npr
 from noiseprune import spectrum
 from noiseprune.figures.protocol import paper_network
-from noiseprune.similarity import is_stable
+from noiseprune.pair import is_stable
 
 KEEP = 0.2
 BATCH = {

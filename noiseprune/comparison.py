@@ -16,9 +16,10 @@ from noiseprune.checks import Seed, count, seed_sequence, substream
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
+from noiseprune.pair import is_stable
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import RIVALS, Recipe, prune_network, rules
-from noiseprune.similarity import is_stable
+from noiseprune.records import Table
 from noiseprune.variance import source_of
 from noiseprune.weights import FloatArray
 from noiseprune.work import Result, Worker, digest, in_order, serial
@@ -81,7 +82,7 @@ class ComparisonRow:
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(Table):
     """Rows of `compare`, with what they share; `keep` is a tuple if several were compared."""
 
     original: RateNetwork
@@ -101,6 +102,12 @@ class Comparison:
             "keep": self.keep,
             "draws": self.draws,
         }
+
+    def header(self) -> tuple[str, ...]:
+        return tuple(self.rows[0].to_dict())
+
+    def lines(self) -> list[tuple[Any, ...]]:
+        return [tuple(row.to_dict().values()) for row in self.rows]
 
 
 def compare(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from noiseprune.errors import ConvergenceError
@@ -20,6 +23,14 @@ leading eigenvalues of many clusters lie too close together for more."""
 
 _RESTARTS = 300
 """Arnoldi restarts before giving up: typical networks need some ten."""
+
+
+def dense_eigenvalues(matrix: FloatArray, *, symmetric: bool) -> npt.NDArray[np.inexact[Any]]:
+    """(N,) eigenvalues of a matrix that may be overwritten; ascending if symmetric."""
+    from scipy import linalg
+
+    solve = linalg.eigvalsh if symmetric else linalg.eigvals
+    return np.asarray(solve(matrix, overwrite_a=True, check_finite=False))
 
 
 def dense_abscissa(matrix: FloatArray, *, symmetric: bool) -> float:

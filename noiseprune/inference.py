@@ -42,10 +42,11 @@ from scipy import optimize, sparse
 from noiseprune.checks import Seed, count, generator, one_of, positive
 from noiseprune.choices import Inference
 from noiseprune.errors import OptionError, RecordingError
-from noiseprune.network import RateNetwork
+from noiseprune.network import RateNetwork, size_in_words
 from noiseprune.progress import Progress, silent
 from noiseprune.recordings import Recording, from_neo, from_trajectory, read, statistics
 from noiseprune.recordings.record import refuse_silent
+from noiseprune.records import Record, Rows, number
 from noiseprune.weights import FloatArray, stored
 
 METHODS: tuple[Inference, ...] = get_args(Inference)
@@ -56,8 +57,8 @@ SLOWEST = 2.0
 """A mode that comes out unstable is made to decay this many times within the recording."""
 
 
-@dataclass(frozen=True, eq=False)
-class InferredNetwork:
+@dataclass(frozen=True, eq=False, repr=False)
+class InferredNetwork(Record):
     """A network estimated from a recording, with its evidence.
 
     network : W = A without its diagonal, leak = -diag(A), labels = the channels
@@ -71,6 +72,8 @@ class InferredNetwork:
     shrinkage, n_samples, n_effective, n_blocks, length : as in `RecordedCovariance`
     n_bootstrap, seed : of the standard errors
     scale : (N,) s_i, by which `equal_noise` divided the channels; 1 without it
+    equal_noise : whether it was asked for
+    source, units : of the recording
     dropped : silent channels left out
     notes : what to know before it is believed
     """
@@ -94,6 +97,9 @@ class InferredNetwork:
     n_bootstrap: int
     seed: Seed
     scale: FloatArray
+    equal_noise: bool
+    source: str
+    units: str
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
@@ -101,6 +107,44 @@ class InferredNetwork:
     def relative_error(self) -> float:
         """||standard_error||_F / ||A||_F"""
         return float(np.linalg.norm(self.standard_error) / np.linalg.norm(self.drift))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The estimate as JSON-ready values, under the keys of the command line; no matrices."""
+        abscissa = self.network.spectral_abscissa()
+        return {
+            "n_neurons": self.network.n_neurons,
+            "n_synapses": self.network.n_synapses,
+            **{name: getattr(self, name) for name in _TOLD},
+            "scale": self.scale.tolist() if self.equal_noise else None,
+            "spectral_abscissa": {"original": abscissa, "pruned": None},
+            "stable": abscissa < 0,
+        }
+
+    def in_words(self) -> Rows:
+        """The estimate in words."""
+        net = self.network
+        rows = [
+            ("recording", f"{self.source}, {self.length:.4g} s, {self.n_samples:,} samples"),
+            ("worth", f"{self.n_effective:,.0f} samples of the slowest channel"),
+            ("method", f"{self.method}, lag {self.lag:.3g} s"),
+            ("network", size_in_words(net)),
+            ("beyond two errors", f"{self.n_significant:,} of {net.n_synapses:,} weights"),
+            ("relative error", number(self.relative_error)),
+            ("slowest mode", f"{number(net.spectral_abscissa())} 1/s"),
+            ("noise", f"{number(self.noise)}, anisotropy {number(self.anisotropy)}"),
+            ("shrinkage", number(self.shrinkage)),
+        ]
+        if self.dropped:
+            rows.append(("left out, silent", ", ".join(self.dropped)))
+        return [*rows, *(("note", note) for note in self.notes)]
+
+
+_TOLD = (
+    *("method", "lag", "noise", "anisotropy", "n_significant", "n_unstable", "n_unresolved"),
+    *("shrinkage", "n_samples", "n_effective", "n_blocks", "length", "n_bootstrap"),
+    *("relative_error", "dropped", "notes", "source", "units"),
+)
+"""What `to_dict` tells as it is."""
 
 
 def infer_network(
@@ -234,6 +278,9 @@ def infer_network(
         n_bootstrap=n_bootstrap,
         seed=seed,
         scale=scale,
+        equal_noise=equal_noise,
+        source=record.source,
+        units=record.units,
         dropped=dropped,
         notes=tuple(noticed),
     )

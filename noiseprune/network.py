@@ -214,9 +214,25 @@ class RateNetwork:
 
         Dense LAPACK up to some thousands of neurons, Arnoldi iteration (ARPACK) above.
         """
-        if self.n_neurons <= eigenvalues.DENSE_EIGENVALUES:
-            return eigenvalues.dense_abscissa(self.dense_drift(), symmetric=self.is_symmetric)
-        return eigenvalues.iterative_abscissa(self.drift, symmetric=self.is_symmetric)
+        return self._abscissa
+
+    @cached_property
+    def _abscissa(self) -> float:
+        if self.n_neurons > eigenvalues.DENSE_EIGENVALUES:
+            return eigenvalues.iterative_abscissa(self.drift, symmetric=self.is_symmetric)
+        if self.is_symmetric:
+            return eigenvalues.dense_abscissa(self.dense_drift(), symmetric=True)
+        return float(np.max(self.eigenvalues.real))
+
+    @cached_property
+    def eigenvalues(self) -> npt.NDArray[np.inexact[Any]]:
+        """(N,) eigenvalues of the drift A, 1/s: ascending if symmetric, else complex and unordered.
+
+        Dense LAPACK, in O(N^3) and the memory of two matrices; computed once.
+        """
+        values = eigenvalues.dense_eigenvalues(self.dense_drift(), symmetric=self.is_symmetric)
+        values.setflags(write=False)
+        return values
 
     # ------------------------------------------------------------------- other descriptions
 
@@ -300,6 +316,13 @@ class RateNetwork:
             (nodes[j], nodes[i], float(w)) for i, j, w in zip(post, pre, self.synapse_weights)
         )
         return graph
+
+
+def size_in_words(net: RateNetwork) -> str:
+    """Neurons and synapses, with the neurons that have none."""
+    alone = int(((net.input_strength == 0) & (net.output_strength == 0)).sum())
+    without = f" ({alone:,} without synapses)" if alone else ""
+    return f"{net.n_neurons:,} neurons{without}, {net.n_synapses:,} synapses"
 
 
 def not_a_network(found: object) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune import lyapunov, simulation, spectrum
+from noiseprune import simulation, spectrum
 from noiseprune.checks import Seed, seed_sequence
-from noiseprune.eigenvalues import DENSE_EIGENVALUES
-from noiseprune.errors import UnstableError
-from noiseprune.network import RateNetwork
+from noiseprune.network import RateNetwork, size_in_words
+from noiseprune.pair import Pair
 from noiseprune.progress import Progress, part, silent
-from noiseprune.pruning import theorem_applies
+from noiseprune.pruning.network import guarantee_of, promise_in_words
+from noiseprune.records import Record, Rows, number
 from noiseprune.weights import FloatArray
 
 
@@ -51,9 +51,32 @@ class DynamicsError:
     replicas: int
     seed: Seed
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "dynamics_error": {
+                "times": self.times.tolist(),
+                "mean": self.mean.tolist(),
+                "std": self.std.tolist(),
+            },
+            "dynamics_choices": {
+                "replicas": self.replicas,
+                "dt": self.dt,
+                "noise": self.noise,
+                "drive": self.drive,
+            },
+        }
 
-@dataclass(frozen=True)
-class SpectralReport:
+
+NORMS = {
+    "pencil": "|| M^-1/2 (M_s - M) M^-1/2 ||, M = -A",
+    "symmetric-part": "|| H^-1/2 (A_s - A) H^-1/2 ||, H the symmetric part of -A",
+    "relative": "|| A^-1 (A_s - A) ||",
+}
+"""What the norms of epsilon are, in one line; see `noiseprune.spectrum`."""
+
+
+@dataclass(frozen=True, repr=False)
+class SpectralReport(Record):
     """Similarity of a pruned network to its original; None where a measure was not computed.
 
     epsilon, epsilon_interval, epsilon_norm : see `noiseprune.spectrum`
@@ -61,7 +84,7 @@ class SpectralReport:
     guarantee : "symmetric-diagonally-dominant" if the network is of the class that the theorem of
         Moore and Chaudhuri covers, else "none"
     spectral_abscissa : (original, pruned), 1/s
-    networks : (original, pruned)
+    pair : the two networks, and what was solved about them
     eigenvalue_error, eigenvector_error, eigenvector_cosine : over the eigenvectors of a symmetric
         original: |lambda' / lambda - 1|, |v^T A_s v / lambda - 1|, |v^T A_s v| / ||A_s v||
     covariance_error : ||C_s - C||_F / ||C||_F of the stationary covariances
@@ -75,12 +98,31 @@ class SpectralReport:
     guarantee: str
     spectral_abscissa: tuple[float, float] | None
     stable: bool
-    networks: tuple[RateNetwork, RateNetwork] = field(repr=False, compare=False)
+    pair: Pair = field(compare=False)
     eigenvalue_error: Summary | None = None
     eigenvector_error: Summary | None = None
     eigenvector_cosine: Summary | None = None
     covariance_error: float | None = None
     dynamics_error: DynamicsError | None = None
+
+    @classmethod
+    def of(cls, pair: Pair) -> SpectralReport:
+        """The report on a pair, with the details if the pair has them."""
+        errors = pair.eigen_errors
+        return cls(
+            n_neurons=pair.original.n_neurons,
+            n_synapses=pair.original.n_synapses,
+            n_kept=pair.pruned.n_synapses,
+            change=pair.change,
+            guarantee=guarantee_of(pair.original),
+            spectral_abscissa=pair.abscissae if pair.detail else None,
+            stable=pair.stable,
+            pair=pair,
+            eigenvalue_error=Summary.of(errors.eigenvalue) if errors else None,
+            eigenvector_error=Summary.of(errors.eigenvector) if errors else None,
+            eigenvector_cosine=Summary.of(errors.cosine) if errors else None,
+            covariance_error=pair.covariance_error if pair.detail else None,
+        )
 
     @property
     def epsilon(self) -> float:
@@ -94,58 +136,93 @@ class SpectralReport:
     def epsilon_norm(self) -> str:
         return self.change.norm
 
-    def with_dynamics(self, dynamics: DynamicsError) -> SpectralReport:
-        """A copy that carries a result of `dynamics_error`."""
-        return replace(self, dynamics_error=dynamics)
+    def with_dynamics(
+        self, noise: float = 0.01, *, seed: Seed = None, progress: Progress = silent
+    ) -> SpectralReport:
+        """A copy with the trajectory error, see `dynamics_error`; as it is where a network is
+        unstable."""
+        abscissa = self.pair.abscissae[0]
+        if not (self.stable and abscissa < 0):
+            return self
+        error = dynamics_error(
+            self.pair.original,
+            self.pair.pruned,
+            duration=_five_relaxations(abscissa),
+            noise=noise,
+            seed=seed,
+            progress=progress,
+        )
+        return replace(self, dynamics_error=error)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-ready values, under the keys of the command line."""
-        abscissa = self.spectral_abscissa
-        dynamics = self.dynamics_error
+    def certificate(self) -> dict[str, Any]:
+        """What is known of epsilon and stability, as JSON-ready values."""
         return {
-            "n_neurons": self.n_neurons,
-            "n_synapses": self.n_synapses,
-            "n_kept": self.n_kept,
-            "kept_fraction": self.n_kept / self.n_synapses if self.n_synapses else None,
             "epsilon": self.epsilon,
             "epsilon_interval": list(self.epsilon_interval),
             "epsilon_norm": self.epsilon_norm,
             "epsilon_method": self.change.method,
             "epsilon_upper_bound": self.change.upper_bound,
             "epsilon_failure_probability": self.change.failure_probability,
-            "epsilon_residual": self.change.residual,
             "guarantee": self.guarantee,
             "stable": self.stable,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready values, under the keys of the command line."""
+        abscissa = self.spectral_abscissa
+        summaries = ("eigenvalue_error", "eigenvector_error", "eigenvector_cosine")
+        nothing = {"dynamics_error": None, "dynamics_choices": None}
+        return {
+            "n_neurons": self.n_neurons,
+            "n_synapses": self.n_synapses,
+            "n_kept": self.n_kept,
+            "kept_fraction": self.n_kept / self.n_synapses if self.n_synapses else None,
+            **self.certificate(),
+            "epsilon_residual": self.change.residual,
             "spectral_abscissa": abscissa and {"original": abscissa[0], "pruned": abscissa[1]},
-            "eigenvalue_error": self.eigenvalue_error and self.eigenvalue_error.to_dict(),
-            "eigenvector_error": self.eigenvector_error and self.eigenvector_error.to_dict(),
-            "eigenvector_cosine": self.eigenvector_cosine and self.eigenvector_cosine.to_dict(),
-            "dynamics_error": dynamics
-            and {
-                "times": dynamics.times.tolist(),
-                "mean": dynamics.mean.tolist(),
-                "std": dynamics.std.tolist(),
-            },
-            "dynamics_choices": dynamics
-            and {
-                "replicas": dynamics.replicas,
-                "dt": dynamics.dt,
-                "noise": dynamics.noise,
-                "drive": dynamics.drive,
-            },
+            **{name: (found := getattr(self, name)) and found.to_dict() for name in summaries},
+            **(self.dynamics_error.to_dict() if self.dynamics_error else nothing),
             "covariance_error": self.covariance_error,
         }
+
+    def certificate_in_words(self) -> Rows:
+        """Epsilon and stability in words."""
+        low, high = self.epsilon_interval
+        return [
+            ("epsilon", f"{number(self.epsilon)}    {NORMS[self.epsilon_norm]}"),
+            ("interval", f"[{low:+.3f}, {high:+.3f}]"),
+            ("stable", "yes" if self.stable else "NO"),
+        ]
+
+    def in_words(self) -> Rows:
+        """The report in words."""
+        rows = [
+            ("network", size_in_words(self.pair.original)),
+            ("pruned", f"{self.n_kept:,} synapses"),
+            *self.certificate_in_words(),
+            ("guarantee", promise_in_words(self.guarantee, None)),
+            ("covariance error", number(self.covariance_error)),
+        ]
+        if self.spectral_abscissa:
+            before, after = self.spectral_abscissa
+            rows.append(("spectral abscissa", f"{number(before)} -> {number(after)} 1/s"))
+        if self.dynamics_error:
+            mean = self.dynamics_error.mean
+            line = f"largest {number(mean.max())}, at the end {number(mean[-1])}"
+            rows.append(("trajectory error", line))
+        for name in ("eigenvalue_error", "eigenvector_error", "eigenvector_cosine"):
+            summary = getattr(self, name)
+            if summary:
+                low, high = number(summary.min), number(summary.max)
+                line = f"median {number(summary.median)}, from {low} to {high}"
+                rows.append((name.replace("_", " "), line))
+        return rows
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the report as one page that needs nothing beside itself; `path` ends in .html."""
         from noiseprune.report import write_html  # loads Matplotlib
 
-        write_html(path, *self.networks, self.to_dict())
-
-
-def guarantee(net: RateNetwork) -> str:
-    """Which theorem covers a network: "symmetric-diagonally-dominant" or "none"."""
-    return "symmetric-diagonally-dominant" if theorem_applies(net) else "none"
+        write_html(path, self)
 
 
 def spectral_similarity(
@@ -170,55 +247,15 @@ def spectral_similarity(
         If the networks differ in size, or no certificate of this size is to be had.
     UnstableError
         If the original drift is singular.
+
+    Source: the measures per eigenvector, Moore and Chaudhuri (2020); for epsilon see
+    `noiseprune.spectrum`.
+
+    >>> net = RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=1.0)
+    >>> spectral_similarity(net, RateNetwork([[0.0, 0.4], [0.4, 0.0]], leak=1.0)).epsilon
+    0.2
     """
-    change = spectrum.epsilon(net, pruned, seed=seed)
-    errors: spectrum.EigenErrors | None = None
-    abscissa: tuple[float, float] | None = None
-    covariance_error: float | None = None
-    if net.n_neurons <= DENSE_EIGENVALUES if detail is None else detail:
-        if net.is_symmetric and pruned.is_symmetric:
-            errors = spectrum.eigen_errors(net, pruned)
-            abscissa = errors.abscissa
-        else:
-            abscissa = (net.spectral_abscissa(), pruned.spectral_abscissa())
-        covariance_error = relative_covariance_error(net, pruned)
-    return SpectralReport(
-        n_neurons=net.n_neurons,
-        n_synapses=net.n_synapses,
-        n_kept=pruned.n_synapses,
-        change=change,
-        guarantee=guarantee(net),
-        spectral_abscissa=abscissa,
-        stable=abscissa[1] < 0 if abscissa else is_stable(pruned, change),
-        networks=(net, pruned),
-        eigenvalue_error=Summary.of(errors.eigenvalue) if errors else None,
-        eigenvector_error=Summary.of(errors.eigenvector) if errors else None,
-        eigenvector_cosine=Summary.of(errors.cosine) if errors else None,
-        covariance_error=covariance_error,
-    )
-
-
-def is_stable(pruned: RateNetwork, change: spectrum.Epsilon) -> bool:
-    """True if every eigenvalue of the pruned drift has a negative real part.
-
-    In the pencil and symmetric-part norms an interval above -1 proves it, as the symmetric part
-    of the pruned -A is then positive definite; otherwise the spectral abscissa decides.
-    """
-    if change.norm != "relative" and change.interval[0] > -1:
-        return True
-    if change.norm == "pencil" and change.method == "dense":
-        return False
-    return pruned.spectral_abscissa() < 0
-
-
-def relative_covariance_error(net: RateNetwork, pruned: RateNetwork) -> float | None:
-    """||C_s - C||_F / ||C||_F of the stationary covariances; None where one does not exist."""
-    try:
-        original = lyapunov.covariance(net).covariance
-        changed = lyapunov.covariance(pruned).covariance
-    except UnstableError:
-        return None
-    return float(np.linalg.norm(changed - original) / np.linalg.norm(original))
+    return SpectralReport.of(Pair(net, pruned, detail=detail, seed=seed))
 
 
 def dynamics_error(
@@ -248,8 +285,7 @@ def dynamics_error(
     """
     spectrum.check_same_size(net, pruned)
     if duration is None:
-        abscissa = net.spectral_abscissa()
-        duration = min(40.0, -5.0 / abscissa) if abscissa < 0 else 40.0
+        duration = _five_relaxations(net.spectral_abscissa())
     if dt is None:
         dt = simulation.default_step(net, pruned)
     if isinstance(seed, np.random.Generator) or seed is None:
@@ -274,3 +310,8 @@ def dynamics_error(
     error = np.linalg.norm(changed - original, axis=2) / np.linalg.norm(original, axis=2)
     mean, std = error.mean(axis=1), error.std(axis=1)
     return DynamicsError(runs[0].times, mean, std, dt, noise, drive, replicas, seed)
+
+
+def _five_relaxations(abscissa: float) -> float:
+    """s, the paper's 40 at most."""
+    return min(40.0, -5.0 / abscissa) if abscissa < 0 else 40.0

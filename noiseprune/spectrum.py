@@ -85,13 +85,19 @@ class EigenErrors:
     eigenvalue : |lambda'_i / lambda_i - 1|, both spectra sorted
     eigenvector : |v^T A_s v / lambda - 1|
     cosine : |v^T A_s v| / ||A_s v||
-    abscissa : (original, pruned) largest eigenvalue, 1/s
+    values : (original, pruned) eigenvalues (N,), ascending, 1/s
     """
 
     eigenvalue: FloatArray
     eigenvector: FloatArray
     cosine: FloatArray
-    abscissa: tuple[float, float]
+    values: tuple[FloatArray, FloatArray]
+
+    @property
+    def abscissa(self) -> tuple[float, float]:
+        """(original, pruned) largest eigenvalue, 1/s."""
+        before, after = self.values
+        return float(before[-1]), float(after[-1])
 
 
 def check_same_size(net: RateNetwork, pruned: RateNetwork) -> None:
@@ -131,9 +137,8 @@ def eigen_errors(net: RateNetwork, pruned: RateNetwork) -> EigenErrors:
     if not (net.is_symmetric and pruned.is_symmetric):
         raise OptionError("eigenvector errors need two symmetric networks")
     values, vectors = linalg.eigh(net.dense_drift(), overwrite_a=True, check_finite=False)
-    pruned_drift = pruned.dense_drift()
-    images = pruned_drift @ vectors
-    pruned_values = linalg.eigvalsh(pruned_drift, overwrite_a=True, check_finite=False)
+    images = pruned.dense_drift() @ vectors
+    pruned_values = cast(FloatArray, pruned.eigenvalues)
     forms = np.einsum("ij,ij->j", vectors, images)
     lengths = np.linalg.norm(images, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -141,7 +146,7 @@ def eigen_errors(net: RateNetwork, pruned: RateNetwork) -> EigenErrors:
             eigenvalue=np.abs(pruned_values / values - 1.0),
             eigenvector=np.abs(forms / values - 1.0),
             cosine=np.abs(forms) / lengths,
-            abscissa=(float(values[-1]), float(pruned_values[-1])),
+            values=(values, pruned_values),
         )
 
 

@@ -7,7 +7,7 @@ v_ij = Var(x_i - sgn(w_ij) x_j) = C_ii + C_jj - 2 sgn(w_ij) C_ij
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, get_args
 
 import numpy as np
@@ -15,10 +15,10 @@ import numpy as np
 from noiseprune import kernels, lyapunov, probing, simulation
 from noiseprune.checks import Seed, count, noise_strength, one_of
 from noiseprune.choices import Method
-from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
+from noiseprune.records import Record, Rows
 from noiseprune.solvers import SOLVERS
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
@@ -33,7 +33,7 @@ _MAX_STEPS = 10_000_000
 
 
 @dataclass(frozen=True, repr=False)
-class SynapseVariance:
+class SynapseVariance(Record):
     """Synapse variances with their evidence.
 
     variance : (n_synapses,), aligned with `net.synapses`
@@ -43,7 +43,7 @@ class SynapseVariance:
     relative_error : estimated relative standard deviation; 0 if exact
     n_probes, seed : of the estimate; None if exact
     solver, solver_steps : preconditioner of the probes' systems, and their largest step count
-    covariance : what was solved, kept up to 4,000 neurons so that a report need not solve it again
+    covariance : what was solved, if it was to be kept
     """
 
     variance: FloatArray
@@ -74,6 +74,23 @@ class SynapseVariance:
             "recording": None,
         }
 
+    def without_arrays(self) -> SynapseVariance:
+        """A copy without the variances."""
+        return replace(self, variance=np.empty(0))
+
+    def in_words(self) -> Rows:
+        """What made the variances, in words; nothing where they were solved."""
+        if self.n_probes is None:
+            return []
+        line = f"{self.n_probes} by {self.method}, relative error {self.relative_error:.2g}"
+        if self.solver is not None:
+            line += f"; {self.solver} preconditioner, {self.solver_steps} steps"
+        return [("probes", line)]
+
+    def __repr__(self) -> str:
+        how = "".join(f", {what} {line}" for what, line in self.in_words())
+        return f"SynapseVariance({self.variance.size} synapses, {self.method}{how})"
+
 
 class Source(Protocol):
     """Where synapse variances come from; a frozen record of the options of one way."""
@@ -96,7 +113,12 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Exact:
-    """From the solved covariance; see `noiseprune.lyapunov`."""
+    """From the solved covariance; see `noiseprune.lyapunov`.
+
+    keep_covariance : hand it on with the variances, so that a report need not solve it again
+    """
+
+    keep_covariance: bool = False
 
     def measure(
         self,
@@ -110,7 +132,7 @@ class Exact:
         noise = noise_strength(1.0 if noise is None else noise)
         solved = lyapunov.covariance(net, noise)
         values, residual = _of_units(net, solved.covariance), solved.residual
-        kept = solved if net.n_neurons <= DENSE_EIGENVALUES else None
+        kept = solved if self.keep_covariance else None
         del solved  # before the values take more memory
         values = _on_synapses(net, values)
         progress(1, 1)

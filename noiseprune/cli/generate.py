@@ -33,7 +33,8 @@ def generate(common: Common, clusters: Clusters, leak: Leak) -> None:
     if common.output is None:
         raise OptionError("no output file: give one with -o, such as -o net.npz")
     from noiseprune import files
-    from noiseprune.cli.tables import facts, number
+    from noiseprune.cli.tables import facts
+    from noiseprune.records import number
 
     with common.stage("generate"):
         net = clustered(leak, common.seed, **asdict(clusters))
@@ -43,9 +44,7 @@ def generate(common: Common, clusters: Clusters, leak: Leak) -> None:
         "n_neurons": net.n_neurons,
         "n_synapses": net.n_synapses,
         "directed": not net.is_symmetric,
-        "output": common.output,
-        "seconds": common.seconds,
-        "seed": common.seed,
+        **common.to_dict(),
     }
     rows = [
         ("neurons", number(net.n_neurons)),

@@ -3,21 +3,22 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from noiseprune.choices import Inference
 from noiseprune.cli import completion
 from noiseprune.cli.options import Reading, SpikeNoise, parsed_keep
-from noiseprune.cli.outcome import NO_LEAK, certified
+from noiseprune.cli.outcome import certify, written
 from noiseprune.cli.parameters import METHOD, OUTPUT
 from noiseprune.cli.shared import Common, check_suffix
 from noiseprune.errors import OptionError
 
 if TYPE_CHECKING:
     from noiseprune.inference import InferredNetwork
-    from noiseprune.recordings import Recording
+    from noiseprune.pruning import Pruning
+    from noiseprune.recordings import Recorded, Recording
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,13 @@ class Estimate:
                 progress=progress,
             )
 
+    def source(self, recording: "Recording", inferred: "InferredNetwork") -> "Recorded":
+        """The recording as a source of synapse variances, in the units of the network."""
+        from noiseprune.recordings import Recorded
+
+        scale = inferred.scale if self.equal_noise else None
+        return Recorded(recording=recording, match="name", zero_lag=self.zero_lag, scale=scale)
+
 
 @dataclass(frozen=True)
 class Pruned:
@@ -82,6 +90,32 @@ class Pruned:
             from noiseprune.files import check_destination
 
             check_destination(self.pruned)
+        if self.keep is not None:
+            parsed_keep(self.keep)
+
+    def made(
+        self,
+        common: Common,
+        inferred: "InferredNetwork",
+        source: "Recorded",
+        noise: float | None,
+    ) -> "Pruning":
+        """The network pruned by the recording that it is from, and written."""
+        from noiseprune.pipeline import measure_and_prune
+        from noiseprune.pruning import Recipe
+
+        pruning = measure_and_prune(
+            inferred.network,
+            None if self.keep is None else parsed_keep(self.keep),
+            Recipe(),
+            source,
+            noise=noise,
+            seed=common.seed,
+            stage=partial(common.stage, bar=True),
+        )
+        if self.pruned is not None:
+            common.save(pruning.network, self.pruned, "save pruned")
+        return pruning
 
 
 def infer(
@@ -104,94 +138,26 @@ def infer(
     """
     then.check()
     estimate.check()
-    import noiseprune as npr
     from noiseprune.cli.tables import facts
-    from noiseprune.pipeline import measure_and_prune
-    from noiseprune.pruning import Recipe
 
-    kept = None if then.keep is None else parsed_keep(then.keep)
     with common.stage("recording"):
         found = reading.read(recording)
     inferred = estimate.made(common, found)
-    net = inferred.network
-    common.save(net)
-    abscissa = net.spectral_abscissa()
-    own = evidence(inferred) | {"scale": inferred.scale.tolist() if estimate.equal_noise else None}
-    own |= {"source": found.source, "units": found.units}
-    result: dict[str, Any] = {
-        "n_neurons": net.n_neurons,
-        "n_synapses": net.n_synapses,
-        **own,
-        "spectral_abscissa": {"original": abscissa, "pruned": None},
-        "stable": abscissa < 0,
-        "seconds": common.seconds,
-        "seed": common.seed,
-        "output": common.output,
-    }
-    tables = [facts("Inferred network", rows_of(inferred, found.source, common.output))]
-    if kept is not None:
-        scale = inferred.scale if estimate.equal_noise else None
-        source = npr.recordings.Recorded(
-            recording=found, match="name", zero_lag=estimate.zero_lag, scale=scale
-        )
-        pruning = measure_and_prune(
-            net,
-            kept,
-            Recipe(),
-            source,
-            noise=estimate.noise,
-            seed=common.seed,
-            stage=partial(common.stage, bar=True),
-        )
-        if then.pruned is not None:
-            common.save(pruning.network, then.pruned, "save pruned")
-        known = {"original": f"inferred from {recording}", "inferred": own}
-        outcome, rows = certified(common, pruning, then.report, then.pruned, known)
+    common.save(inferred.network)
+    result = {**inferred.to_dict(), **common.to_dict()}
+    tables = [facts("Inferred network", [*inferred.in_words(), *written(common.output)])]
+    if then.keep is not None:
+        source = estimate.source(found, inferred)
+        pruning = then.made(common, inferred, source, estimate.noise)
+        name = f"inferred from {recording}"
+        outcome, rows = certify(common, pruning, then.report, then.pruned, name, inferred)
         tables.append(facts("Pruned network", rows))
+        abscissa = pruning.network.spectral_abscissa()
         result = {
             **outcome,
             **result,
             "pruned": then.pruned,
-            "report": then.report,
             "stable": outcome["stable"],
-            "spectral_abscissa": {
-                "original": abscissa,
-                "pruned": pruning.network.spectral_abscissa(),
-            },
+            "spectral_abscissa": {**result["spectral_abscissa"], "pruned": abscissa},
         }
     common.emit(result, *tables)
-
-
-def evidence(inferred: "InferredNetwork") -> dict[str, Any]:
-    """What is known of the estimate, as JSON holds it."""
-    names = (
-        *("method", "lag", "noise", "anisotropy", "n_significant", "n_unstable", "n_unresolved"),
-        *("shrinkage", "n_samples", "n_effective", "n_blocks", "length", "n_bootstrap"),
-        *("relative_error", "dropped", "notes"),
-    )
-    return {name: getattr(inferred, name) for name in names}
-
-
-def rows_of(inferred: "InferredNetwork", source: str, output: Path | None) -> list[tuple[str, str]]:
-    from noiseprune.cli.tables import number, size_of
-    from noiseprune.files import holds_leak
-
-    net = inferred.network
-    rows = [
-        ("recording", f"{source}, {inferred.length:.4g} s, {inferred.n_samples:,} samples"),
-        ("worth", f"{inferred.n_effective:,.0f} samples of the slowest channel"),
-        ("method", f"{inferred.method}, lag {inferred.lag:.3g} s"),
-        ("network", size_of(net)),
-        ("beyond two errors", f"{inferred.n_significant:,} of {net.n_synapses:,} weights"),
-        ("relative error", number(inferred.relative_error)),
-        ("slowest mode", f"{number(net.spectral_abscissa())} 1/s"),
-        ("noise", f"{number(inferred.noise)}, anisotropy {number(inferred.anisotropy)}"),
-        ("shrinkage", number(inferred.shrinkage)),
-    ]
-    if inferred.dropped:
-        rows.append(("left out, silent", ", ".join(inferred.dropped)))
-    rows += [("note", note) for note in inferred.notes]
-    rows.append(("written to", "- (give a file with -o)" if output is None else str(output)))
-    if output is not None and not holds_leak(output):
-        rows.append(("note", NO_LEAK))
-    return rows

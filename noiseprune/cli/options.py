@@ -169,11 +169,12 @@ class Measured:
     ] = None
     solver: Annotated[Solver, "Preconditioner of the probes."] = "auto"
 
-    def source(self, net: "RateNetwork") -> "Source":
-        from noiseprune.variance import source_of
+    def source(self, net: "RateNetwork", *, keep_covariance: bool) -> "Source":
+        from noiseprune.variance import Exact, source_of
 
         options: dict[str, Any] = asdict(self)
-        return source_of(net, **options)
+        source = source_of(net, **options)
+        return Exact(keep_covariance=keep_covariance) if isinstance(source, Exact) else source
 
 
 @dataclass(frozen=True)

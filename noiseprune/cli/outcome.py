@@ -1,135 +1,93 @@
 """What commands tell of a pruning: its certificate, rows of the table, keys of the JSON."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noiseprune.cli.report import DYNAMICS, with_dynamics
+from noiseprune.cli.report import DYNAMICS
 from noiseprune.cli.shared import Common
 
 if TYPE_CHECKING:
+    from noiseprune.inference import InferredNetwork
     from noiseprune.pruning import Pruning
-
-UNMEASURED = (
-    *("method", "residual", "n_probes", "variance_error", "solver", "solver_steps", "recording"),
-)
-"""What is known of synapse variances, where none were made."""
-NO_LEAK = "this format does not hold the leak: write .npz to keep it"
+    from noiseprune.report import Making
+    from noiseprune.similarity import SpectralReport
 
 
-def certified(
+def certify(
     common: Common,
     pruning: "Pruning",
     page: Path | None,
     output: Path | None,
-    known: dict[str, Any],
+    original: str,
+    inferred: "InferredNetwork | None" = None,
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """The result of a pruning with its certificate, and as rows; `page` is written, too.
+    """The result of a pruning with its certificate, and in words; the page is written, too.
 
-    output : where the pruned network was written; known : what else the page is to show
+    output : where the pruned network was written; original : name of what it was
     """
-    import noiseprune as npr
-    from noiseprune import files
-    from noiseprune.cli.tables import NORMS, guarantee_line, interval, number, size_of
+    from noiseprune.pair import Pair
+    from noiseprune.report.page import Making
+    from noiseprune.similarity import SpectralReport
 
-    net = pruning.original
-    measured = dict.fromkeys(UNMEASURED) if pruning.evidence is None else pruning.evidence.to_dict()
+    covariance = getattr(pruning.evidence, "covariance", None)
+    if page is None:
+        pruning = pruning.without_arrays()
     with common.stage("certificate"):
-        found = npr.spectral_similarity(
-            net, pruning.network, detail=None if page else False, seed=common.seed
+        pair = Pair(
+            pruning.original,
+            pruning.network,
+            detail=None if page else False,
+            seed=common.seed,
+            covariance=covariance,
         )
-    # The theorem is about the noise rule with the variances of the network itself.
-    covered = pruning.rule == "noise" and measured["recording"] is None
-    guarantee = found.guarantee if covered else "none"
-    promised = pruning.promised_epsilon if covered else None
-    result = {
-        "n_neurons": net.n_neurons,
-        "n_synapses": net.n_synapses,
-        "n_kept": pruning.n_kept,
-        "kept_fraction": pruning.n_kept / net.n_synapses,
-        "rule": pruning.rule,
-        "method": measured.pop("method"),
-        "sampling": pruning.sampling,
-        "balance": pruning.balance,
-        "gain": pruning.gain,
-        "refit": pruning.refit and asdict(pruning.refit),
-        "epsilon": found.epsilon,
-        "epsilon_interval": found.epsilon_interval,
-        "epsilon_norm": found.epsilon_norm,
-        "epsilon_method": found.change.method,
-        "epsilon_upper_bound": found.change.upper_bound,
-        "epsilon_failure_probability": found.change.failure_probability,
-        "promised_epsilon": promised,
-        "guarantee": guarantee,
-        "stable": found.stable,
-        **measured,
-        "seconds": common.seconds,
-        "seed": common.seed,
-        "output": output,
-        "report": page,
-    }
-    if page is not None:
-        from noiseprune.report import write_html
-
-        if net.n_neurons <= DYNAMICS:
-            found = with_dynamics(common, net, pruning.network, found)
-        with common.stage("report"):
-            write_html(
-                page,
-                net,
-                pruning.network,
-                {**found.to_dict(), **result, "pruned": output, **known},
-                variance=pruning.variance,
-            )
+        found = SpectralReport.of(pair)
+    made = {**common.to_dict(), "output": output, "report": page}
+    result = {**found.certificate(), **pruning.to_dict(), **made}
     rows = [
-        ("network", size_of(net)),
-        ("kept", f"{pruning.n_kept:,} synapses ({100 * pruning.n_kept / net.n_synapses:.1f} %)"),
-        ("rule", f"{pruning.rule}, {pruning.sampling} sampling, {pruning.balance} balance"),
-        *probes_line(result),
-        *recording_lines(result["recording"]),
-        ("epsilon", f"{number(found.epsilon)}    {NORMS[found.epsilon_norm]}"),
-        ("interval", interval(found.epsilon_interval)),
-        ("stable", "yes" if found.stable else "NO"),
-        ("guarantee", guarantee_line(guarantee, promised)),
-        ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in common.seconds.items())),
-        ("written to", "- (give a file with -o)" if output is None else str(output)),
+        *pruning.in_words(),
+        *found.certificate_in_words(),
+        common.timed(),
+        *written(output),
     ]
-    if pruning.refit is not None:
-        fitted = pruning.refit
-        change = f"epsilon {number(fitted.epsilon_before)} -> {number(fitted.epsilon_after)}"
-        rows.insert(3, ("refit", f"{change} in {fitted.evaluations} evaluations"))
     if page is not None:
+        making = Making(
+            original=original,
+            pruned=None if output is None else str(output),
+            pruning=pruning,
+            inferred=inferred,
+            noise=None if pruning.evidence is None else pruning.evidence.noise,
+            seed=common.seed,
+        )
+        write_page(common, page, found, making, result)
         rows.append(("report", str(page)))
-    if output is not None and not files.holds_leak(output):
-        rows.append(("note", NO_LEAK))
     return result, rows
 
 
-def recording_lines(measured: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """What the recording was that the synapse variances are from."""
-    if measured is None:
-        return []
-    length, worth = measured["length"], measured["n_effective"]
-    text = (
-        f"{measured['source']}, {length:.4g} s, {measured['n_samples']:,} samples, worth "
-        f"{worth:,.0f} for the slowest channel; relative error {measured['relative_error']:.2g}"
-    )
-    rows = [("recording", text)]
-    if measured["shrinkage"]:
-        rows.append(("shrinkage", f"{measured['shrinkage']:.2g} (Ledoit-Wolf)"))
-    if measured["n_raised"]:
-        rows.append(
-            ("in doubt", f"{measured['n_raised']:,} variances below their error, set to it")
-        )
-    return rows + [("note", note) for note in measured["notes"]]
+def write_page(
+    common: Common,
+    page: Path,
+    found: "SpectralReport",
+    making: "Making",
+    result: dict[str, Any],
+) -> None:
+    """The report as a page, which also carries the result and what it was made of."""
+    from noiseprune.report import write_html
+
+    if found.n_neurons <= DYNAMICS:
+        with common.stage("dynamics", bar=True) as progress:
+            found = found.with_dynamics(seed=common.seed, progress=progress)
+    told = {"original": making.original, "pruned": making.pruned, "noise": making.noise}
+    inferred = making.inferred and making.inferred.to_dict()
+    with common.stage("report"):
+        whole = {**found.to_dict(), **result, **told, "inferred": inferred}
+        write_html(page, found, making, result=whole)
 
 
-def probes_line(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """What made the synapse variances, where they were estimated."""
-    if result["n_probes"] is None:
-        return []
-    error = result["variance_error"]
-    text = f"{result['n_probes']} by {result['method']}, relative error {error:.2g}"
-    if result["solver"] is not None:
-        text += f"; {result['solver']} preconditioner, {result['solver_steps']} steps"
-    return [("probes", text)]
+def written(output: Path | None) -> list[tuple[str, str]]:
+    """Where a network was written, and what its file does not hold."""
+    from noiseprune.files import holds_leak
+
+    rows = [("written to", "- (give a file with -o)" if output is None else str(output))]
+    if output is not None and not holds_leak(output):
+        rows.append(("note", "this format does not hold the leak: write .npz to keep it"))
+    return rows

@@ -2,18 +2,32 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from noiseprune.choices import Activation
 from noiseprune.cli.options import Network, Noise, parsed_keep
-from noiseprune.cli.outcome import NO_LEAK
+from noiseprune.cli.outcome import written
 from noiseprune.cli.parameters import OUTPUT
 from noiseprune.cli.shared import Common, check_suffix
 
 if TYPE_CHECKING:
+    from noiseprune.network import RateNetwork
     from noiseprune.online import Plasticity
+    from noiseprune.similarity import SpectralReport
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What is simulated meanwhile."""
+
+    activation: Annotated[Activation, "What neurons make of input."] = "linear"
+    noise: Noise = 1.0
+    drive: Annotated[
+        float | None, "Constant input b, 1/s (default: 0; rectified, noise (leak / 2)^1/2)."
+    ] = None
+    dt: Annotated[float | None, "Step, s (default: a tenth of a stable step)."] = None
 
 
 @dataclass(frozen=True)
@@ -42,17 +56,26 @@ class Rule:
         ),
     ] = True
 
+    def run(self, common: Common, net: "RateNetwork", activity: Activity) -> "Plasticity":
+        from noiseprune.online import plasticity
 
-@dataclass(frozen=True)
-class Activity:
-    """What is simulated meanwhile."""
-
-    activation: Annotated[Activation, "What neurons make of input."] = "linear"
-    noise: Noise = 1.0
-    drive: Annotated[
-        float | None, "Constant input b, 1/s (default: 0; rectified, noise (leak / 2)^1/2)."
-    ] = None
-    dt: Annotated[float | None, "Step, s (default: a tenth of a stable step)."] = None
+        with common.stage("simulation", bar=True) as progress:
+            return plasticity(
+                net,
+                None if self.keep is None else parsed_keep(self.keep),
+                gain=self.gain,
+                rounds=self.rounds,
+                continuous=self.continuous,
+                activation=activity.activation,
+                noise=activity.noise,
+                drive=activity.drive,
+                interval=self.interval,
+                dt=activity.dt,
+                scaling=self.scaling,
+                adapt_leak=self.adapt_leak,
+                seed=common.seed,
+                progress=progress,
+            )
 
 
 def plasticity(
@@ -69,104 +92,56 @@ def plasticity(
     """
     if figure is not None:
         check_suffix(figure, "a figure is a picture", ".png", ".svg", ".pdf")
-    import noiseprune as npr
-    from noiseprune import files
-    from noiseprune.cli.tables import NORMS, facts, grid, number, size_of
-    from noiseprune.cli.tables import interval as between
-    from noiseprune.spectrum import DENSE_PENCIL
+    from noiseprune.cli.tables import facts, grid
+    from noiseprune.network import size_in_words
+    from noiseprune.records import number
 
     net = network.loaded(common)
-    with common.stage("simulation", bar=True) as progress:
-        found = npr.plasticity(
-            net,
-            None if rule.keep is None else parsed_keep(rule.keep),
-            gain=rule.gain,
-            rounds=rule.rounds,
-            continuous=rule.continuous,
-            activation=activity.activation,
-            noise=activity.noise,
-            drive=activity.drive,
-            interval=rule.interval,
-            dt=activity.dt,
-            scaling=rule.scaling,
-            adapt_leak=rule.adapt_leak,
-            seed=common.seed,
-            progress=progress,
-        )
+    found = rule.run(common, net, activity)
     common.save(found.network)
-    small = net.n_neurons <= DENSE_PENCIL
-    with common.stage("certificate"):
-        report = npr.spectral_similarity(
-            net, found.network, detail=None if small else False, seed=common.seed
-        )
-    batch = None
-    if small and found.n_kept < net.n_synapses:
-        with common.stage("batch rule"):
-            pruning = npr.prune(net, found.n_kept, seed=common.seed)
-            batch = npr.spectral_similarity(net, pruning.network, detail=False).epsilon
+    report, batch = _compared(common, found)
     if figure is not None:
         with common.stage("figure"):
             _draw(figure, found, batch)
     result = {
         **report.to_dict(),
-        "rule": "noise",
-        "method": "plasticity",
-        "sampling": "priority",
-        "balance": found.balance,
-        "adapt_leak": rule.adapt_leak,
-        "gain": found.gain,
-        "guarantee": "none",
-        "rounds": rule.rounds,
-        "continuous": rule.continuous,
-        "activation": activity.activation,
+        **found.to_dict(),
         "batch_epsilon": batch,
-        "imbalance": found.imbalance,
-        "over_time": over_time(found),
-        "dt": found.dt,
-        "interval": found.interval,
-        "n_steps": found.n_steps,
-        "noise": found.noise,
-        "seconds": common.seconds,
-        "seed": common.seed,
-        "output": common.output,
+        **common.to_dict(),
         "figure": figure,
     }
     rows = [
-        ("network", size_of(net)),
+        ("network", size_in_words(net)),
         ("kept", f"{found.n_kept:,} synapses ({100 * found.n_kept / net.n_synapses:.1f} %)"),
-        ("simulated", f"{found.times[-1]:.3g} s in {found.n_steps:,} steps, {activity.activation}"),
-        ("epsilon", f"{number(report.epsilon)}    {NORMS[report.epsilon_norm]}"),
+        ("simulated", f"{found.times[-1]:.3g} s in {found.n_steps:,} steps, {found.activation}"),
+        *report.certificate_in_words(),
         ("epsilon of the batch rule", f"{number(batch)}    (its defaults, at the same count)"),
-        ("interval", between(report.epsilon_interval)),
-        ("stable", "yes" if report.stable else "NO"),
-        ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in common.seconds.items())),
-        ("written to", "- (give a file with -o)" if common.output is None else str(common.output)),
+        common.timed(),
+        *written(common.output),
     ]
     if figure is not None:
         rows.append(("figure", str(figure)))
-    if common.output is not None and not files.holds_leak(common.output):
-        rows.append(("note", NO_LEAK))
     header = ("time (s)", "synapses", "threshold", "epsilon", "trajectory error", "mean rate")
-    lines = [
-        tuple("-" if value is None else number(value) for value in line)
-        for line in zip(*over_time(found).values())
-    ]
+    lines = [tuple(map(number, line)) for line in found.lines()]
     common.emit(result, grid("After each round", header, lines), facts("Plasticity", rows))
 
 
-def over_time(found: "Plasticity") -> dict[str, Any]:
-    """The measures against time, as JSON holds them."""
-    from noiseprune.records import plain
+def _compared(common: Common, found: "Plasticity") -> tuple["SpectralReport", float | None]:
+    """How similar the result is, and the epsilon of the batch rule at the same count."""
+    import noiseprune as npr
+    from noiseprune.spectrum import DENSE_PENCIL
 
-    measures = {
-        "times": found.times,
-        "n_left": found.n_left,
-        "threshold": found.threshold,
-        "epsilon": found.epsilon,
-        "trajectory_error": found.trajectory_error,
-        "mean_rate": found.mean_rate[:, 1],
-    }
-    return {name: plain(values.tolist()) for name, values in measures.items()}
+    net, small = found.original, found.original.n_neurons <= DENSE_PENCIL
+    with common.stage("certificate"):
+        report = npr.spectral_similarity(
+            net, found.network, detail=None if small else False, seed=common.seed
+        )
+    if not small or found.n_kept == net.n_synapses:
+        return report, None
+    with common.stage("batch rule"):
+        pruning = npr.prune(net, found.n_kept, seed=common.seed)
+        batch = npr.spectral_similarity(net, pruning.network, detail=False)
+    return report, batch.epsilon
 
 
 def _draw(path: Path, found: "Plasticity", batch: float | None) -> None:

@@ -19,7 +19,7 @@ from noiseprune.cli.options import (
     parsed_keep,
     print_job_script,
 )
-from noiseprune.cli.outcome import certified
+from noiseprune.cli.outcome import certify
 from noiseprune.cli.parameters import NETWORK, OUTPUT, RECORDING, refuse
 from noiseprune.cli.shared import Common, check_suffix
 from noiseprune.errors import OptionError
@@ -31,13 +31,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Amount:
-    """How much is kept, and by what measure of importance."""
+    """How much is kept, by what importance, under what noise."""
 
     keep: Annotated[str | None, "Fraction in (0, 1], or number of synapses (default 0.1)."] = None
     epsilon: Annotated[float | None, "Instead of --keep: accuracy that the theorem is to give."] = (
         None
     )
     rule: Annotated[Rule, "What makes a synapse important."] = "noise"
+    noise: Annotated[
+        float | None, "Strength sigma of the noise (default 1, or what a recording shows).", NETWORK
+    ] = None
 
     @property
     def parsed(self) -> float | None:
@@ -127,9 +130,6 @@ def prune(
     recorded: Recorded,
     reading: Reading,
     cluster: Cluster,
-    noise: Annotated[
-        float | None, "Strength sigma of the noise (default 1, or what a recording shows).", NETWORK
-    ] = None,
     report: Annotated[Path | None, "Also write the report, as a page (.html).", OUTPUT] = None,
 ) -> None:
     """Prune a network, and say how similar the result is.
@@ -150,7 +150,7 @@ def prune(
     net = network.loaded(common)
     promise = amount.epsilon is not None
     recipe = Recipe.of(amount.rule, draw.sampling, draw.balance, refit=draw.refit, promise=promise)
-    source: Source = measured.source(net)
+    source: Source = measured.source(net, keep_covariance=report is not None)
     if recorded:
         with common.stage("recording"):
             source = recorded.source(net, reading, common.seed)
@@ -161,16 +161,11 @@ def prune(
             recipe,
             source,
             epsilon=amount.epsilon,
-            noise=noise,
+            noise=amount.noise,
             seed=common.seed,
             stage=partial(common.stage, bar=True),
             worker=worker,
         )
     common.save(pruning.network)
-    sigma = 1.0 if noise is None else noise
-    known = {
-        "original": network.name,
-        "noise": sigma if pruning.evidence is None else pruning.evidence.noise,
-    }
-    result, rows = certified(common, pruning, report, common.output, known)
+    result, rows = certify(common, pruning, report, common.output, network.name)
     common.emit(result, facts("Pruned network", rows))

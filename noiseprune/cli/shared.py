@@ -114,6 +114,14 @@ class Common:
         with self.stage(stage):
             files.save(net, path)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What the JSON of most commands says of its making."""
+        return {"seconds": self.seconds, "seed": self.seed, "output": self.output}
+
+    def timed(self) -> tuple[str, str]:
+        """What the stages took, as a row of a table."""
+        return "seconds", ", ".join(f"{name} {took:.2f}" for name, took in self.seconds.items())
+
     def written(self) -> tuple[str, str]:
         """Where the result is, as a row of a table."""
         return "written to", "- (give a file with -o)" if self.output is None else str(self.output)

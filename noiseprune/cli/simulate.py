@@ -80,17 +80,16 @@ def simulate(
             files.save_trajectory(found.trajectory, common.output)
     result = {
         **found.to_dict(),
+        **common.to_dict(),
         "seconds": common.seconds["simulate"],
         "steps_per_second": found.n_steps / found.stepping_seconds,
         "stages": common.seconds,
-        "output": common.output,
-        "seed": common.seed,
     }
     common.emit(result, facts("Simulation", [*rows_of(found), common.written()]))
 
 
 def rows_of(found: "SimulationRun") -> list[tuple[str, str]]:
-    from noiseprune.cli.tables import number
+    from noiseprune.records import number
 
     return [
         ("neurons", number(found.n_neurons)),

@@ -225,8 +225,9 @@ def draw(folder: Path, system: Any, runs: "list[Training]") -> list[Path]:
 
 def report(common: Common, model: str, runs: "list[Training]", pictures: list[Path]) -> None:
     """One run with all that it found; of many, the means where only the seed differs, and each."""
-    from noiseprune.cli.tables import facts, grid, number
+    from noiseprune.cli.tables import facts, grid
     from noiseprune.learning import training
+    from noiseprune.records import number
 
     differing = training.differing(runs)
     first = runs[0].options
@@ -309,7 +310,7 @@ def is_number(value: Any) -> bool:
 
 def cell(value: Any) -> str | None:
     """A value in a table; None for what is too long for one."""
-    from noiseprune.cli.tables import number
+    from noiseprune.records import number
 
     if value is None or isinstance(value, (bool, str)):
         return "-" if value is None else str(value)

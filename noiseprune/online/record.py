@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from noiseprune.checks import Seed
 from noiseprune.network import RateNetwork
+from noiseprune.records import Table, plain
 from noiseprune.weights import FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class Plasticity:
+@dataclass(frozen=True, eq=False, repr=False)
+class Plasticity(Table):
     """A network pruned by its own plasticity, with its evidence.
 
     Entry r of an array (rounds + 1,) is of the interval after the r-th round of pruning, at its
@@ -75,3 +77,45 @@ class Plasticity:
     def balance(self) -> str:
         """What a batch pruning calls it: "homeostatic", "leak" or "none"."""
         return "homeostatic" if self.scaling else "leak" if self.adapt_leak else "none"
+
+    def over_time(self) -> dict[str, list[Any]]:
+        """The measures at the end of every round; None where one was not taken."""
+        measures = {
+            "times": self.times,
+            "n_left": self.n_left,
+            "threshold": self.threshold,
+            "epsilon": self.epsilon,
+            "trajectory_error": self.trajectory_error,
+            "mean_rate": self.mean_rate[:, 1],
+        }
+        return {name: plain(values.tolist()) for name, values in measures.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as JSON-ready values, under the keys of the command line."""
+        return {
+            "n_neurons": self.original.n_neurons,
+            "n_synapses": self.original.n_synapses,
+            "n_kept": self.n_kept,
+            "rule": "noise",
+            "method": "plasticity",
+            "sampling": "priority",
+            "balance": self.balance,
+            "adapt_leak": self.adapt_leak,
+            "gain": self.gain,
+            "guarantee": "none",
+            "rounds": self.rounds,
+            "continuous": self.continuous,
+            "activation": self.activation,
+            "imbalance": self.imbalance,
+            "over_time": self.over_time(),
+            "dt": self.dt,
+            "interval": self.interval,
+            "n_steps": self.n_steps,
+            "noise": self.noise,
+        }
+
+    def header(self) -> tuple[str, ...]:
+        return tuple(self.over_time())
+
+    def lines(self) -> list[tuple[Any, ...]]:
+        return list(zip(*self.over_time().values()))

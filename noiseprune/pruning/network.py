@@ -6,7 +6,7 @@ recorded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy import sparse
 
 from noiseprune.checks import Seed, generator, noise_strength
 from noiseprune.errors import NetworkError, OptionError
-from noiseprune.network import RateNetwork, not_a_network
+from noiseprune.network import RateNetwork, not_a_network, size_in_words
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import rules
 from noiseprune.pruning.balance import balance_leak
@@ -22,6 +22,7 @@ from noiseprune.pruning.matrix import prune_weights
 from noiseprune.pruning.recipe import Recipe
 from noiseprune.pruning.refit import Refit, check_size, refit_weights
 from noiseprune.pruning.sampling import BoolArray
+from noiseprune.records import Record, Rows, number
 from noiseprune.weights import FloatArray, IntArray, stored
 
 
@@ -39,11 +40,15 @@ class Evidence(Protocol):
     @property
     def noise(self) -> float: ...
 
+    def without_arrays(self) -> Evidence: ...
+
     def to_dict(self) -> dict[str, Any]: ...
+
+    def in_words(self) -> Rows: ...
 
 
 @dataclass(frozen=True, repr=False)
-class Pruning:
+class Pruning(Record):
     """A pruned network with its evidence; arrays (n_synapses,) follow `net.synapses`.
 
     network, original : the pruned `RateNetwork`, and what it was
@@ -92,6 +97,75 @@ class Pruning:
     @property
     def n_kept(self) -> int:
         return self.network.n_synapses
+
+    @property
+    def guarantee(self) -> str:
+        """The class of networks that the theorem covers, if the rule and the variances are its."""
+        own = self.evidence is None or self.evidence.of_network
+        return guarantee_of(self.original) if own and self.rule == "noise" else "none"
+
+    def without_arrays(self) -> Pruning:
+        """A copy without the arrays (n_synapses,), each of which may be half a dense matrix."""
+        none_kept = np.empty(0, dtype=np.bool_)
+        return replace(
+            self,
+            variance=None,
+            keep_probability=np.empty(0),
+            kept=none_kept,
+            evidence=self.evidence and self.evidence.without_arrays(),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The pruning as JSON-ready values, under the keys of the command line; no arrays."""
+        return {
+            "n_neurons": self.original.n_neurons,
+            "n_synapses": self.original.n_synapses,
+            "n_kept": self.n_kept,
+            "kept_fraction": self.n_kept / self.original.n_synapses,
+            "rule": self.rule,
+            "sampling": self.sampling,
+            "balance": self.balance,
+            "gain": self.gain,
+            "refit": self.refit and asdict(self.refit),
+            "promised_epsilon": self.promised_epsilon,
+            "guarantee": self.guarantee,
+            **(_NO_EVIDENCE if self.evidence is None else self.evidence.to_dict()),
+        }
+
+    def in_words(self) -> Rows:
+        """The pruning in words."""
+        share = 100 * self.n_kept / self.original.n_synapses
+        rows = [
+            ("network", size_in_words(self.original)),
+            ("kept", f"{self.n_kept:,} synapses ({share:.1f} %)"),
+            ("rule", f"{self.rule}, {self.sampling} sampling, {self.balance} balance"),
+        ]
+        if self.refit:
+            before, after = number(self.refit.epsilon_before), number(self.refit.epsilon_after)
+            line = f"epsilon {before} -> {after} in {self.refit.evaluations} evaluations"
+            rows.append(("refit", line))
+        if self.evidence:
+            rows += self.evidence.in_words()
+        return [*rows, ("guarantee", promise_in_words(self.guarantee, self.promised_epsilon))]
+
+
+_NO_EVIDENCE = dict.fromkeys(
+    ("method", "residual", "n_probes", "variance_error", "solver", "solver_steps", "recording")
+)
+
+
+def guarantee_of(net: RateNetwork) -> str:
+    """Which theorem covers a network: "symmetric-diagonally-dominant" or "none"."""
+    return "symmetric-diagonally-dominant" if theorem_applies(net) else "none"
+
+
+def promise_in_words(guarantee: str, promised: float | None) -> str:
+    """What the theorem says of a pruning: a promise, its class of networks, or nothing."""
+    if guarantee == "none":
+        return "none: epsilon is measured"
+    if promised is None:
+        return "none of this pruning, but the theorem covers such networks (see --epsilon)"
+    return f"epsilon is at most {promised:.3g} with 95 % probability"
 
 
 def check_request(

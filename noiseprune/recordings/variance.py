@@ -13,7 +13,7 @@ which is local to neurons and synapses. It is as good as the network and its lea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from noiseprune.progress import Progress, silent
 from noiseprune.recordings import statistics
 from noiseprune.recordings.matching import channels_of
 from noiseprune.recordings.record import Recording, refuse_silent
+from noiseprune.records import Rows
 from noiseprune.variance import SynapseVariance
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
@@ -32,7 +33,7 @@ from noiseprune.work import Worker, serial
 _ROWS = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecordedVariance(SynapseVariance):
     """Synapse variances of a recording, with what else is known of them.
 
@@ -66,6 +67,25 @@ class RecordedVariance(SynapseVariance):
         """As of `SynapseVariance`, with what else is known under "recording"; no arrays."""
         names = [found.name for found in fields(self) if found.name not in _ELSEWHERE]
         return super().to_dict() | {"recording": {name: getattr(self, name) for name in names}}
+
+    def without_arrays(self) -> RecordedVariance:
+        """A copy without the variances and their errors."""
+        return replace(self, variance=np.empty(0), standard_error=None)
+
+    def in_words(self) -> Rows:
+        """The recording in words."""
+        line = (
+            f"{self.source}, {self.length:.4g} s, {self.n_samples:,} samples, worth "
+            f"{self.n_effective:,.0f} for the slowest channel; relative error "
+            f"{self.relative_error:.2g}"
+        )
+        rows = [("recording", line)]
+        if self.shrinkage:
+            rows.append(("shrinkage", f"{self.shrinkage:.2g} (Ledoit-Wolf)"))
+        if self.n_raised:
+            line = f"{self.n_raised:,} variances below their error, set to it"
+            rows.append(("in doubt", line))
+        return [*rows, *(("note", note) for note in self.notes)]
 
 
 _ELSEWHERE = (

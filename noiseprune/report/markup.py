@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from html import escape
 
-__all__ = ["document", "escape", "figure", "number", "paragraph", "section", "table"]
+from noiseprune.records import number as in_words
+
+__all__ = ["document", "escape", "figure", "finite", "number", "paragraph", "section", "table"]
 
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number with some significant digits, whole numbers in full; a dash for None."""
-    if value is None:
-        return "–"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.{digits}g}"
+    return "–" if value is None else in_words(value, digits)
+
+
+def finite(value: float | None) -> float | None:
+    """The number as JSON has it: None where it is not finite."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def paragraph(text: str, kind: str = "") -> str:

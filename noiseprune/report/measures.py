@@ -15,57 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from scipy import linalg
 
-from noiseprune.eigenvalues import DENSE_EIGENVALUES
-from noiseprune.errors import UnstableError
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import rules
-from noiseprune.variance import synapse_variance
 from noiseprune.weights import FloatArray, IntArray
 
 LISTED = 20
 """Synapses in each list of the page."""
 _MOST_TYPES = 8
 _SMALLEST_TYPE = 3
-
-
-@dataclass(frozen=True)
-class Spectra:
-    """Of the two drifts, 1/s; each pair is (original, pruned), of (N,) arrays.
-
-    eigenvalues : ascending if both networks are symmetric, else complex and in no order
-    singular_values : descending
-    """
-
-    eigenvalues: tuple[npt.NDArray[np.inexact], npt.NDArray[np.inexact]]
-    singular_values: tuple[FloatArray, FloatArray]
-    symmetric: bool
-
-
-def spectra(original: RateNetwork, pruned: RateNetwork) -> Spectra | None:
-    """Dense spectra of both drifts, O(N^3); None above 4,000 neurons."""
-    if original.n_neurons > DENSE_EIGENVALUES:
-        return None
-    drifts = original.dense_drift(), pruned.dense_drift()
-    if original.is_symmetric and pruned.is_symmetric:
-        before, after = (linalg.eigvalsh(drift, check_finite=False) for drift in drifts)
-        sizes = np.sort(np.abs(before))[::-1], np.sort(np.abs(after))[::-1]
-        return Spectra((before, after), sizes, symmetric=True)
-    before, after = (linalg.eigvals(drift, check_finite=False) for drift in drifts)
-    first, second = (linalg.svdvals(drift, check_finite=False) for drift in drifts)
-    return Spectra((before, after), (first, second), symmetric=False)
-
-
-def exact_variance(net: RateNetwork) -> FloatArray | None:
-    """(n_synapses,) synapse variances; None above 4,000 neurons or without a stationary state."""
-    if net.n_neurons > DENSE_EIGENVALUES:
-        return None
-    try:
-        return synapse_variance(net, method="exact").variance
-    except UnstableError:
-        return None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files as resources
 from typing import Any
 
@@ -12,22 +13,27 @@ import numpy as np
 import scipy
 
 from noiseprune import __version__
+from noiseprune.checks import Seed
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import FileError
 from noiseprune.files import write_atomically
+from noiseprune.inference import InferredNetwork
 from noiseprune.network import RateNetwork
-from noiseprune.records import json_text, plain
+from noiseprune.pruning import Pruning
+from noiseprune.records import json_text
 from noiseprune.report import figures, measures
 from noiseprune.report.markup import (
     document,
     escape,
     figure,
+    finite,
     number,
     paragraph,
     section,
     table,
 )
 from noiseprune.report.recorded import recorded
+from noiseprune.similarity import SpectralReport
 from noiseprune.weights import FloatArray, IntArray
 
 _NORMS = {
@@ -36,27 +42,36 @@ _NORMS = {
     "the symmetric part of -A",
     "relative": "‖A<sup>-1</sup> (A<sub>s</sub> - A)‖<sub>2</sub>",
 }
-_MADE = {
-    "original": "original network",
-    "pruned": "pruned network",
-    "rule": "rule",
-    "sampling": "sampling",
-    "balance": "balance",
-    "method": "synapse variances",
-    "gain": "gain K",
-    "noise": "noise sigma",
-    "seed": "seed",
-}
 _LARGE = f"not computed above {DENSE_EIGENVALUES:,} neurons, where they would need dense matrices"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """How a pruned network came to be, as far as it is known; the page shows it.
+
+    original, pruned : names of the networks
+    pruning : the `Pruning`, with what its synapse variances were measured by
+    inferred : the original, where it was estimated from a recording
+    noise, seed : of the pruning; where that is not known, of what was measured
+    """
+
+    original: str | None = None
+    pruned: str | None = None
+    pruning: Pruning | None = None
+    inferred: InferredNetwork | None = None
+    noise: float | None = None
+    seed: Seed = None
+
+
+UNKNOWN = Making()
 
 
 def write_html(
     path: str | os.PathLike[str],
-    original: RateNetwork,
-    pruned: RateNetwork,
-    numbers: Mapping[str, Any],
+    report: SpectralReport,
+    making: Making = UNKNOWN,
     *,
-    variance: FloatArray | None = None,
+    result: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `page` to a file, all of it or nothing.
 
@@ -71,48 +86,42 @@ def write_html(
             f"{os.fspath(path)} has the suffix {suffix!r}, but this is a page: use a name that "
             "ends in .html"
         )
-    text = page(original, pruned, numbers, variance=variance)
+    text = page(report, making, result=result)
     with write_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def page(
-    original: RateNetwork,
-    pruned: RateNetwork,
-    numbers: Mapping[str, Any],
-    *,
-    variance: FloatArray | None = None,
+    report: SpectralReport, making: Making = UNKNOWN, *, result: Mapping[str, Any] | None = None
 ) -> str:
     """The similarity report as one HTML page that needs nothing beside itself.
 
     Parameters
     ----------
-    numbers : JSON-ready values under the keys of `SpectralReport.to_dict`, and of what else is
-        known: `original` and `pruned` (names), `rule`, `sampling`, `balance`, `method`, `gain`,
-        `noise`, `seed`, `promised_epsilon`, `recording`, `inferred`. The page shows these and
-        carries them as JSON.
-    variance : (n_synapses,) synapse variances of the original; solved here, where there are at
-        most 4,000 neurons and a stationary state, if left out
+    report : with the pair of networks, from which the figures and tables are made
+    making : how the pruned network came to be
+    result : JSON-ready values that the page carries; by default those of the report
     """
-    numbers = plain(numbers)
-    if variance is None:
-        variance = measures.exact_variance(original)
-    title = f"Pruned network: {numbers['original']}" if "original" in numbers else "Pruned network"
+    original, pruned = report.pair.original, report.pair.pruned
+    variance = None if making.pruning is None else making.pruning.variance
+    if variance is None or not variance.size:
+        variance = report.pair.variance
+    title = f"Pruned network: {making.original}" if making.original else "Pruned network"
     body = "\n".join(
         (
             f"<header>\n<h1>{escape(title)}</h1>",
-            paragraph(_size(original, numbers), "quiet"),
+            paragraph(_size(report), "quiet"),
             "</header>",
             "<main>",
-            _certificate(numbers),
-            _made(numbers),
-            recorded(numbers),
-            _spectra(original, pruned, numbers),
+            _certificate(report, making),
+            _made(making),
+            recorded(making.pruning and making.pruning.evidence, making.inferred),
+            _spectra(report),
             _distributions(original, pruned),
-            _dynamics(numbers),
+            _dynamics(report),
             _synapses(original, pruned, variance),
             _cell_types(original, pruned),
-            _json(numbers),
+            _json(report.to_dict() if result is None else result),
             "</main>",
             f"<footer>Written by noiseprune {__version__}. The rule is that of E. Moore and "
             "R. Chaudhuri, Using noise to probe recurrent neural network structure and prune "
@@ -123,56 +132,55 @@ def page(
     return document(title, style, body)
 
 
-def _size(net: RateNetwork, numbers: Mapping[str, Any]) -> str:
-    kind = "symmetric" if net.is_symmetric else "directed"
-    fraction = numbers["kept_fraction"]
+def _size(report: SpectralReport) -> str:
+    kind = "symmetric" if report.pair.original.is_symmetric else "directed"
+    fraction = report.n_kept / report.n_synapses if report.n_synapses else None
     share = "" if fraction is None else f" ({100 * fraction:.1f} %)"
     return (
-        f"{number(numbers['n_neurons'])} neurons, {kind}; {number(numbers['n_kept'])} of "
-        f"{number(numbers['n_synapses'])} synapses kept{share}."
+        f"{number(report.n_neurons)} neurons, {kind}; {number(report.n_kept)} of "
+        f"{number(report.n_synapses)} synapses kept{share}."
     )
 
 
 # ------------------------------------------------------------------------------ certificate
 
 
-def _certificate(numbers: Mapping[str, Any]) -> str:
-    epsilon, (low, high) = numbers["epsilon"], numbers["epsilon_interval"]
+def _certificate(report: SpectralReport, making: Making) -> str:
+    low, high = report.epsilon_interval
     rows = [
-        ("epsilon", number(epsilon, 4)),
+        ("epsilon", number(report.epsilon, 4)),
         ("interval", f"[{low:+.4f}, {high:+.4f}]"),
-        ("norm", f"{numbers['epsilon_norm']}: {_NORMS[numbers['epsilon_norm']]}"),
-        ("guarantee", _guarantee(numbers)),
-        ("stable", "yes" if numbers["stable"] else "<span class='alarm'>no</span>"),
+        ("norm", f"{report.epsilon_norm}: {_NORMS[report.epsilon_norm]}"),
+        ("guarantee", _guarantee(report, making.pruning)),
+        ("stable", "yes" if report.stable else "<span class='alarm'>no</span>"),
     ]
-    if numbers["epsilon_method"] == "lanczos":
-        confidence = 100 * (1 - numbers["epsilon_failure_probability"])
-        bound = f"{number(numbers['epsilon_upper_bound'], 4)}, with {confidence:g} % probability"
+    if report.change.method == "lanczos":
+        confidence = 100 * (1 - report.change.failure_probability)
+        bound = f"{number(report.change.upper_bound, 4)}, with {confidence:g} % probability"
         rows.insert(1, ("epsilon is at most", f"{bound} (Lanczos iteration)"))
-    abscissa = numbers["spectral_abscissa"]
-    if abscissa:
-        change = f"{number(abscissa['original'], 4)} → {number(abscissa['pruned'], 4)} 1/s"
-        rows.append(("spectral abscissa", change))
-    rows.append(("covariance error", number(numbers["covariance_error"], 4)))
+    if report.spectral_abscissa:
+        before, after = report.spectral_abscissa
+        rows.append(("spectral abscissa", f"{number(before, 4)} → {number(after, 4)} 1/s"))
+    rows.append(("covariance error", number(finite(report.covariance_error), 4)))
     return section(
         "Certificate",
-        paragraph(f"<strong>epsilon = {number(epsilon)}</strong>", "certificate"),
-        paragraph(_meaning(numbers)),
-        paragraph(_stability(numbers), "" if numbers["stable"] else "alarm"),
+        paragraph(f"<strong>epsilon = {number(report.epsilon)}</strong>", "certificate"),
+        paragraph(_meaning(report)),
+        paragraph(_stability(report), "" if report.stable else "alarm"),
         table("Certificate in numbers", (), rows, "facts"),
     )
 
 
-def _meaning(numbers: Mapping[str, Any]) -> str:
+def _meaning(report: SpectralReport) -> str:
     """Epsilon in a sentence."""
-    epsilon, (low, high) = numbers["epsilon_upper_bound"], numbers["epsilon_interval"]
-    if numbers["epsilon_norm"] == "pencil":
+    epsilon, (low, high) = report.change.upper_bound, report.epsilon_interval
+    if report.epsilon_norm == "pencil":
         return (
             "For every pattern of activity x, the restoring force x<sup>T</sup>(-A)x of the pruned "
             f"network lies between {1 + low:.3f} and {1 + high:.3f} times that of the original; "
             f"no eigenvalue moved by more than {_percent(epsilon)}."
         )
-    if numbers["epsilon_norm"] == "symmetric-part":
+    if report.epsilon_norm == "symmetric-part":
         return (
             f"Pruning changed the drift by at most {_percent(epsilon)} in any direction, measured "
             "against the symmetric part of -A, which is what restores the network to rest."
@@ -193,44 +201,59 @@ def _percent(fraction: float) -> str:
     return f"{number(100 * fraction)}&nbsp;%"
 
 
-def _stability(numbers: Mapping[str, Any]) -> str:
-    if not numbers["stable"]:
+def _stability(report: SpectralReport) -> str:
+    if not report.stable:
         return "The pruned network is unstable: some eigenvalue has a real part of 0 or above."
-    if numbers["epsilon_norm"] != "relative" and numbers["epsilon_interval"][0] > -1:
+    if report.epsilon_norm != "relative" and report.epsilon_interval[0] > -1:
         return "The pruned network is stable: an interval above -1 proves it."
     return "The pruned network is stable: its spectral abscissa is negative."
 
 
-def _guarantee(numbers: Mapping[str, Any]) -> str:
+def _guarantee(report: SpectralReport, pruning: Pruning | None) -> str:
     """What a theorem says beforehand, beside what was measured afterwards."""
     measured = "epsilon was measured on the finished network"
-    if numbers["guarantee"] == "none":
+    guarantee = report.guarantee if pruning is None else pruning.guarantee
+    if guarantee == "none":
         return f"none: no theorem covers this case; {measured}"
-    promised = numbers.get("promised_epsilon")
+    promised = None if pruning is None else pruning.promised_epsilon
     if promised is None:
-        return f"{numbers['guarantee']}: a theorem covers such networks, not this draw; {measured}"
+        return f"{guarantee}: a theorem covers such networks, not this draw; {measured}"
     return (
-        f"{numbers['guarantee']}: epsilon at most {number(promised)} with 95 % probability, "
+        f"{guarantee}: epsilon at most {number(promised)} with 95 % probability, "
         f"promised before the draw; {measured}"
     )
 
 
-def _made(numbers: Mapping[str, Any]) -> str:
-    known = [(name, numbers[key]) for key, name in _MADE.items() if numbers.get(key) is not None]
-    rows = [
-        (name, escape(str(v)) if isinstance(v, (int, str)) else number(v, 6)) for name, v in known
-    ]
-    refit = numbers.get("refit")
-    if refit:
-        change = f"{number(refit['epsilon_before'])} → {number(refit['epsilon_after'])}"
-        rows.append(("refit of the weights", f"epsilon {change}"))
+def _made(making: Making) -> str:
+    pruning, rows = making.pruning, []
+    for what, name in (("original network", making.original), ("pruned network", making.pruned)):
+        if name is not None:
+            rows.append((what, escape(name)))
+    if pruning is not None:
+        rows += [
+            ("rule", pruning.rule),
+            ("sampling", pruning.sampling),
+            ("balance", pruning.balance),
+        ]
+        method = pruning.to_dict()["method"]
+        if method is not None:
+            rows.append(("synapse variances", method))
+        if np.isfinite(pruning.gain):
+            rows.append(("gain K", number(pruning.gain, 6)))
+    if making.noise is not None:
+        rows.append(("noise sigma", number(making.noise, 6)))
+    if making.seed is not None:
+        rows.append(("seed", escape(str(making.seed))))
+    if pruning is not None and pruning.refit:
+        before, after = pruning.refit.epsilon_before, pruning.refit.epsilon_after
+        rows.append(("refit of the weights", f"epsilon {number(before)} → {number(after)}"))
     versions = (
         f"noiseprune {__version__}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
         f"Python {platform.python_version()}"
     )
     unknown = (
         ""
-        if "rule" in numbers
+        if pruning is not None
         else paragraph(
             "By which rule and seed it was pruned is not known here, as a network file does not "
             "say; a seed above is that of the measurements.",
@@ -251,14 +274,14 @@ def _figures(*drawn: str) -> str:
     return "<div class='figures'>\n" + "\n".join(drawn) + "\n</div>"
 
 
-def _spectra(original: RateNetwork, pruned: RateNetwork, numbers: Mapping[str, Any]) -> str:
-    found = measures.spectra(original, pruned)
-    if found is None:
+def _spectra(report: SpectralReport) -> str:
+    values, sizes = report.pair.eigenvalues, report.pair.singular_values
+    if values is None or sizes is None:
         return section("Spectrum", paragraph(f"Eigenvalues and singular values were {_LARGE}."))
-    if found.symmetric:
-        proven = numbers["epsilon_norm"] == "pencil" and numbers["epsilon"] < 1
-        band = numbers["epsilon"] if proven else None
-        before, after = (-values for values in found.eigenvalues)
+    if report.pair.is_symmetric:
+        proven = report.epsilon_norm == "pencil" and report.epsilon < 1
+        band = report.epsilon if proven else None
+        before, after = (-found for found in values)
         eigenvalues = figure(
             figures.paired("eigenvalues", before, after, "Eigenvalues", band),
             "Eigenvalues of -A, pruned over original, both sorted. Above 0 a mode decays, at this "
@@ -266,19 +289,23 @@ def _spectra(original: RateNetwork, pruned: RateNetwork, numbers: Mapping[str, A
         )
     else:
         eigenvalues = figure(
-            figures.complex_plane("eigenvalues", *found.eigenvalues),
+            figures.complex_plane("eigenvalues", *values),
             "Eigenvalues of the drift A. Left of the dotted line a mode decays. An axis that "
             "spans decades is linear around 0 and logarithmic beyond.",
         )
     singular = figure(
-        figures.paired("singular-values", *found.singular_values, "Singular values", None),
+        figures.paired("singular-values", *sizes, "Singular values", None),
         "Singular values of the drift A, pruned over original, both in descending order.",
     )
-    names = ("eigenvalue_error", "eigenvector_error", "eigenvector_cosine")
+    summaries = (
+        ("eigenvalue error", report.eigenvalue_error),
+        ("eigenvector error", report.eigenvector_error),
+        ("eigenvector cosine", report.eigenvector_cosine),
+    )
     rows = [
-        (name.replace("_", " "), *(number(numbers[name][key]) for key in ("median", "min", "max")))
-        for name in names
-        if numbers[name]
+        (name, *(number(finite(x)) for x in (found.median, found.min, found.max)))
+        for name, found in summaries
+        if found
     ]
     errors = (
         paragraph(
@@ -317,31 +344,29 @@ def _distributions(original: RateNetwork, pruned: RateNetwork) -> str:
     return section("Degrees and weights", _figures(*drawn))
 
 
-def _dynamics(numbers: Mapping[str, Any]) -> str:
-    found, abscissa = numbers["dynamics_error"], numbers["spectral_abscissa"]
-    if not found:
-        unstable = not numbers["stable"] or (abscissa and abscissa["original"] >= 0)
+def _dynamics(report: SpectralReport) -> str:
+    found, abscissa = report.dynamics_error, report.spectral_abscissa
+    if found is None:
+        unstable = not report.stable or (abscissa and abscissa[0] >= 0)
         reason = (
             "Trajectories were not compared: a network without a stationary state runs away."
             if unstable
             else "Trajectories were not compared: <code>noiseprune report --dynamics</code> does."
         )
         return section("Dynamics", paragraph(reason))
-    times, mean, std = (np.asarray(found[key]) for key in ("times", "mean", "std"))
-    peak = int(np.argmax(mean))
-    runs = numbers["dynamics_choices"]
-    svg = figures.over_time("dynamics", times, mean, std)
+    peak = int(np.argmax(found.mean))
+    svg = figures.over_time("dynamics", found.times, found.mean, found.std)
     return section(
         "Dynamics",
         paragraph(
             "Both networks started alike and saw the same noise. The error is largest, "
-            f"{number(float(mean[peak]))}, at {number(float(times[peak]))} s, and "
-            f"{number(float(mean[-1]))} at the end."
+            f"{number(float(found.mean[peak]))}, at {number(float(found.times[peak]))} s, and "
+            f"{number(float(found.mean[-1]))} at the end."
         ),
         paragraph(
-            f"{number(runs['replicas'])} runs from uniform starts in (0, 1), Euler-Maruyama steps "
-            f"of {number(runs['dt'])} s, noise {number(runs['noise'])}, drive "
-            f"{number(runs['drive'])} 1/s.",
+            f"{number(found.replicas)} runs from uniform starts in (0, 1), Euler-Maruyama steps "
+            f"of {number(found.dt)} s, noise {number(found.noise)}, drive "
+            f"{number(found.drive)} 1/s.",
             "quiet",
         ),
         _figures(figure(svg, "‖x<sub>pruned</sub>(t) - x(t)‖ / ‖x(t)‖, over the runs.")),

@@ -2,78 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from noiseprune.inference import InferredNetwork
+from noiseprune.recordings import RecordedVariance
 from noiseprune.report.markup import escape, number, paragraph, section, table
 
 
-def recorded(numbers: Mapping[str, Any]) -> str:
+def recorded(found: object, inferred: InferredNetwork | None) -> str:
     """The section on the recording behind the synapse variances; empty where there was none."""
-    found = numbers.get("recording")
-    if not found:
+    if not isinstance(found, RecordedVariance):
         return ""
-    inferred = numbers.get("inferred")
     parts = [
         table("The recording", (), _facts(found), "facts"),
-        *(paragraph(f"Note: {escape(note)}.") for note in found["notes"]),
+        *(paragraph(f"Note: {escape(note)}.") for note in found.notes),
     ]
     if inferred:
         parts.append(
             table(
                 "The network inferred from it",
                 (),
-                _inferred(inferred, numbers["n_synapses"]),
+                _inferred(inferred),
                 "facts",
             )
         )
         parts += [
             paragraph(f"Note: {escape(note)}.")
-            for note in inferred["notes"]
-            if note not in found["notes"]
+            for note in inferred.notes
+            if note not in found.notes
         ]
     parts += ["<h3>What this result means</h3>", *map(paragraph, _means(found, inferred))]
     parts += ["<h3>What it does not mean</h3>", *map(paragraph, _does_not(found, inferred))]
     return section("Recording", *parts)
 
 
-def _facts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _facts(found: RecordedVariance) -> list[tuple[str, str]]:
     rows = [
-        ("source", escape(str(found["source"]))),
-        ("length", f"{number(found['length'], 6)} s, {number(found['n_samples'])} samples"),
-        ("worth", f"{number(round(found['n_effective']))} samples, for the slowest channel"),
-        ("units", escape(found["units"])),
-        ("relative error of the synapse variances", number(found["relative_error"])),
-        ("error bars", f"from {number(found['n_blocks'])} blocks"),
-        ("shrinkage (Ledoit-Wolf)", number(found["shrinkage"])),
-        ("variances below their error, set to it", number(found["n_raised"])),
+        ("source", escape(str(found.source))),
+        ("length", f"{number(found.length, 6)} s, {number(found.n_samples)} samples"),
+        ("worth", f"{number(round(found.n_effective))} samples, for the slowest channel"),
+        ("units", escape(found.units)),
+        ("relative error of the synapse variances", number(found.relative_error)),
+        ("error bars", f"from {number(found.n_blocks)} blocks"),
+        ("shrinkage (Ledoit-Wolf)", number(found.shrinkage)),
+        ("variances below their error, set to it", number(found.n_raised)),
         (
             "noise sigma, by the trace of the Lyapunov equation",
-            number(found["noise"]) if found["noise_known"] else "not to be had from this network",
+            number(found.noise) if found.noise_known else "not to be had from this network",
         ),
     ]
-    if found["spikes"]:
-        rows.append(("rates", f"of spikes, {found['spikes']}; the spikes' own noise was removed"))
+    if found.spikes:
+        rows.append(("rates", f"of spikes, {found.spikes}; the spikes' own noise was removed"))
     return rows
 
 
-def _inferred(found: Mapping[str, Any], n_synapses: int) -> list[tuple[str, str]]:
+def _inferred(found: InferredNetwork) -> list[tuple[str, str]]:
     return [
-        ("method", f"{found['method']}, lag {number(found['lag'])} s"),
+        ("method", f"{found.method}, lag {number(found.lag)} s"),
         (
             "beyond two standard errors",
-            f"{number(found['n_significant'])} of {number(n_synapses)} weights",
+            f"{number(found.n_significant)} of {number(found.network.n_synapses)} weights",
         ),
-        ("relative error of the drift", number(found["relative_error"])),
-        ("anisotropy of the noise", number(found["anisotropy"])),
-        ("modes made stable", number(found["n_unstable"])),
-        ("modes too fast for the lag", number(found["n_unresolved"])),
-        ("shrinkage", number(found["shrinkage"])),
-        ("channels divided by their noise", "yes" if found.get("scale") else "no"),
+        ("relative error of the drift", number(found.relative_error)),
+        ("anisotropy of the noise", number(found.anisotropy)),
+        ("modes made stable", number(found.n_unstable)),
+        ("modes too fast for the lag", number(found.n_unresolved)),
+        ("shrinkage", number(found.shrinkage)),
+        ("channels divided by their noise", "yes" if found.equal_noise else "no"),
     ]
 
 
-def _means(found: Mapping[str, Any], inferred: Mapping[str, Any] | None) -> list[str]:
+def _means(found: RecordedVariance, inferred: InferredNetwork | None) -> list[str]:
     network = "the network inferred from this recording" if inferred else "the network given"
     said = [
         f"The synapses kept are those that matter most to the drift of {network}, as far as the "
@@ -90,7 +87,7 @@ def _means(found: Mapping[str, Any], inferred: Mapping[str, Any] | None) -> list
     return said
 
 
-def _does_not(found: Mapping[str, Any], inferred: Mapping[str, Any] | None) -> list[str]:
+def _does_not(found: RecordedVariance, inferred: InferredNetwork | None) -> list[str]:
     said = [
         "It does not say that a pruned synapse is weak, useless or absent in the tissue, nor that "
         "an animal would do without it.",
@@ -98,7 +95,7 @@ def _does_not(found: Mapping[str, Any], inferred: Mapping[str, Any] | None) -> l
         "independent white noise. Stimuli, behaviour, common input and neurons that were not "
         "recorded make covariance, too, and are here taken for the network's.",
     ]
-    if found["spikes"]:
+    if found.spikes:
         said.append(
             "The noise of the spikes was removed as that of Poisson spikes, or by the covariance "
             "at other lags; bursts, refractoriness and faults of spike sorting were not."
@@ -107,14 +104,14 @@ def _does_not(found: Mapping[str, Any], inferred: Mapping[str, Any] | None) -> l
         said.append(
             "The couplings are not anatomical synapses, and their number is no count of any. Two "
             "neurons that follow the same unseen input come out as coupled. With an anisotropy of "
-            f"{number(inferred['anisotropy'])} the noise is "
+            f"{number(inferred.anisotropy)} the noise is "
             + (
                 "far from equal and independent, so that the model does not fit well."
-                if inferred["method"] == "lagged" and inferred["anisotropy"] > 0.5
+                if inferred.method == "lagged" and inferred.anisotropy > 0.5
                 else "as the method finds or takes it, which is no test of the model."
             )
         )
-        n = inferred["n_significant"]
+        n = inferred.n_significant
         said.append(
             f"Only {number(n)} weights stand out from their standard errors by more than two of "
             "them, and among many weights some do by chance: 5 in 100."

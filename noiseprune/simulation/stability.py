@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
 from scipy.sparse import linalg as sparse_linalg
 
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
@@ -67,10 +66,7 @@ def _extreme_eigenvalues(net: RateNetwork) -> npt.NDArray[Any]:
     """Eigenvalues of A: all of them, or in a large network those at the edges."""
 
     if net.n_neurons <= DENSE_EIGENVALUES:
-        drift = net.dense_drift()
-        if net.is_symmetric:
-            return np.asarray(linalg.eigvalsh(drift, overwrite_a=True))
-        return np.asarray(linalg.eigvals(drift, overwrite_a=True, check_finite=False))
+        return net.eigenvalues
     solve = sparse_linalg.eigsh if net.is_symmetric else sparse_linalg.eigs
     edges = ("BE",) if net.is_symmetric else ("LM", "LR", "SR", "LI")
     start = np.random.default_rng(0).standard_normal(net.n_neurons)
