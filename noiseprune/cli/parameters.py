@@ -44,7 +44,8 @@ def unfolded(function: Callable[..., None]) -> dict[str, Parameter]:
                 shown = typer.Option(*only, help=shown)
             if isinstance(shown, OptionInfo):
                 shown = copy(shown)
-                shown.rich_help_panel = panel[0] if panel else getattr(record, "PANEL", METHOD)
+                own_panel = panel[0] if panel else shown.rich_help_panel
+                shown.rich_help_panel = own_panel or getattr(record, "PANEL", METHOD)
             found[each.name] = each.replace(annotation=Annotated[kind, shown])
     return dict(sorted(found.items(), key=lambda item: _place(item[1])))
 
