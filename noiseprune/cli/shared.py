@@ -4,7 +4,7 @@ import errno
 import inspect
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field
@@ -45,16 +45,12 @@ class Common:
 
     PANEL: ClassVar = GENERAL
 
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0
-    threads: Annotated[int | None, typer.Option(help="Threads to use (default: all cores).")] = None
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False
-    output: Annotated[Path | None, typer.Option("--output", "-o", rich_help_panel=OUTPUT)] = None
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)
-    ] = False
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress bar.", rich_help_panel=OUTPUT)
-    ] = False
+    seed: Annotated[int, "Seed of everything random."] = 0
+    threads: Annotated[int | None, "Threads to use (default: all cores)."] = None
+    debug: Annotated[bool, "Show the traceback of an error."] = False
+    output: Annotated[Path | None, typer.Option("--output", "-o"), OUTPUT] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object."), OUTPUT] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar."), OUTPUT] = False
     seconds: dict[str, float] = field(default_factory=dict, init=False)
 
     @contextmanager
@@ -118,6 +114,18 @@ class Common:
         with self.stage(stage):
             files.save(net, path)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What the JSON of most commands says of its making."""
+        return {"seconds": self.seconds, "seed": self.seed, "output": self.output}
+
+    def timed(self) -> tuple[str, str]:
+        """What the stages took, as a row of a table."""
+        return "seconds", ", ".join(f"{name} {took:.2f}" for name, took in self.seconds.items())
+
+    def written(self) -> tuple[str, str]:
+        """Where the result is, as a row of a table."""
+        return "written to", "- (give a file with -o)" if self.output is None else str(self.output)
+
     def write_json(self, result: dict[str, Any]) -> None:
         """Write the result to the output file, if there is one."""
         if self.output is None:
@@ -140,14 +148,12 @@ def check_suffix(path: Path, kind: str, *suffixes: str) -> None:
     checked_target(path)
 
 
-def command(
-    app: typer.Typer, function: Callable[..., None], writes: Writes, examples: Sequence[str]
-) -> None:
+def command(app: typer.Typer, function: Callable[..., None], writes: Writes) -> None:
     """Register `function(common, ...)`: its records become options, its name the command's.
 
-    writes : what -o names
-    examples : command lines for its help
+    Its docstring is the help, the lines after the first are examples. `writes` is what -o names.
     """
+    text, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
     parameters = unfolded(function)
     parameters["output"] = with_help(parameters["output"], DESTINATION[writes])
 
@@ -166,8 +172,8 @@ def command(
     shown = [offered(parameter) for parameter in parameters.values()]
     run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
-    epilog = "\n\n".join(["Examples:", *examples])
-    app.command(name=function.__name__, epilog=epilog)(run)
+    epilog = "\n\n".join(["Examples:", *examples.splitlines()])
+    app.command(name=function.__name__, help=text, epilog=epilog)(run)
 
 
 def with_help(parameter: Parameter, text: str) -> Parameter:

@@ -44,27 +44,19 @@ IMPORTANT = (
 class Runs:
     """Which runs there are, beside the model's own options, and where they are made."""
 
-    seeds: Annotated[int | None, typer.Option(help="Train with so many seeds, from --seed on.")] = (
-        None
-    )
+    seeds: Annotated[int | None, "Train with so many seeds, from --seed on."] = None
     vary: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=A,B", help="Train with each value of an option; may be repeated."
         ),
     ] = None
-    sweep: Annotated[
-        bool, typer.Option("--sweep", help="Train with each setting of the model's own grid.")
-    ] = False
+    sweep: Annotated[bool, "Train with each setting of the model's own grid."] = False
     cluster: Cluster = None
     cluster_config: ClusterConfig = None
     dry_run: DryRun = False
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Log for TensorBoard, too.")
-    ] = False
-    wandb: Annotated[
-        bool, typer.Option("--wandb", help="Log for Weights & Biases, too, offline.")
-    ] = False
+    tensorboard: Annotated[bool, "Log for TensorBoard, too."] = False
+    wandb: Annotated[bool, "Log for Weights & Biases, too, offline."] = False
 
     @property
     def watch(self) -> list[str]:
@@ -113,10 +105,11 @@ def register(model: str, path: str) -> None:
         train(common, model, system, settings_of(system, options, runs), runs)
 
     run.__name__ = model
-    run.__doc__ = system.Options.__doc__.partition("\n\n")[0]
+    does = system.Options.__doc__.partition("\n\n")[0]
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    examples = f"noiseprune train {model} --epochs 2 -o run", f"noiseprune train {model} --seeds 2"
-    command(app, run, "training", examples)
+    examples = f"noiseprune train {model} --epochs 2 -o run\nnoiseprune train {model} --seeds 2"
+    run.__doc__ = f"{does}\n\n{examples}"
+    command(app, run, "training")
 
 
 def options_of(options: "type[TrainOptions]") -> dict[str, tuple[Any, Any]]:
