@@ -193,7 +193,6 @@ def test_normal_numbers_of_extreme_words():
         assert np.allclose(simulation_kernels.normal_pair(*given), expected, rtol=0, atol=1e-7)
 
 
-@pytest.mark.compiled
 def test_law_of_the_noise():
     n, replicas = 1000, 500
     key, xi = np.array([3, 5], np.uint64), np.empty((n, replicas))
@@ -383,7 +382,6 @@ def test_blocks_join(monkeypatch):
     assert np.allclose(streamed.covariance, samples.T @ samples / 32, rtol=1e-12)
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("density", [0.05, 0.7])
 def test_number_of_threads_does_not_matter(density):
     net = network(300, density=density)
@@ -413,7 +411,6 @@ def test_number_of_threads_does_not_matter(density):
         assert np.array_equal(one, two)
 
 
-@pytest.mark.compiled
 def test_number_of_threads_does_not_matter_to_a_fresh_process():
     # of a size at which the threads of BLAS would tell, were it not limited before it is loaded
     script = (

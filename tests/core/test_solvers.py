@@ -90,6 +90,23 @@ def test_the_product_and_its_sums(columns, real):
     np.testing.assert_allclose(sums, np.sum(x * expected, axis=0), rtol=100 * tolerance)
 
 
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_a_step_of_conjugate_gradients(real):
+    """x += alpha p, r -= alpha q, and the sums of r^2 / diagonal; p <- r / diagonal + beta p."""
+    rng = np.random.default_rng(19)
+    x, r, p, q = rng.standard_normal((4, 700, 3)).astype(real)  # more rows than a chunk
+    alpha, beta = rng.standard_normal((2, 3)).astype(real)
+    inverse = rng.random(700)
+    tolerance = 1e-5 if real == np.float32 else 1e-13
+    expected = x + alpha * p, r - alpha * q
+    sums = kernels.advance(alpha, inverse, p, q, x, r)
+    np.testing.assert_allclose((x, r), expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(sums, inverse @ r.astype(float) ** 2, rtol=1e-12)
+    expected = r * inverse[:, None] + beta * p
+    kernels.turn(beta, inverse, r, p)
+    np.testing.assert_allclose(p, expected, rtol=tolerance, atol=tolerance)
+
+
 def test_directed_networks_give_their_symmetric_part():
     net = network(symmetric=False)
     drift = -net.dense_drift()
