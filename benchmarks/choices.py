@@ -18,11 +18,10 @@ import numpy as np
 
 import noiseprune as npr
 from noiseprune import spectrum
-from noiseprune.pruning import DEFAULT_SAMPLING, balance
+from noiseprune.pruning import Recipe, prune_network
+from noiseprune.pruning.recipe import BALANCES, SAMPLINGS
 from noiseprune.similarity import is_stable
 
-SAMPLINGS = ("independent", "systematic", "balanced")
-BALANCES = ("leak", "none", "homeostatic")
 BOUNDS = (1.25, 1.5, 2.0, 3.0, 10.0)
 
 
@@ -71,15 +70,13 @@ def main(draws: int) -> None:
         for keep in fractions:
             label = (name, f"{100 * keep:g} %", f"{keep * net.n_synapses / net.n_neurons:.1f}")
             cells = [
-                _cell(net, variance, keep, sampling, chosen, draws)
-                for sampling, chosen in product(SAMPLINGS, BALANCES)
+                _cell(net, variance, keep, Recipe(sampling=sampling, balance=balance), draws)
+                for sampling, balance in product(SAMPLINGS, BALANCES)
             ]
             choice_rows.append((*label, *cells))
-            bounds = []
-            for bound in BOUNDS:
-                balance.MAX_FACTOR, kept = bound, balance.MAX_FACTOR
-                bounds.append(_cell(net, variance, keep, DEFAULT_SAMPLING, "homeostatic", draws))
-                balance.MAX_FACTOR = kept
+            bounds = [
+                _cell(net, variance, keep, Recipe(max_factor=bound), draws) for bound in BOUNDS
+            ]
             bound_rows.append((*label, *bounds))
     header = ("network", "kept", "mean degree")
     machine.write_table(
@@ -91,10 +88,10 @@ def main(draws: int) -> None:
     )
     machine.write_table(
         "bounds",
-        f"Epsilon of the homeostatic balance by the bound on its factors, {DEFAULT_SAMPLING} draw",
+        f"Epsilon of the homeostatic balance by the bound on its factors, {Recipe().sampling} draw",
         (*header, *(f"{bound:g}" for bound in BOUNDS)),
         bound_rows,
-        f"Mean over {draws} draws; default {balance.MAX_FACTOR:g}.",
+        f"Mean over {draws} draws; default {Recipe().max_factor:g}.",
     )
 
 
@@ -102,15 +99,12 @@ def _cell(
     net: npr.RateNetwork,
     variance: npr.SynapseVariance,
     keep: float,
-    sampling: str,
-    chosen: str,
+    recipe: Recipe,
     draws: int,
 ) -> str:
     epsilons, stable = [], True
     for seed in range(draws):
-        pruned = npr.prune(
-            net, keep, sampling=sampling, balance=chosen, variance=variance, seed=seed
-        ).network
+        pruned = prune_network(net, variance.variance, keep, recipe, seed=seed).network
         change = spectrum.epsilon(net, pruned)
         epsilons.append(change.epsilon)
         stable &= is_stable(pruned, change)

@@ -10,21 +10,22 @@ import sys
 import machine
 
 import noiseprune as npr
+from noiseprune import Recipe
 
-CHOICES = (
-    ("noise", None, None),
-    ("noise", "independent", "leak"),
-    ("noise", "independent", "none"),
-    ("paper", None, None),
-    ("weight", "independent", "leak"),
-    ("uniform", "independent", "leak"),
-    ("magnitude", None, None),
+RECIPES = (
+    Recipe(),
+    Recipe(sampling="independent", balance="leak"),
+    Recipe(sampling="independent", balance="none"),
+    Recipe(rule="paper"),
+    Recipe(rule="weight", sampling="independent", balance="leak"),
+    Recipe(rule="uniform", sampling="independent", balance="leak"),
+    Recipe(rule="magnitude"),
 )
 
 
 def main(draws: int) -> None:
     net = npr.clustered_network(seed=3)
-    comparison = npr.compare(net, 0.1, draws=draws, choices=CHOICES, seed=5)
+    comparison = npr.compare(net, 0.1, draws=draws, recipes=RECIPES, seed=5)
     rows = [
         (
             row.rule,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from noiseprune.choices import Seed, count, generator
+from noiseprune.checks import Seed, count, generator
 from noiseprune.eigenvalues import weights_abscissa
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork

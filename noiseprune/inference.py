@@ -39,7 +39,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, sparse
 
-from noiseprune.choices import Seed, count, generator, one_of, positive
+from noiseprune.checks import Seed, count, generator, one_of, positive
 from noiseprune.errors import OptionError, RecordingError
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from noiseprune import eigenvalues, kernels
-from noiseprune.choices import positive
+from noiseprune.checks import positive
 from noiseprune.errors import NetworkError, OptionError, UnstableError
 from noiseprune.weights import (
     FloatArray,

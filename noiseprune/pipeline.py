@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from noiseprune.choices import Seed, noise_strength, one_of
-from noiseprune.errors import NetworkError, OptionError
-from noiseprune.network import RateNetwork, not_a_network
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from noiseprune.checks import Seed, noise_strength
+from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
-from noiseprune.pruning import Pruning, prune_with_variance, resolve_choices, rules
-from noiseprune.pruning.refit import check_size
-from noiseprune.variance import METHODS, SynapseVariance, synapse_variance
+from noiseprune.pruning import Pruning, Recipe, check_request, prune_network
+from noiseprune.variance import Source, SynapseVariance, source_of
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
+
+Stage = Callable[[str], AbstractContextManager[Progress]]
+"""Enters a stage of the work, "variance" or "prune", and gives its progress."""
 
 
 def prune(
@@ -26,6 +30,8 @@ def prune(
     noise: float = 1.0,
     method: str = "auto",
     n_probes: int = 64,
+    probe_error: float | None = None,
+    solver: str = "auto",
     seed: Seed = None,
     progress: Progress = silent,
     worker: Worker = serial,
@@ -53,6 +59,7 @@ def prune(
         here by `method` (see `synapse_variance`) if it is left out and the rule needs it
     noise : sigma of the noise that the variances were, or are to be, measured under
     seed : int, SeedSequence or Generator; the same seed gives the same pruned network
+    method, n_probes, probe_error, solver : as for `synapse_variance`
     worker : makes the probes of method "probe" (see `noiseprune.cluster`)
 
     Returns
@@ -67,61 +74,62 @@ def prune(
         If the rule needs a variance and the drift has no stationary state.
 
     Source: Moore and Chaudhuri (2020); balances and balanced draw are this package's.
+
+    >>> from noiseprune import datasets
+    >>> prune(datasets.load("mushroom-body"), keep=0.3, seed=7).n_kept
+    1265
     """
-    noise = noise_strength(noise)
-    if keep is None and epsilon is None:
-        keep = 0.1
-    check_request(net, keep, rule, sampling, balance, epsilon=epsilon, method=method, refit=refit)
-    if variance is None and rule in ("noise", "paper"):
-        variance = synapse_variance(
-            net,
-            noise,
-            method,
-            n_probes=n_probes,
-            seed=seed,
-            progress=progress,
-            worker=worker,
-        )
-    if isinstance(variance, SynapseVariance):
-        noise, variance = variance.noise, variance.variance
-    return prune_with_variance(
+    recipe = Recipe.of(rule, sampling, balance, refit=refit, promise=epsilon is not None)
+    source = source_of(net, method, n_probes=n_probes, probe_error=probe_error, solver=solver)
+    return measure_and_prune(
         net,
-        variance,
-        keep=keep,
+        keep,
+        recipe,
+        source if variance is None else variance,
         epsilon=epsilon,
-        rule=rule,
-        sampling=sampling,
-        balance=balance,
-        refit=refit,
-        noise=noise,
+        noise=noise_strength(noise),
         seed=seed,
-        progress=progress,
+        stage=lambda name: nullcontext(progress),
+        worker=worker,
     )
 
 
-def check_request(
+def measure_and_prune(
     net: RateNetwork,
     keep: float | None,
-    rule: str,
-    sampling: str | None,
-    balance: str | None,
+    recipe: Recipe,
+    source: Source | FloatArray | SynapseVariance,
     *,
-    epsilon: float | None,
-    method: str,
-    refit: bool = False,
-) -> None:
-    """Refuse what cannot be done before long work goes into the synapse variances."""
-    if not isinstance(net, RateNetwork):
-        raise NetworkError(not_a_network(net))
-    resolve_choices(rule, sampling, balance, promise=epsilon is not None)
-    one_of("method", method, METHODS)
-    if refit:
-        check_size(net.n_neurons)
-    if net.n_synapses == 0:
-        raise OptionError("the network has no synapses: there is nothing to prune")
-    if keep is not None and epsilon is not None:
-        raise OptionError("keep and epsilon were both given: leave one of them out")
-    if keep is not None:
-        rules.budget(keep, net.n_synapses)
-    if epsilon is not None:
-        rules.theorem_gain(epsilon, net.n_neurons, 1.0)
+    epsilon: float | None = None,
+    noise: float | None = None,
+    seed: Seed = None,
+    stage: Stage = lambda name: nullcontext(silent),
+    worker: Worker = serial,
+) -> Pruning:
+    """Prune by a recipe and synapse variances from a source, or measured before.
+
+    Everything else is as for `prune`; `noise` None is 1, or what a recording says.
+    """
+    if keep is None and epsilon is None:
+        keep = 0.1
+    check_request(net, keep, recipe, epsilon=epsilon)
+    if hasattr(source, "measure") and recipe.needs_variance:
+        with stage("variance") as progress:
+            source = source.measure(net, noise, seed=seed, progress=progress, worker=worker)
+    values = evidence = None
+    if isinstance(source, SynapseVariance):
+        noise, values, evidence = source.noise, source.variance, source
+    elif not hasattr(source, "measure"):
+        values = source
+    with stage("prune") as progress:
+        return prune_network(
+            net,
+            values,
+            keep,
+            recipe,
+            epsilon=epsilon,
+            noise=1.0 if noise is None else noise,
+            seed=seed,
+            evidence=evidence,
+            progress=progress,
+        )

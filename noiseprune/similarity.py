@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from noiseprune import lyapunov, simulation, spectrum
-from noiseprune.choices import Seed, seed_sequence
+from noiseprune.checks import Seed, seed_sequence
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import UnstableError
 from noiseprune.network import RateNetwork

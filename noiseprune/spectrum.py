@@ -30,7 +30,7 @@ from scipy import linalg
 from scipy.linalg import blas
 
 from noiseprune import kernels
-from noiseprune.choices import Seed, generator, one_of
+from noiseprune.checks import Seed, generator, one_of
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import NetworkError, OptionError
 from noiseprune.network import RateNetwork, not_a_network, unstable

@@ -1,23 +1,29 @@
 """Synapse variances from any source, as one record.
 
+    Exact | Probes | Replicas | recordings.Recorded  --measure(net, noise)-->  SynapseVariance
+
 v_ij = Var(x_i - sgn(w_ij) x_j) = C_ii + C_jj - 2 sgn(w_ij) C_ij
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from noiseprune import kernels, lyapunov, probing, simulation
-from noiseprune.choices import Seed, count, noise_strength, one_of
+from noiseprune.checks import Seed, count, noise_strength, one_of
+from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
+from noiseprune.solvers import SOLVERS
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
 
-METHODS = ("auto", "exact", "probe", "simulation")
+Method = Literal["auto", "exact", "probe", "simulation"]
+METHODS: tuple[Method, ...] = get_args(Method)
 EXACT = 12_000
 """Neurons of the largest networks that "auto" solves exactly; see `lyapunov` for the memory."""
 
@@ -26,7 +32,7 @@ _STEP = 0.05
 _MAX_STEPS = 10_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SynapseVariance:
     """Synapse variances with their evidence.
 
@@ -37,6 +43,7 @@ class SynapseVariance:
     relative_error : estimated relative standard deviation; 0 if exact
     n_probes, seed : of the estimate; None if exact
     solver, solver_steps : preconditioner of the probes' systems, and their largest step count
+    covariance : what was solved, kept up to 4,000 neurons so that a report need not solve it again
     """
 
     variance: FloatArray
@@ -48,6 +55,194 @@ class SynapseVariance:
     seed: Seed = None
     solver: str | None = None
     solver_steps: int | None = None
+    covariance: lyapunov.Covariance | None = field(default=None, compare=False)
+
+    @property
+    def of_network(self) -> bool:
+        """True: the noise is the network's own, which the theorem is about."""
+        return True
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evidence as JSON-ready values, under the keys of the command line; no arrays."""
+        return {
+            "method": self.method,
+            "residual": self.residual,
+            "n_probes": self.n_probes,
+            "variance_error": self.relative_error,
+            "solver": self.solver,
+            "solver_steps": self.solver_steps,
+            "recording": None,
+        }
+
+
+class Source(Protocol):
+    """Where synapse variances come from; a frozen record of the options of one way."""
+
+    def measure(
+        self,
+        net: RateNetwork,
+        noise: float | None = None,
+        *,
+        seed: Seed = None,
+        progress: Progress = silent,
+        worker: Worker = serial,
+    ) -> SynapseVariance:
+        """v_ij of every synapse under noise of strength sigma = `noise`.
+
+        `noise` None is 1, or for a recording what the recording says. `worker` makes the pieces
+        (see `noiseprune.cluster`); the result does not depend on it.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exact:
+    """From the solved covariance; see `noiseprune.lyapunov`."""
+
+    def measure(
+        self,
+        net: RateNetwork,
+        noise: float | None = None,
+        *,
+        seed: Seed = None,
+        progress: Progress = silent,
+        worker: Worker = serial,
+    ) -> SynapseVariance:
+        noise = noise_strength(1.0 if noise is None else noise)
+        solved = lyapunov.covariance(net, noise)
+        values, residual = _of_units(net, solved.covariance), solved.residual
+        kept = solved if net.n_neurons <= DENSE_EIGENVALUES else None
+        del solved  # before the values take more memory
+        values = _on_synapses(net, values)
+        progress(1, 1)
+        return SynapseVariance(values, noise, "exact", residual, 0.0, covariance=kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probes:
+    """From noise probes; see `noiseprune.probing`.
+
+    n : probes to make
+    error : instead of `n`: relative error wanted of the variances (root mean square)
+    solver : preconditioner of their systems: "auto" (by trial), "diagonal",
+        "approximate-cholesky" or "multigrid"
+    """
+
+    n: int = 64
+    error: float | None = None
+    solver: str = "auto"
+
+    def __post_init__(self) -> None:
+        count("n_probes", self.n)
+        one_of("solver", self.solver, SOLVERS)
+
+    def measure(
+        self,
+        net: RateNetwork,
+        noise: float | None = None,
+        *,
+        seed: Seed = None,
+        progress: Progress = silent,
+        worker: Worker = serial,
+    ) -> SynapseVariance:
+        noise = noise_strength(1.0 if noise is None else noise)
+        found = probing.probed_variance(
+            net,
+            noise,
+            self.n,
+            seed,
+            progress,
+            error=self.error,
+            solver=self.solver,
+            worker=worker,
+        )
+        return SynapseVariance(
+            found.variance,
+            noise,
+            "probe",
+            None,
+            found.relative_error,
+            found.n_probes,
+            seed,
+            found.solver,
+            found.steps,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replicas:
+    """From `n` simulated replicas that run for six relaxation times, the first three left out."""
+
+    n: int = 64
+
+    def __post_init__(self) -> None:
+        count("n_probes", self.n)
+
+    def measure(
+        self,
+        net: RateNetwork,
+        noise: float | None = None,
+        *,
+        seed: Seed = None,
+        progress: Progress = silent,
+        worker: Worker = serial,
+    ) -> SynapseVariance:
+        noise = noise_strength(1.0 if noise is None else noise)
+        abscissa = net.spectral_abscissa()
+        if not abscissa < 0:
+            raise unstable(net, abscissa)
+        dt = _STEP * (simulation.safe_step(net) or simulation.largest_stable_step(net))
+        duration = 6.0 / -abscissa
+        if duration / dt > _MAX_STEPS:
+            raise OptionError(
+                f"a simulation would take {duration / dt:.2g} steps, as the relaxation times of "
+                "the network span too wide a range: use a smaller network with method 'exact', "
+                "or give a more even leak"
+            )
+        run = simulation.streaming_synapse_variance(
+            net,
+            duration=duration,
+            burn_in=duration / 2,
+            dt=dt,
+            noise=noise,
+            replicas=self.n,
+            record_every=max(1, round(duration / dt / 200)),
+            seed=seed,
+            progress=progress,
+            worker=worker,
+        )
+        error = (2.0 / self.n) ** 0.5
+        if run.sampling_error is not None:
+            error = run.sampling_error / float(np.linalg.norm(run.variance))
+        return SynapseVariance(run.variance, noise, "simulation", None, error, self.n, seed)
+
+
+def source_of(
+    net: RateNetwork,
+    method: str = "auto",
+    *,
+    n_probes: int = 64,
+    probe_error: float | None = None,
+    solver: str = "auto",
+) -> Source:
+    """The source that a method names; "auto" is exact up to 12,000 neurons, above that probes.
+
+    Raises
+    ------
+    OptionError
+        If the method is unknown, or an option is not one of it.
+    """
+    one_of("method", method, METHODS)
+    count("n_probes", n_probes)
+    if method == "auto":
+        method = "exact" if net.n_neurons <= EXACT else "probe"
+    if method == "probe":
+        return Probes(n=n_probes, error=probe_error, solver=solver)
+    if probe_error is not None or solver != "auto":
+        option = "a solver" if probe_error is None else "a probe error"
+        raise OptionError(
+            f"{option} goes with method 'probe' (--method probe), but the method is {method!r}"
+        )
+    return Exact() if method == "exact" else Replicas(n=n_probes)
 
 
 def synapse_variance(
@@ -63,6 +258,8 @@ def synapse_variance(
     probe_error: float | None = None,
 ) -> SynapseVariance:
     """v_ij of every synapse under white noise of strength sigma = `noise`.
+
+        v_ij = C_ii + C_jj - 2 sgn(w_ij) C_ij,    A C + C A^T + sigma^2 I = 0
 
     "exact": from the solved covariance. "probe": from noise probes (see
     `noiseprune.probing`). "simulation": from `n_probes` simulated replicas. "auto": exact up to
@@ -80,90 +277,33 @@ def synapse_variance(
         If there is no stationary state.
     OptionError
         If the method does not apply to the network.
+
+    Source: Moore and Chaudhuri (2020).
+
+    >>> synapse_variance(RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=1.0)).variance.round(3)
+    array([0.667, 0.667])
     """
     noise = noise_strength(noise)
-    n_probes = count("n_probes", n_probes)
-    one_of("method", method, METHODS)
-    if method == "auto":
-        method = "exact" if net.n_neurons <= EXACT else "probe"
-    if method != "probe" and (probe_error is not None or solver != "auto"):
-        option = "a solver" if probe_error is None else "a probe error"
-        raise OptionError(
-            f"{option} goes with method 'probe' (--method probe), but the method is {method!r}"
-        )
-    if method == "exact":
-        values, residual = _exact(net, noise)
-        progress(1, 1)
-        return SynapseVariance(values, noise, method, residual, 0.0)
-    if method == "probe":
-        found = probing.probed_variance(
-            net,
-            noise,
-            n_probes,
-            seed,
-            progress,
-            error=probe_error,
-            solver=solver,
-            worker=worker,
-        )
-        return SynapseVariance(
-            found.variance,
-            noise,
-            method,
-            None,
-            found.relative_error,
-            found.n_probes,
-            seed,
-            found.solver,
-            found.steps,
-        )
-    return _simulated(net, noise, n_probes, seed, progress, worker)
+    source = source_of(net, method, n_probes=n_probes, probe_error=probe_error, solver=solver)
+    return source.measure(net, noise, seed=seed, progress=progress, worker=worker)
 
 
-def _exact(net: RateNetwork, noise: float) -> tuple[FloatArray, float]:
-    """From the solved covariance, with its residual.
+def variance_of(net: RateNetwork, covariance: FloatArray) -> FloatArray:
+    """(n_synapses,) v_ij of every synapse, from the covariance (N, N) of the rates."""
+    return _on_synapses(net, _of_units(net, covariance))
 
-    Symmetric: above the diagonal first, and onto both entries of each pair when C has gone.
-    """
-    csr, solved = net.csr, lyapunov.covariance(net, noise)
+
+def _of_units(net: RateNetwork, covariance: FloatArray) -> FloatArray:
+    """v of every synapse, of a symmetric network above the diagonal only."""
+    csr = net.csr
     read = kernels.pair_variance if net.is_symmetric else kernels.synapse_variance
-    values, residual = read(csr.indptr, csr.indices, csr.data, solved.covariance), solved.residual
-    del solved
-    np.maximum(values, 0.0, out=values)  # near singularity rounding may leave less than nothing
-    if net.is_symmetric:
-        values = kernels.onto_pairs(csr.indptr, csr.indices, values)
-    return values, residual
+    values = read(csr.indptr, csr.indices, csr.data, covariance)
+    # Near singularity rounding may leave less than nothing.
+    return np.maximum(values, 0.0, out=values)
 
 
-def _simulated(
-    net: RateNetwork, noise: float, n_probes: int, seed: Seed, progress: Progress, worker: Worker
-) -> SynapseVariance:
-    """From replicas that run for six relaxation times, the first three of them left out."""
-    abscissa = net.spectral_abscissa()
-    if not abscissa < 0:
-        raise unstable(net, abscissa)
-    dt = _STEP * (simulation.safe_step(net) or simulation.largest_stable_step(net))
-    duration = 6.0 / -abscissa
-    if duration / dt > _MAX_STEPS:
-        raise OptionError(
-            f"a simulation would take {duration / dt:.2g} steps, as the relaxation times of the "
-            "network span too wide a range: use a smaller network with method 'exact', or give "
-            "a more even leak"
-        )
-    every = max(1, round(duration / dt / 200))
-    run = simulation.streaming_synapse_variance(
-        net,
-        duration=duration,
-        burn_in=duration / 2,
-        dt=dt,
-        noise=noise,
-        replicas=n_probes,
-        record_every=every,
-        seed=seed,
-        progress=progress,
-        worker=worker,
-    )
-    error = (2.0 / n_probes) ** 0.5
-    if run.sampling_error is not None:
-        error = run.sampling_error / float(np.linalg.norm(run.variance))
-    return SynapseVariance(run.variance, noise, "simulation", None, error, n_probes, seed)
+def _on_synapses(net: RateNetwork, values: FloatArray) -> FloatArray:
+    """The values of units on all synapses."""
+    if not net.is_symmetric:
+        return values
+    return kernels.onto_pairs(net.csr.indptr, net.csr.indices, values)

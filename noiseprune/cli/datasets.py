@@ -50,7 +50,7 @@ def datasets(
             grid("Built-in recordings (for infer, and prune --recording)", titles, recorded_rows),
         )
         return
-    from noiseprune.choices import one_of
+    from noiseprune.checks import one_of
 
     known: tuple[built_in.Dataset | built_in.SpikeDataset, ...] = (
         *available,

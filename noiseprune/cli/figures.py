@@ -26,7 +26,7 @@ def figures(
     if fast and redraw:
         raise OptionError("--redraw measures nothing, so that --fast is no use: leave it out")
     from noiseprune import figures
-    from noiseprune.choices import one_of
+    from noiseprune.checks import one_of
     from noiseprune.cli.tables import grid
 
     given = [name.strip() for names in only or [] for name in names.split(",")]

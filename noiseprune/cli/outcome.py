@@ -60,9 +60,8 @@ def certified(
     import noiseprune as npr
     from noiseprune import files
     from noiseprune.cli.tables import NORMS, guarantee_line, interval, number, size_of
-    from noiseprune.recordings import RecordedVariance
 
-    measured = variance.evidence() if isinstance(variance, RecordedVariance) else None
+    measured = variance.to_dict()["recording"] if variance else None
     if page is None:
         # Each array is half a dense matrix or so, and the certificate has no use for them.
         nothing = np.empty(0)

@@ -147,7 +147,7 @@ def plasticity(
 
 def over_time(found: "Plasticity") -> dict[str, Any]:
     """The measures against time, as JSON holds them."""
-    from noiseprune.plain import plain
+    from noiseprune.records import plain
 
     measures = {
         "times": found.times,

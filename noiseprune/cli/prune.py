@@ -124,11 +124,12 @@ def prune(
         )
     import noiseprune as npr
     from noiseprune.cli.tables import facts
-    from noiseprune.pipeline import check_request
+    from noiseprune.pruning import Recipe, check_request
 
     kept = None if keep is None else parsed_keep(keep)
     net = common.network(network)
-    check_request(net, kept, rule, sampling, balance, epsilon=epsilon, method=method, refit=refit)
+    recipe = Recipe.of(rule, sampling, balance, refit=refit, promise=epsilon is not None)
+    check_request(net, kept, recipe, epsilon=epsilon)
     noise = 1.0 if common.noise is None else common.noise
     variance: SynapseVariance | None = None
     if recording is not None or drive is not None:
@@ -142,8 +143,7 @@ def prune(
                 )
             )
         # The control is taken as it is: what is put right for others is what it lacks.
-        shrink = "auto" if drive is None else "none"
-        variance = recorded(common, net, found, match, zero_lag, shrink)
+        variance = recorded(common, net, found, match, zero_lag, "none" if drive else "auto")
         noise = variance.noise
     elif rule in ("noise", "paper"):
         with (
@@ -196,7 +196,7 @@ def check_source(recording: str | None, drive: str | None, rule: str) -> None:
             f"rule {rule!r} uses no synapse variances: leave the recording out, or use rule 'noise'"
         )
     if drive is not None:
-        from noiseprune.choices import one_of
+        from noiseprune.checks import one_of
 
         one_of("drive", drive, ("independent-poisson",))
 

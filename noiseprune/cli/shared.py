@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from noiseprune.errors import FileError, NoisePruneError, OptionError
-from noiseprune.plain import json_text
 from noiseprune.progress import Progress, silent
+from noiseprune.records import json_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -189,7 +189,7 @@ def command(app: typer.Typer, function: Callable[..., None], writes: str | None)
     def run(**arguments: Any) -> None:
         shared = Common(**{name: arguments.pop(name) for name in common.parameters})
         with one_line_errors(debug=shared.debug), _threads(shared.threads):
-            from noiseprune.choices import seed_sequence
+            from noiseprune.checks import seed_sequence
 
             seed_sequence(shared.seed)
             if writes is not None:

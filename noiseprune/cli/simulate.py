@@ -38,7 +38,7 @@ def simulate(
     """Simulate a network driven by noise, with statistics of its covariance."""
     if network is not None and n is not None:
         raise OptionError("a NETWORK and --n were both given: leave one of them out")
-    from noiseprune import experiments, files
+    from noiseprune import files, fluctuations
     from noiseprune.cli.tables import facts, number
 
     if n is None:
@@ -52,7 +52,7 @@ def simulate(
         common.stage("simulate", bar=True) as progress,
         working(common, cluster, cluster_config, resume) as worker,
     ):
-        run = experiments.simulate_with_statistics(
+        run = fluctuations.simulate_with_statistics(
             net,
             duration=duration,
             dt=dt,

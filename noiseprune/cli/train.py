@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from noiseprune.choices import count, one_of
+from noiseprune.checks import count, one_of
 from noiseprune.cli.options import Cluster, ClusterConfig, DryRun, print_job_script
 from noiseprune.cli.shared import Common, command, one_line_errors
 from noiseprune.errors import ConvergenceError, OptionError

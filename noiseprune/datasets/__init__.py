@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 from noiseprune.datasets import optic_lobe
 from noiseprune.datasets.spikes import (
     RecordedSpikes,

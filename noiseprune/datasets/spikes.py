@@ -8,7 +8,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from noiseprune import __version__
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 from noiseprune.errors import FileError
 from noiseprune.figures import (
     connectomes,
@@ -36,8 +36,8 @@ from noiseprune.figures.protocol import Numbers
 from noiseprune.files import write_atomically
 from noiseprune.files.atomic import checked_target
 from noiseprune.files.guard import reading
-from noiseprune.plain import json_text
 from noiseprune.progress import Progress, silent
+from noiseprune.records import json_text
 
 
 class Picture(Protocol):

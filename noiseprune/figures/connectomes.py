@@ -13,7 +13,6 @@ from noiseprune.figures.protocol import (
     NOISE,
     PAPER,
     Numbers,
-    Rival,
     about,
     best_possible,
     epsilon_curves,
@@ -28,13 +27,12 @@ from noiseprune.figures.style import (
     unstable_handle,
 )
 from noiseprune.progress import Progress, part
+from noiseprune.pruning import Recipe
 
-RIVALS = (
+WAYS = (
     NOISE,
     PAPER,
-    Rival("weight", "weight"),
-    Rival("uniform", "uniform"),
-    Rival("magnitude", "magnitude"),
+    *((rule, Recipe(rule=rule)) for rule in ("weight", "uniform", "magnitude")),
 )
 NAMES = {
     "celegans": "C. elegans, chemical",
@@ -58,7 +56,7 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
         networks[name + extent] = about(net) | {
             "best_possible": best_possible(net, fractions),
             "curves": epsilon_curves(
-                net, RIVALS, fractions, draws, seed, part(progress, index, len(NAMES))
+                net, WAYS, fractions, draws, seed, part(progress, index, len(NAMES))
             ),
         }
     return {
@@ -89,7 +87,7 @@ def draw(numbers: Numbers) -> Figure:
     for panel in panels[:, 0]:
         panel.set_ylabel("epsilon")
     curves = [found for net in numbers["networks"].values() for found in net["curves"]]
-    handles = [LOOKS[rival.name].handle() for rival in RIVALS]
+    handles = [LOOKS[name].handle() for name, _ in WAYS]
     handles += [limit_handle(), *unstable_handle(curves, numbers["draws"])]
     below(figure, handles, 3)
     return figure

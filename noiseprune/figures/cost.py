@@ -25,7 +25,7 @@ from noiseprune.figures.protocol import NETWORK_SEED, Numbers, listed, paper_net
 from noiseprune.figures.style import INK
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, part
-from noiseprune.pruning import prune_with_variance
+from noiseprune.pruning import Recipe, prune_network
 from noiseprune.variance import synapse_variance
 
 KEEP = 0.1
@@ -92,10 +92,10 @@ def draw(numbers: Numbers) -> Figure:
 def _seconds(net: RateNetwork, repeats: int, seed: int) -> dict[str, float]:
     """Median seconds of each stage."""
     variance = synapse_variance(net).variance
-    pruned = prune_with_variance(net, variance, keep=KEEP, seed=seed).network
+    pruned = prune_network(net, variance, KEEP, Recipe(), seed=seed).network
     stages: dict[str, Callable[[], object]] = {
         "covariance": lambda: synapse_variance(net),
-        "pruning": lambda: prune_with_variance(net, variance, keep=KEEP, seed=seed),
+        "pruning": lambda: prune_network(net, variance, KEEP, Recipe(), seed=seed),
         "certificate": lambda: spectrum.epsilon(net, pruned),
     }
     return {

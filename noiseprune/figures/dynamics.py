@@ -29,7 +29,7 @@ from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, part
 from noiseprune.simulation import simulate
 
-RIVALS = (REFIT, NOISE, PAPER, WEIGHT)
+WAYS = (REFIT, NOISE, PAPER, WEIGHT)
 DRIVE, NOISE_STRENGTH, DT = 0.0002, 0.01, 0.005
 RECORDED = 100
 _MARKED = 10
@@ -42,7 +42,7 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     """
     net, keep = experiment(fast=fast)
     duration, replicas = (5.0, 5) if fast else (40.0, 20)
-    parts = 1 + 2 * len(RIVALS)
+    parts = 1 + 2 * len(WAYS)
 
     def run(network: RateNetwork, index: int) -> Reals:
         return simulate(
@@ -60,10 +60,10 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     original = run(net, 0)
     size = np.linalg.norm(original, axis=2)
     rivals: dict[str, Numbers] = {}
-    for rival, pruning, choices in prunings(net, keep, RIVALS, seed, part(progress, 1, parts)):
+    for name, pruning, choices in prunings(net, keep, WAYS, seed, part(progress, 1, parts)):
         rates = run(pruning.network, 2 + 2 * len(rivals))
         error = np.linalg.norm(rates - original, axis=2) / size
-        rivals[rival.name] = choices | {
+        rivals[name] = choices | {
             "mean": listed(error.mean(axis=1)),
             "std": listed(error.std(axis=1)),
         }

@@ -26,7 +26,7 @@ from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.weights import FloatArray
 
-RIVALS = (NOISE, PAPER, WEIGHT)
+WAYS = (NOISE, PAPER, WEIGHT)
 
 
 def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
@@ -35,14 +35,14 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     before = _eigenvalues(net)
     original = spectrum.Original(net)
     rivals = {}
-    for rival, pruning, choices in prunings(net, keep, RIVALS, seed, silent):
+    for name, pruning, choices in prunings(net, keep, WAYS, seed, silent):
         change = original.epsilon(pruning.network)
-        rivals[rival.name] = choices | {
+        rivals[name] = choices | {
             "epsilon": change.epsilon,
             "epsilon_method": change.method,
             "eigenvalues": listed(_eigenvalues(pruning.network)),
         }
-        progress(len(rivals), len(RIVALS))
+        progress(len(rivals), len(WAYS))
     return {
         "network": about_paper(net),
         "keep": keep,

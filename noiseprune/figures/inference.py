@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from noiseprune import simulation
-from noiseprune.choices import seed_sequence, substream
+from noiseprune.checks import seed_sequence, substream
 from noiseprune.figures.protocol import Numbers, rounded
 from noiseprune.figures.style import INK, Look, below
 from noiseprune.inference import infer_network

@@ -11,7 +11,6 @@ from matplotlib.lines import Line2D
 
 from noiseprune.figures.protocol import (
     Numbers,
-    Rival,
     about_paper,
     best_possible,
     epsilon_curves,
@@ -27,16 +26,15 @@ from noiseprune.figures.style import (
     unstable_handle,
 )
 from noiseprune.progress import Progress
-from noiseprune.pruning.balance import BALANCES
-from noiseprune.pruning.sampling import SAMPLINGS
+from noiseprune.pruning.recipe import BALANCES, PAPER, SAMPLINGS, Recipe
 
 DRAWN = tuple(
-    Rival(rule, rule, sampling, balance)
+    (rule, Recipe(rule=rule, sampling=sampling, balance=balance))
     for rule in ("noise", "weight", "uniform")
     for sampling in SAMPLINGS
     for balance in BALANCES
 )
-RIVALS = (*DRAWN, Rival("paper", "paper"), Rival("magnitude", "magnitude"))
+WAYS = (*DRAWN, ("paper", PAPER), ("magnitude", Recipe(rule="magnitude")))
 
 
 def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
@@ -49,7 +47,7 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
         "fractions": list(fractions),
         "draws": draws,
         "best_possible": best_possible(net, fractions),
-        "curves": epsilon_curves(net, RIVALS, fractions, draws, seed, progress),
+        "curves": epsilon_curves(net, WAYS, fractions, draws, seed, progress),
     }
 
 

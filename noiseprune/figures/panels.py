@@ -20,7 +20,7 @@ from noiseprune.generators import clustered_network
 from noiseprune.lyapunov import covariance
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
-from noiseprune.pruning import prune_with_variance
+from noiseprune.pruning import Recipe, prune_network
 from noiseprune.variance import synapse_variance
 from noiseprune.weights import FloatArray
 
@@ -32,7 +32,7 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     """The four matrices, with None where there is no synapse; the fast variant is the same."""
     net = clustered_network(SIZES, long_range=LONG_RANGE, seed=NETWORK_SEED)
     variance = synapse_variance(net).variance
-    pruning = prune_with_variance(net, variance, keep=KEEP, seed=seed)
+    pruning = prune_network(net, variance, KEEP, Recipe(), seed=seed)
     progress(1, 1)
     return {
         "network": {

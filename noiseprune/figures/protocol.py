@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune import spectrum
-from noiseprune.choices import Seed, seed_sequence, substream
+from noiseprune.checks import Seed
+from noiseprune.comparison import compare
 from noiseprune.generators import clustered_network, paper_long_range, paper_sizes
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
-from noiseprune.pruning import Pruning, prune_with_variance
-from noiseprune.similarity import is_stable
+from noiseprune.pruning import Pruning, Recipe, prune_network
 from noiseprune.variance import synapse_variance
 
 Numbers = dict[str, Any]
@@ -24,22 +23,14 @@ Numbers = dict[str, Any]
 NETWORK_SEED = 3
 
 
-@dataclass(frozen=True)
-class Rival:
-    """A way to prune, under the name of its look; None takes the rule's own choice."""
+Way = tuple[str, Recipe]
+"""A way to prune, under the name of its look."""
 
-    name: str
-    rule: str
-    sampling: str | None = None
-    balance: str | None = None
-    refit: bool = False
-
-
-NOISE = Rival("noise", "noise")
-REFIT = Rival("refit", "noise", refit=True)
-PAPER = Rival("paper", "noise", "independent", "leak")
+NOISE: Way = ("noise", Recipe())
+REFIT: Way = ("refit", Recipe(refit=True))
+PAPER: Way = ("paper", Recipe(sampling="independent", balance="leak"))
 """The paper's choices with the exact budget: equal counts, where rule "paper" keeps less."""
-WEIGHT = Rival("weight", "weight", "independent", "leak")
+WEIGHT: Way = ("weight", Recipe(rule="weight", sampling="independent", balance="leak"))
 """The rival of the paper: its draw and its matched diagonal, by |w| alone."""
 
 
@@ -77,22 +68,12 @@ def about(net: RateNetwork) -> Numbers:
 
 
 def prunings(
-    net: RateNetwork, keep: float, rivals: Sequence[Rival], seed: Seed, progress: Progress
-) -> Iterator[tuple[Rival, Pruning, Numbers]]:
-    """Every rival's pruning of a network from one seed, with what repeats it in words."""
+    net: RateNetwork, keep: float, ways: Sequence[Way], seed: Seed, progress: Progress
+) -> Iterator[tuple[str, Pruning, Numbers]]:
+    """Every way's pruning of a network from one seed: name, pruning, and what repeats it."""
     variance = synapse_variance(net).variance
-    for rival in rivals:
-        pruning = prune_with_variance(
-            net,
-            variance,
-            keep=keep,
-            rule=rival.rule,
-            sampling=rival.sampling,
-            balance=rival.balance,
-            refit=rival.refit,
-            seed=seed,
-            progress=progress,
-        )
+    for name, recipe in ways:
+        pruning = prune_network(net, variance, keep, recipe, seed=seed, progress=progress)
         choices = {
             "rule": pruning.rule,
             "sampling": pruning.sampling,
@@ -100,60 +81,43 @@ def prunings(
             "n_kept": pruning.n_kept,
             "refit": pruning.refit and asdict(pruning.refit),
         }
-        yield rival, pruning, choices
+        yield name, pruning, choices
 
 
 def epsilon_curves(
     net: RateNetwork,
-    rivals: Sequence[Rival],
+    ways: Sequence[Way],
     fractions: Sequence[float],
     draws: int,
     seed: Seed,
     progress: Progress,
 ) -> list[Numbers]:
-    """Epsilon of every rival over the fractions to keep; as `noiseprune.compare` at each.
+    """Epsilon of every way over the fractions to keep: the rows of `noiseprune.compare`, by way.
 
-    Of a curve, one number a fraction: `kept` (mean fraction really kept), `epsilon` (mean over the
+    In a curve, one number a fraction: `kept` (mean fraction really kept), `epsilon` (mean over the
     draws), `largest`, `n_stable` (draws whose network is stable) and `promised` (mean epsilon that
     the theorem promises with 95 % probability; None where it promises none below 1).
     """
-    root = seed_sequence(seed)
-    streams = [substream(root, 0, 1, draw) for draw in range(draws)]
-    variance = synapse_variance(net, seed=root).variance
-    original = spectrum.Original(net)
-    curves, done = [], 0
-    for rival in rivals:
-        curve: Numbers = {"name": rival.name, "rule": rival.rule}
-        points: dict[str, list[Any]] = {
-            name: [] for name in ("kept", "epsilon", "largest", "n_stable", "promised")
-        }
-        for keep in fractions:
-            prunings, changes = [], []
-            for stream in streams:
-                pruning = prune_with_variance(
-                    net,
-                    variance,
-                    keep=keep,
-                    rule=rival.rule,
-                    sampling=rival.sampling,
-                    balance=rival.balance,
-                    seed=np.random.default_rng(stream),
-                )
-                prunings.append(pruning)
-                changes.append(original.epsilon(pruning.network))
-                done += 1
-                progress(done, len(rivals) * len(fractions) * draws)
-            epsilons = [change.epsilon for change in changes]
-            promised = [p.promised_epsilon for p in prunings if p.promised_epsilon is not None]
-            points["kept"].append(np.mean([p.n_kept for p in prunings]) / net.n_synapses)
-            points["epsilon"].append(np.mean(epsilons))
-            points["largest"].append(np.max(epsilons))
-            points["n_stable"].append(
-                sum(is_stable(p.network, change) for p, change in zip(prunings, changes))
-            )
-            points["promised"].append(np.mean(promised) if len(promised) == draws else None)
-        curve |= {"sampling": pruning.sampling, "balance": pruning.balance}
-        curves.append(curve | {name: listed(values) for name, values in points.items()})
+    recipes = [recipe for _, recipe in ways]
+    found = compare(
+        net, list(fractions), draws=draws, recipes=recipes, seed=seed, progress=progress
+    )
+    curves = []
+    for place, (name, recipe) in enumerate(ways):
+        rows = found.rows[place :: len(ways)]
+        curves.append(
+            {
+                "name": name,
+                "rule": recipe.rule,
+                "sampling": recipe.sampling,
+                "balance": recipe.balance,
+                "kept": listed([row.kept_fraction for row in rows]),
+                "epsilon": listed([row.epsilon for row in rows]),
+                "largest": listed([row.epsilon_max for row in rows]),
+                "n_stable": listed([row.n_stable for row in rows]),
+                "promised": listed([row.promised_epsilon for row in rows]),
+            }
+        )
     return curves
 
 

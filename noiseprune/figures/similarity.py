@@ -27,7 +27,7 @@ from noiseprune.progress import Progress, part
 from noiseprune.spectrum import eigen_errors
 from noiseprune.weights import FloatArray
 
-RIVALS = (REFIT, NOISE, PAPER, WEIGHT)
+WAYS = (REFIT, NOISE, PAPER, WEIGHT)
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 MEASURES = {
     "eps_lambda": "|λ′ / λ − 1|",
@@ -40,14 +40,14 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     """Quantiles of the three measures for every way to prune; the refit takes minutes."""
     net, keep = experiment(fast=fast)
     rivals = {}
-    for rival, pruning, choices in prunings(net, keep, RIVALS, seed, part(progress, 0, 2)):
+    for name, pruning, choices in prunings(net, keep, WAYS, seed, part(progress, 0, 2)):
         errors = eigen_errors(net, pruning.network)
-        rivals[rival.name] = choices | {
+        rivals[name] = choices | {
             "eps_lambda": _quantiles(errors.eigenvalue),
             "eps_v": _quantiles(errors.eigenvector),
             "cosine": _quantiles(errors.cosine),
         }
-        part(progress, 1, 2)(len(rivals), len(RIVALS))
+        part(progress, 1, 2)(len(rivals), len(WAYS))
     return {
         "network": about_paper(net),
         "keep": keep,

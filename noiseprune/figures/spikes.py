@@ -18,13 +18,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from noiseprune import recordings, simulation, spectrum
-from noiseprune.choices import seed_sequence, substream
+from noiseprune.checks import seed_sequence, substream
 from noiseprune.figures.protocol import Numbers, about_paper, listed, paper_network, rounded
 from noiseprune.figures.style import INK, LOOKS, Look, below
 from noiseprune.lyapunov import discrete_covariance
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
-from noiseprune.pruning import prune_with_variance
+from noiseprune.pruning import Recipe, prune_network
 from noiseprune.recordings import Recording
 from noiseprune.variance import synapse_variance
 from noiseprune.weights import FloatArray
@@ -144,14 +144,11 @@ class _Judge:
 
     def __call__(self, variance: FloatArray | None, length: float | None) -> Numbers:
         """Of one set of variances; None: pruned by weight alone."""
+        recipe = Recipe(rule="weight" if variance is None else "noise")
         changes = [
             self.original.epsilon(
-                prune_with_variance(
-                    self.net,
-                    variance,
-                    keep=self.keep,
-                    rule="weight" if variance is None else "noise",
-                    seed=np.random.default_rng(seed),
+                prune_network(
+                    self.net, variance, self.keep, recipe, seed=np.random.default_rng(seed)
                 ).network
             ).epsilon
             for seed in self.seeds

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import Seed, count, generator, one_of
+from noiseprune.checks import Seed, count, generator, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.extra import required
 from noiseprune.learning.images import CIFAR10, MNIST, read_images

@@ -45,10 +45,11 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from noiseprune.choices import Seed, noise_strength, one_of, seed_sequence, substream
+from noiseprune.checks import Seed, noise_strength, one_of, seed_sequence, substream
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
-from noiseprune.pruning import prune_with_variance, rules
+from noiseprune.pruning import Recipe, prune_network, rules
+from noiseprune.pruning.recipe import RULES
 from noiseprune.weights import FloatArray, stored
 
 VARIANCES = ("noise", "activity")
@@ -132,7 +133,7 @@ def prune_layers(
         If an argument lies outside its range, the network has convolutions, or samples are missing.
     """
     check_prunable(net)
-    one_of("rule", rule, rules.RULES)
+    one_of("rule", rule, RULES)
     one_of("variance", variance, VARIANCES)
     noise = noise_strength(noise)
     if sampling == "largest" and (balance == "homeostatic" or rule in ("paper", "magnitude")):
@@ -270,20 +271,12 @@ def _drawn(
     local = None if variance is None else variance[rows - pre, columns]
     number = max(1, round(keep * net.n_synapses))
     if sampling == "largest":
-        chosen = rules.largest(rules.importance(net, rule, local), number, rng)
+        chosen = rules.largest(rules.importance(net.synapse_weights, rule, local), number, rng)
         factor = np.zeros(seen.shape)
         factor[rows - pre, columns] = chosen
         return factor, factor.copy()
-    found = prune_with_variance(
-        net,
-        local,
-        keep=number,
-        rule=rule,
-        sampling=sampling,
-        balance=balance,
-        noise=noise,
-        seed=rng,
-    )
+    recipe = Recipe.of(rule, sampling, balance)
+    found = prune_network(net, local, number, recipe, noise=noise, seed=rng)
     probability, factor = np.zeros(seen.shape), np.zeros(seen.shape)
     probability[rows - pre, columns] = found.keep_probability
     left = found.network.csr.tocoo()

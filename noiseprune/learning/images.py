@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 from noiseprune.errors import FileError
 from noiseprune.files.guard import open_arrays, reading
 

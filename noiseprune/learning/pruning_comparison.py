@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from noiseprune.choices import Seed, count, positive, seed_sequence, substream
+from noiseprune.checks import Seed, count, positive, seed_sequence, substream
 from noiseprune.errors import NoisePruneError
 from noiseprune.learning.ctrnn.network import CTRNN
 from noiseprune.learning.ctrnn.objective import Batch, Score, score, training_step

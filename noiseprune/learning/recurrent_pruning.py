@@ -22,7 +22,7 @@ from scipy import sparse
 from torch import Tensor
 
 from noiseprune import kernels, spectrum
-from noiseprune.choices import Seed, count, one_of, seed_sequence, substream
+from noiseprune.checks import Seed, count, one_of, seed_sequence, substream
 from noiseprune.errors import NetworkError, OptionError, UnstableError
 from noiseprune.learning.ctrnn.activations import ACTIVATIONS
 from noiseprune.learning.ctrnn.constraints import Array, as_array
@@ -30,13 +30,15 @@ from noiseprune.learning.ctrnn.network import CTRNN
 from noiseprune.learning.ctrnn.objective import Batch, Score, score
 from noiseprune.learning.tasks.trials import Task
 from noiseprune.network import RateNetwork
-from noiseprune.pruning import DEFAULT_BALANCE, DEFAULT_SAMPLING, prune_with_variance, rules
-from noiseprune.pruning.balance import balanced
-from noiseprune.pruning.sampling import SAMPLINGS, BoolArray
+from noiseprune.pruning import Recipe, prune_network, rules
+from noiseprune.pruning.balance import apply_balance
+from noiseprune.pruning.recipe import MAX_FACTOR, SAMPLINGS
+from noiseprune.pruning.recipe import RULES as DRAWING_RULES
+from noiseprune.pruning.sampling import BoolArray
 from noiseprune.variance import METHODS, synapse_variance
 from noiseprune.weights import FloatArray, stored
 
-RULES = (*rules.RULES, "random")
+RULES = (*DRAWING_RULES, "random")
 WORKING_POINTS = ("gain", "mean", "linear")
 
 
@@ -311,8 +313,8 @@ def _choices(rule: str, sampling: str | None, balance: str | None) -> tuple[str,
     fixed = rule in ("magnitude", "random")
     if fixed and sampling is not None:
         raise OptionError(f"rule {rule!r} draws by itself: leave sampling out")
-    sampling = "none" if fixed else sampling or DEFAULT_SAMPLING
-    usual = "none" if sampling in ("none", "largest") else DEFAULT_BALANCE
+    sampling = "none" if fixed else sampling or Recipe().sampling
+    usual = "none" if sampling in ("none", "largest") else Recipe().balance
     one_of("sampling", sampling, ("none",) if fixed else (*SAMPLINGS, "largest"))
     return sampling, one_of("balance", balance or usual, ("homeostatic", "none"))
 
@@ -352,19 +354,16 @@ def _draw(draw: _Draw, rng: np.random.Generator) -> tuple[FloatArray, FloatArray
     probability = np.zeros_like(draw.seen)
     variance = None if draw.variance is None else draw.variance[places]
     if draw.sampling == "largest":
-        importance = rules.importance(net, draw.rule, variance)
+        importance = rules.importance(net.synapse_weights, draw.rule, variance)
         probability[places] = rules.largest(importance, draw.number, rng)
         return probability, _strengthened(draw, probability > 0)
     paper = draw.rule == "paper"
-    pruning = prune_with_variance(
-        net,
-        variance,
-        keep=draw.number,
-        rule=draw.rule,
-        sampling=None if paper or draw.rule == "magnitude" else draw.sampling,
-        balance=None if paper else draw.balance,
-        seed=rng,
+    recipe = Recipe.of(
+        draw.rule,
+        None if paper or draw.rule == "magnitude" else draw.sampling,
+        None if paper else draw.balance,
     )
+    pruning = prune_network(net, variance, draw.number, recipe, seed=rng)
     probability[places] = pruning.keep_probability
     return probability, _ratio(pruning.network.dense_weights(), draw.seen)
 
@@ -374,7 +373,14 @@ def _strengthened(draw: _Draw, kept: BoolArray) -> FloatArray:
     multiplier = kept.astype(np.float64)
     if draw.balance == "homeostatic":
         chosen = _csr(np.where(kept, draw.seen, 0.0))
-        weights, _ = balanced(_network(draw.seen), chosen, draw.balance)
+        whole = _network(draw.seen)
+        weights = apply_balance(
+            chosen,
+            (whole.input_strength, whole.output_strength),
+            draw.balance,
+            max_factor=MAX_FACTOR,
+            symmetric=whole.is_symmetric,
+        )
         multiplier = np.where(draw.seen != 0, _ratio(weights.toarray(), draw.seen), multiplier)
     return multiplier
 

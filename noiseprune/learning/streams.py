@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 import torch
 
-from noiseprune.choices import Seed, seed_sequence
+from noiseprune.checks import Seed, seed_sequence
 
 
 def new_generator(seed: Seed = None, device: torch.device | str = "cpu") -> torch.Generator:

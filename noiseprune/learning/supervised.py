@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 
 LOSSES = ("mse", "cross-entropy")
 Model = Callable[[Tensor], Tensor]

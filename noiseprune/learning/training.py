@@ -42,11 +42,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
-from noiseprune.choices import count, fraction
+from noiseprune.checks import count, fraction
 from noiseprune.errors import ConvergenceError, FileError, OptionError
 from noiseprune.learning.watchers import watching
-from noiseprune.plain import json_text, plain
 from noiseprune.progress import Progress, part, silent
+from noiseprune.records import json_text, plain
 from noiseprune.work import Worker, digest, in_order, serial
 
 Row = Mapping[str, float]

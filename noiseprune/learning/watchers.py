@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.extra import required
 

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from noiseprune.choices import noise_strength, one_of, positive
+from noiseprune.checks import noise_strength, one_of, positive
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.lyapunov import doubling, triangular
 from noiseprune.network import RateNetwork, unstable

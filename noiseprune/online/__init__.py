@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
-from noiseprune.choices import Seed
+from noiseprune.checks import Seed
 from noiseprune.network import RateNetwork
 from noiseprune.online.plan import planned
 from noiseprune.online.process import Process

@@ -15,7 +15,7 @@ import numpy as np
 
 from noiseprune.network import RateNetwork
 from noiseprune.online.synapses import Synapses
-from noiseprune.pruning.balance import MAX_FACTOR
+from noiseprune.pruning.recipe import MAX_FACTOR
 from noiseprune.weights import FloatArray
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from noiseprune import simulation
-from noiseprune.choices import Seed, count, noise_strength, one_of, positive
+from noiseprune.checks import Seed, count, noise_strength, one_of, positive
 from noiseprune.errors import NetworkError, OptionError
 from noiseprune.network import RateNetwork, not_a_network, unstable
 from noiseprune.pruning.rules import budget

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from noiseprune import kernels, spectrum
-from noiseprune.choices import substream
+from noiseprune.checks import substream
 from noiseprune.errors import UnstableError
 from noiseprune.kernels import Reals, V
 from noiseprune.network import RateNetwork

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.choices import Seed
+from noiseprune.checks import Seed
 from noiseprune.network import RateNetwork
 from noiseprune.weights import FloatArray
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import (
+from noiseprune.checks import (
     Seed,
     count,
     noise_strength,

@@ -16,45 +16,63 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from noiseprune.network import RateNetwork
 from noiseprune.weights import FloatArray, absolute_sums, row_index
 
-BALANCES = ("leak", "none", "homeostatic")
-MAX_FACTOR = 2.0
-"""Bound on a neuron's factor and on its inverse (see `benchmarks/choices.py`)."""
 _ITERATIONS = 300
 _TOLERANCE = 1e-12
 
 
-def balanced(
-    net: RateNetwork, pruned: sparse.csr_array, balance: str
-) -> tuple[sparse.csr_array, FloatArray]:
-    """Weights and leak after the balance, for a network `net` pruned to `pruned` (CSR)."""
-    if balance == "none":
-        return pruned, net.leak.copy()
-    inputs, outputs = net.input_strength, net.output_strength
-    if balance == "leak":
-        return pruned, net.leak - inputs + absolute_sums(pruned)[0]
+def apply_balance(
+    pruned: sparse.csr_array,
+    strengths: tuple[FloatArray, FloatArray],
+    balance: str,
+    *,
+    max_factor: float,
+    symmetric: bool,
+) -> sparse.csr_array:
+    """Weights (CSR) after the balance: scaled where it is homeostatic, else as they are.
+
+    strengths : (rows,) and (columns,) total |input| and |output| of the original's neurons
+    max_factor : bound on a neuron's factor and on its inverse
+    """
+    if balance != "homeostatic":
+        return pruned
     magnitude = sparse.csr_array((np.abs(pruned.data), pruned.indices, pruned.indptr), pruned.shape)
-    if net.is_symmetric:
-        row_factor = column_factor = symmetric_factors(magnitude, inputs)
+    if symmetric:
+        rows = columns = symmetric_factors(magnitude, strengths[0], max_factor)
     else:
-        row_factor, column_factor = directed_factors(magnitude, inputs, outputs)
-    factor = row_factor[row_index(pruned)] * column_factor[pruned.indices]
-    scaled = sparse.csr_array((pruned.data * factor, pruned.indices, pruned.indptr), pruned.shape)
-    new_inputs, new_outputs = absolute_sums(scaled)
-    return scaled, net.leak - 0.5 * ((inputs - new_inputs) + (outputs - new_outputs))
+        rows, columns = directed_factors(magnitude, *strengths, max_factor)
+    factor = rows[row_index(pruned)] * columns[pruned.indices]
+    return sparse.csr_array((pruned.data * factor, pruned.indices, pruned.indptr), pruned.shape)
 
 
-def symmetric_factors(magnitude: sparse.csr_array, target: FloatArray) -> FloatArray:
-    """(N,) s with sum_j s_i |w_ij| s_j = target_i wherever 1/MAX_FACTOR <= s_i <= MAX_FACTOR.
+def balance_leak(
+    leak: FloatArray,
+    strengths: tuple[FloatArray, FloatArray],
+    weights: sparse.csr_array,
+    balance: str,
+) -> FloatArray:
+    """(N,) leak that goes with the balanced `weights`, from the original's leak and strengths."""
+    inputs, outputs = strengths
+    if balance == "none":
+        return leak.copy()
+    new_inputs, new_outputs = absolute_sums(weights)
+    if balance == "leak":
+        return leak - inputs + new_inputs
+    return leak - 0.5 * ((inputs - new_inputs) + (outputs - new_outputs))
+
+
+def symmetric_factors(
+    magnitude: sparse.csr_array, target: FloatArray, max_factor: float
+) -> FloatArray:
+    """(N,) s with sum_j s_i |w_ij| s_j = target_i wherever 1/max_factor <= s_i <= max_factor.
 
     Iteration: s_i <- sqrt(s_i target_i / sum_j |w_ij| s_j), clipped; ended after _ITERATIONS,
     converged or not (the leak takes what is left).
     """
     factor = np.ones(target.size)
     for _ in range(_ITERATIONS):
-        updated = _clipped(factor * target, magnitude @ factor, 0.5)
+        updated = _clipped(factor * target, magnitude @ factor, 0.5, max_factor)
         if np.max(np.abs(updated - factor), initial=0.0) <= _TOLERANCE:
             return updated
         factor = updated
@@ -62,7 +80,10 @@ def symmetric_factors(magnitude: sparse.csr_array, target: FloatArray) -> FloatA
 
 
 def directed_factors(
-    magnitude: sparse.csr_array, row_target: FloatArray, column_target: FloatArray
+    magnitude: sparse.csr_array,
+    row_target: FloatArray,
+    column_target: FloatArray,
+    max_factor: float,
 ) -> tuple[FloatArray, FloatArray]:
     """(N,) r and (N,) c with row sums of r_i |w_ij| c_j = row_target and column sums likewise.
 
@@ -71,16 +92,16 @@ def directed_factors(
     transposed = magnitude.T.tocsr()
     rows, columns = np.ones(row_target.size), np.ones(column_target.size)
     for _ in range(_ITERATIONS):
-        updated = _clipped(row_target, magnitude @ columns, 1.0)
-        columns = _clipped(column_target, transposed @ updated, 1.0)
+        updated = _clipped(row_target, magnitude @ columns, 1.0, max_factor)
+        columns = _clipped(column_target, transposed @ updated, 1.0, max_factor)
         if np.max(np.abs(updated - rows), initial=0.0) <= _TOLERANCE:
             return updated, columns
         rows = updated
     return rows, columns
 
 
-def _clipped(wanted: FloatArray, found: FloatArray, power: float) -> FloatArray:
+def _clipped(wanted: FloatArray, found: FloatArray, power: float, max_factor: float) -> FloatArray:
     """(wanted / found)^power within the bounds; 1 where nothing is found or wanted."""
     usable = (found > 0) & (wanted > 0)
     ratio = np.divide(wanted, found, out=np.ones_like(wanted), where=usable)
-    return np.clip(ratio**power, 1.0 / MAX_FACTOR, MAX_FACTOR)
+    return np.clip(ratio**power, 1.0 / max_factor, max_factor)

@@ -80,7 +80,7 @@ def check_size(n_neurons: int) -> None:
         )
 
 
-def refitted(
+def refit_weights(
     net: RateNetwork,
     pruned: sparse.csr_array,
     mirror: IntArray | None,

@@ -17,26 +17,25 @@ import numpy as np
 
 from noiseprune import kernels
 from noiseprune.errors import OptionError
-from noiseprune.network import RateNetwork
+from noiseprune.pruning.recipe import Recipe
 from noiseprune.weights import FloatArray
 
-RULES = ("noise", "weight", "uniform", "magnitude", "paper")
 FAILURE_PROBABILITY = 0.05
 """Probability with which the theorem's epsilon may be missed when `epsilon` is asked for."""
 
 
-def importance(net: RateNetwork, rule: str, variance: FloatArray | None) -> FloatArray:
-    """(n_synapses,) importance of every synapse, aligned with `net.synapses`."""
+def importance(weights: FloatArray, rule: str, variance: FloatArray | None) -> FloatArray:
+    """(m,) importance of every synapse, from its weight (m,) and, where needed, its variance."""
     if rule in ("weight", "magnitude"):
-        return np.abs(net.synapse_weights)
+        return np.abs(weights)
     if rule == "uniform":
-        return np.ones(net.n_synapses)
+        return np.ones(weights.size)
     if variance is None:
         raise OptionError(f"rule {rule!r} needs the synapse variances: give variance=...")
     variance = np.asarray(variance, dtype=np.float64)
-    if variance.shape != (net.n_synapses,):
+    if variance.shape != weights.shape:
         raise OptionError(
-            f"variance has shape {variance.shape}, but the network has {net.n_synapses} "
+            f"variance has shape {variance.shape}, but the network has {weights.size} "
             "synapses: give one variance a synapse, in the order of net.synapses"
         )
     bad = np.flatnonzero(~(np.isfinite(variance) & (variance >= 0)))
@@ -46,7 +45,7 @@ def importance(net: RateNetwork, rule: str, variance: FloatArray | None) -> Floa
         )
     if variance.size and not np.any(variance > 0):
         raise OptionError("every synapse variance is 0: give variances of an activity that varies")
-    importance = np.abs(net.synapse_weights)
+    importance = np.abs(weights)
     importance *= variance
     return importance
 
@@ -67,6 +66,17 @@ def budget(keep: float, n_synapses: int) -> float:
             f"keep is {float(keep):g}, but must lie in (0, 1], or be a whole number of synapses"
         )
     return float(keep) * n_synapses
+
+
+def keep_probability(
+    importance: FloatArray, number: float, recipe: Recipe, rng: np.random.Generator
+) -> tuple[FloatArray, float]:
+    """(m,) keep probabilities for a `number` of synapses, and K; nan where the largest are kept."""
+    if recipe.keeps_largest:
+        return largest(importance, max(1, round(number)), rng), float("nan")
+    if recipe.rule == "paper":
+        return scaled_then_clipped(importance, number)
+    return water_filling(importance, number)
 
 
 def water_filling(importance: FloatArray, budget: float) -> tuple[FloatArray, float]:

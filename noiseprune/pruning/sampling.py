@@ -20,13 +20,33 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from noiseprune import kernels
-from noiseprune.network import RateNetwork
 from noiseprune.weights import FloatArray, IntArray
 
-SAMPLINGS = ("independent", "systematic", "balanced")
 BoolArray = npt.NDArray[np.bool_]
+
+
+def draw(
+    csr: sparse.csr_array,
+    sampling: str,
+    probability: FloatArray,
+    starts: IntArray,
+    rng: np.random.Generator,
+    *,
+    symmetric: bool,
+) -> BoolArray:
+    """(m,) kept, by the sampling of that name.
+
+    csr : (rows, columns) weights; probability : (m,) of every unit, which is an entry, or where
+    `symmetric` an entry above the diagonal; starts : (rows + 1,) where each row's units begin
+    """
+    if sampling == "balanced":
+        return self_balancing(csr, probability, starts, rng, symmetric=symmetric)
+    if sampling == "systematic":
+        return systematic(probability, starts, rng)
+    return independent(probability, rng)
 
 
 def independent(probability: FloatArray, rng: np.random.Generator) -> BoolArray:
@@ -34,51 +54,42 @@ def independent(probability: FloatArray, rng: np.random.Generator) -> BoolArray:
     return rng.random(probability.size) < probability
 
 
-def systematic(
-    probability: FloatArray, row_starts: IntArray, rng: np.random.Generator
-) -> BoolArray:
+def systematic(probability: FloatArray, starts: IntArray, rng: np.random.Generator) -> BoolArray:
     """(m,) kept: floor or ceil of sum(p) synapses in all, evenly over the rows.
 
-    `row_starts` (rows + 1,) says where each row of `probability` begins.
+    `starts` (rows + 1,) says where each row of `probability` begins.
     """
     uniform = rng.random(probability.size)
-    return kernels.systematic(probability, row_starts, uniform, rng.random())
+    return kernels.systematic(probability, starts, uniform, rng.random())
 
 
-def balanced(
-    net: RateNetwork, probability: FloatArray, row_starts: IntArray, rng: np.random.Generator
+def self_balancing(
+    csr: sparse.csr_array,
+    probability: FloatArray,
+    starts: IntArray,
+    rng: np.random.Generator,
+    *,
+    symmetric: bool,
 ) -> BoolArray:
-    """(m,) kept by the self-balancing walk over the units of `net`: floor or ceil of sum(p).
+    """(m,) kept by the self-balancing walk over the units: floor or ceil of sum(p).
 
-    A unit is a synapse of a directed network, an entry above the diagonal of a symmetric one.
+    The neurons of the columns come before those of the rows where these are not the same.
     """
     size = np.int32 if probability.size < 2**31 else np.int64
     # Whole to rounding is whole; otherwise the fraction is the chance of one more.
     target = int(np.floor(np.sum(probability) + np.clip(rng.random(), 1e-6, 1 - 1e-6)))
+    n_rows, n_columns = csr.shape
+    ahead = 0 if n_rows == n_columns else n_columns
+    neurons = np.arange(ahead, ahead + n_rows, dtype=csr.indices.dtype)
     return kernels.self_balancing_walk(
-        net.csr.indptr,
-        net.csr.indices,
-        net.synapse_weights,
-        row_starts,
-        np.repeat(np.arange(net.n_neurons, dtype=net.csr.indices.dtype), np.diff(row_starts)),
+        np.pad(csr.indptr, (ahead, 0)),
+        csr.indices,
+        csr.data,
+        np.pad(starts, (ahead, 0)),
+        np.repeat(neurons, np.diff(starts)),
         probability,
         rng.permutation(np.arange(probability.size, dtype=size)),
         rng.random(probability.size),
         target,
-        net.is_symmetric,
+        symmetric,
     )
-
-
-def drawn(
-    net: RateNetwork,
-    sampling: str,
-    probability: FloatArray,
-    row_starts: IntArray,
-    rng: np.random.Generator,
-) -> BoolArray:
-    """(m,) kept, by the sampling of that name."""
-    if sampling == "balanced":
-        return balanced(net, probability, row_starts, rng)
-    if sampling == "systematic":
-        return systematic(probability, row_starts, rng)
-    return independent(probability, rng)

@@ -12,9 +12,10 @@ from noiseprune.recordings.record import Recording, SpikeFilter, from_arrays, fr
 from noiseprune.recordings.signals import from_neo
 from noiseprune.recordings.spiking import independent_poisson, poisson_spikes
 from noiseprune.recordings.statistics import RecordedCovariance, covariance
-from noiseprune.recordings.variance import RecordedVariance, synapse_variance
+from noiseprune.recordings.variance import Recorded, RecordedVariance, synapse_variance
 
 __all__ = [
+    "Recorded",
     "RecordedCovariance",
     "RecordedVariance",
     "Recording",

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 from noiseprune.errors import RecordingError
 from noiseprune.network import RateNetwork
 from noiseprune.recordings.record import Recording

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import positive
+from noiseprune.checks import positive
 from noiseprune.errors import RecordingError
 from noiseprune.recordings.record import FEWEST, Reading, Recording, SpikeFilter, from_arrays
 from noiseprune.recordings.units import seconds

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from noiseprune import datasets, files
-from noiseprune.choices import one_of, positive
+from noiseprune.checks import one_of, positive
 from noiseprune.errors import FileError, MissingExtraError, RecordingError
 from noiseprune.files.guard import open_arrays, printable, reading
 from noiseprune.recordings import nwb

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.choices import positive
+from noiseprune.checks import positive
 from noiseprune.errors import RecordingError
 from noiseprune.weights import FloatArray, IntArray
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import one_of, positive
+from noiseprune.checks import one_of, positive
 from noiseprune.errors import RecordingError
 from noiseprune.files.guard import printable
 from noiseprune.recordings import rates

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import Seed, positive, seed_sequence
+from noiseprune.checks import Seed, positive, seed_sequence
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
 from noiseprune.recordings.record import Recording, from_arrays

@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from noiseprune.choices import one_of, positive
+from noiseprune.checks import one_of, positive
 from noiseprune.errors import RecordingError
 from noiseprune.progress import Progress, silent
 from noiseprune.recordings.record import Recording

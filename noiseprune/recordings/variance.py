@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import one_of, positive
+from noiseprune.checks import Seed, one_of, positive
 from noiseprune.errors import NetworkError, RecordingError
 from noiseprune.network import RateNetwork, not_a_network
 from noiseprune.progress import Progress, silent
@@ -27,6 +27,7 @@ from noiseprune.recordings.matching import channels_of
 from noiseprune.recordings.record import Recording, refuse_silent
 from noiseprune.variance import SynapseVariance
 from noiseprune.weights import FloatArray
+from noiseprune.work import Worker, serial
 
 _ROWS = 256
 
@@ -56,19 +57,53 @@ class RecordedVariance(SynapseVariance):
     spikes: str | None = None
     notes: tuple[str, ...] = ()
 
-    def evidence(self) -> dict[str, Any]:
-        """All but the arrays, as JSON holds it."""
-        return {
-            found.name: getattr(self, found.name)
-            for found in fields(self)
-            if found.name not in _NOT_EVIDENCE
-        }
+    @property
+    def of_network(self) -> bool:
+        """False: the theorem is about a network's own noise, not about recorded activity."""
+        return False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As of `SynapseVariance`, with what else is known under "recording"; no arrays."""
+        names = [found.name for found in fields(self) if found.name not in _ELSEWHERE]
+        return super().to_dict() | {"recording": {name: getattr(self, name) for name in names}}
 
 
-_NOT_EVIDENCE = (
-    *("variance", "standard_error"),
+_ELSEWHERE = (
+    *("variance", "standard_error", "covariance"),
     *("method", "residual", "n_probes", "seed", "solver", "solver_steps"),
 )
+"""Fields that are arrays, or that stand beside "recording"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """Synapse variances from a recording, as a source; the options of `synapse_variance`."""
+
+    recording: Recording
+    match: str = "auto"
+    shrink: str = "auto"
+    zero_lag: str = "poisson"
+    scale: FloatArray | None = None
+
+    def measure(
+        self,
+        net: RateNetwork,
+        noise: float | None = None,
+        *,
+        seed: Seed = None,
+        progress: Progress = silent,
+        worker: Worker = serial,
+    ) -> RecordedVariance:
+        return synapse_variance(
+            net,
+            self.recording,
+            match=self.match,
+            shrink=self.shrink,
+            zero_lag=self.zero_lag,
+            noise=noise,
+            scale=self.scale,
+            progress=progress,
+        )
 
 
 def synapse_variance(

@@ -16,7 +16,7 @@ from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import FileError
 from noiseprune.files import write_atomically
 from noiseprune.network import RateNetwork
-from noiseprune.plain import json_text, plain
+from noiseprune.records import json_text, plain
 from noiseprune.report import figures, measures
 from noiseprune.report.markup import (
     document,

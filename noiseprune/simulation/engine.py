@@ -15,7 +15,7 @@ from scipy import (
 )
 from threadpoolctl import threadpool_limits
 
-from noiseprune.choices import (
+from noiseprune.checks import (
     Seed,
     count,
     one_of,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from noiseprune.choices import Seed
+from noiseprune.checks import Seed
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.simulation.engine import checked

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.choices import Seed
+from noiseprune.checks import Seed
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent

@@ -24,7 +24,7 @@ from typing import Any, cast
 import numpy as np
 from scipy import sparse
 
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork

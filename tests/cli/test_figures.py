@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import noiseprune as npr
 from noiseprune import figures
-from noiseprune.choices import seed_sequence, substream
+from noiseprune.checks import seed_sequence, substream
 from noiseprune.cli import app
 from noiseprune.errors import FileError, OptionError
 from noiseprune.figures import kept, protocol, style
@@ -275,9 +275,9 @@ def test_kept_is_what_compare_finds(numbers):
     degrees = [keep * net.n_synapses / net.n_neurons for keep in found["fractions"]]
     np.testing.assert_allclose(found["best_possible"], 2 / np.sqrt(degrees), rtol=1e-5)
     assert len(found["curves"]) == 3 * 3 * 3 + 2
-    choices = [(rival.rule, rival.sampling, rival.balance) for rival in kept.RIVALS]
+    recipes = [recipe for _, recipe in kept.WAYS]
     for place, keep in enumerate(found["fractions"][:2]):
-        rows = npr.compare(net, keep, draws=found["draws"], choices=choices, seed=SEED).rows
+        rows = npr.compare(net, keep, draws=found["draws"], recipes=recipes, seed=SEED).rows
         for row, curve in zip(rows, found["curves"]):
             assert [curve[key] for key in ("rule", "sampling", "balance")] == [
                 row.rule, row.sampling, row.balance,
@@ -302,11 +302,8 @@ def test_counts_are_equal_but_for_coins_and_the_paper_s_clipping(numbers):
 def test_the_bound_is_the_theorem_s_and_holds():
     """K = (2 / sigma^2) 3 (ln N + ln 40) / epsilon^2 solved for epsilon; None where above 1."""
     net = protocol.paper_network(300)
-    rivals = [
-        protocol.Rival("noise", "noise", "independent", "leak"),
-        protocol.Rival("noise", "noise"),
-    ]
-    bound, none = protocol.epsilon_curves(net, rivals, (0.05, 0.8), 2, SEED, silent)
+    ways = [protocol.PAPER, protocol.NOISE]
+    bound, none = protocol.epsilon_curves(net, ways, (0.05, 0.8), 2, SEED, silent)
     gain = npr.prune(net, 0.8, sampling="independent", balance="leak", seed=1).gain
     expected = np.sqrt(2 * 3 * (np.log(300) + np.log(40)) / gain)
     assert bound["promised"] == [None, pytest.approx(expected, rel=1e-5)]
@@ -354,15 +351,11 @@ def test_connectomes_are_what_compare_finds(numbers):
     net = npr.datasets.load("mushroom-body")
     about = found["networks"]["mushroom-body"]
     assert (about["n_neurons"], about["n_synapses"]) == (net.n_neurons, net.n_synapses)
-    choices = [
-        (
-            curve["rule"],
-            None if curve["sampling"] == "none" else curve["sampling"],
-            curve["balance"],
-        )
+    recipes = [
+        npr.Recipe(**{key: curve[key] for key in ("rule", "sampling", "balance")})
         for curve in about["curves"]
     ]
-    rows = npr.compare(net, 0.5, draws=found["draws"], choices=choices, seed=SEED).rows
+    rows = npr.compare(net, 0.5, draws=found["draws"], recipes=recipes, seed=SEED).rows
     place = found["fractions"].index(0.5)
     for row, curve in zip(rows, about["curves"]):
         assert curve["epsilon"][place] == pytest.approx(row.epsilon, rel=1e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import noiseprune as npr
-from noiseprune import pipeline
+from noiseprune import variance
 
 SYMMETRIC = npr.clustered_network((24, 3, 3), 0.5, 40, leak_margin=0.3, seed=7)
 DIRECTED = npr.clustered_network((24, 3, 3), 0.5, 41, directed=True, leak_margin=0.3, seed=7)
@@ -125,7 +125,7 @@ def test_what_cannot_be_done_is_refused_before_any_long_work(options, words, mon
     def never(*arguments, **options):
         raise AssertionError("the variances were computed for nothing")
 
-    monkeypatch.setattr(pipeline, "synapse_variance", never)
+    monkeypatch.setattr(variance.Exact, "measure", never)
     with pytest.raises(npr.OptionError, match=words):
         npr.prune(SYMMETRIC, **options)
 

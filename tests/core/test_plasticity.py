@@ -14,7 +14,7 @@ from noiseprune.online.homeostasis import Homeostasis
 from noiseprune.online.plan import planned
 from noiseprune.online.process import Process
 from noiseprune.online.synapses import Synapses, threshold_at, uniform
-from noiseprune.pruning.balance import MAX_FACTOR
+from noiseprune.pruning.recipe import MAX_FACTOR
 
 KEY = np.array([7, 11], dtype=np.uint64)
 DEFAULTS = {

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from noiseprune import OptionError, RateNetwork, UnstableError, covariance
-from noiseprune.choices import seed_sequence, substream
+from noiseprune.checks import seed_sequence, substream
 from noiseprune.kernels import pair_starts
 from noiseprune.probing import directed, kernels, probed_variance, symmetric
 

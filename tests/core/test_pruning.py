@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg, sparse
 
-from noiseprune import OptionError, RateNetwork, covariance
+from noiseprune import OptionError, RateNetwork, covariance, prune
 from noiseprune import kernels as compiled
-from noiseprune.pruning import prune_with_variance, theorem_applies
-from noiseprune.pruning.balance import BALANCES, MAX_FACTOR
-from noiseprune.pruning.rules import RULES, water_filling
-from noiseprune.pruning.sampling import SAMPLINGS, independent, systematic
+from noiseprune.pruning import Recipe, prune_weights, theorem_applies
+from noiseprune.pruning.recipe import BALANCES, MAX_FACTOR, RULES, SAMPLINGS
+from noiseprune.pruning.rules import water_filling
+from noiseprune.pruning.sampling import independent, systematic
 
 CHOICES = [
     *(
@@ -70,7 +70,7 @@ def test_keep_probabilities_are_those_of_the_oracle(symmetric, seed, keep):
         number = keep
     else:
         number = keep * net.n_synapses
-    pruning = prune_with_variance(net, exact_variance(net, 0.3), keep=keep, noise=0.3, seed=seed)
+    pruning = prune(net, variance=exact_variance(net, 0.3), keep=keep, noise=0.3, seed=seed)
     oracle = naive.keep_probability(net.dense_weights(), net.leak, 0.3, number)
     np.testing.assert_allclose(pruning.keep_probability, oracle[net.synapses], rtol=1e-9)
     assert np.sum(pruning.keep_probability) == pytest.approx(number, rel=1e-9)
@@ -88,7 +88,7 @@ def test_relabelling_neurons_relabels_the_probabilities(symmetric):
     order = np.random.default_rng(5).permutation(41)
     relabelled = RateNetwork(net.dense_weights()[np.ix_(order, order)], net.leak[order])
     first, second = (
-        dense(x, prune_with_variance(x, exact_variance(x), keep=0.3, seed=1).keep_probability)
+        dense(x, prune(x, variance=exact_variance(x), keep=0.3, seed=1).keep_probability)
         for x in (net, relabelled)
     )
     np.testing.assert_allclose(second, first[np.ix_(order, order)], rtol=1e-9)
@@ -164,7 +164,7 @@ def test_water_filling_of_many_synapses_keeps_its_digits():
 
 def test_the_paper_undershoots_as_scaled_then_clipped():
     net = random_network(41, 11, symmetric=False)
-    pruning = prune_with_variance(net, exact_variance(net), keep=0.5, rule="paper", seed=1)
+    pruning = prune(net, variance=exact_variance(net), keep=0.5, rule="paper", seed=1)
     scaled = pruning.importance * (0.5 * net.n_synapses / np.sum(pruning.importance))
     np.testing.assert_allclose(pruning.keep_probability, np.minimum(scaled, 1.0), rtol=1e-13)
     shortfall = np.sum(np.maximum(scaled - 1.0, 0.0))
@@ -185,7 +185,7 @@ def test_pruning_is_unbiased(symmetric, sampling):
     rng = np.random.default_rng(13)
     options = {"keep": 0.4, "sampling": sampling, "balance": "none", "seed": rng}
     draws = np.array(
-        [prune_with_variance(net, variance, **options).network.dense_weights() for _ in range(1500)]
+        [prune(net, variance=variance, **options).network.dense_weights() for _ in range(1500)]
     )
     naive.assert_unbiased(np.sum(draws * weights, axis=(1, 2)) / np.sum(weights**2), 1.0)
     entry = np.array([naive.z_score(draws[:, i, j], weights[i, j]) for i, j in rare(net, draws)])
@@ -271,7 +271,7 @@ def test_the_walk_keeps_probabilities_nearly_and_strengths_far_better(symmetric)
     for sampling in ("independent", "balanced"):
         rng = np.random.default_rng(13)
         options = {"keep": 0.3, "sampling": sampling, "balance": "none", "seed": rng}
-        draws = [prune_with_variance(net, variance, **options) for _ in range(300)]
+        draws = [prune(net, variance=variance, **options) for _ in range(300)]
         pruned = [pruning.network for pruning in draws]
         errors = [signed_inputs(x) - signed_inputs(net) for x in pruned]
         error[sampling] = np.mean(np.square(errors), axis=(0, 2))
@@ -297,9 +297,7 @@ def test_counts_are_exact(symmetric, sampling, rule, keep):
     variance = exact_variance(net)
     number = keep if isinstance(keep, int) else keep * net.n_synapses
     for seed in range(1, 20, 2):
-        pruning = prune_with_variance(
-            net, variance, keep=keep, rule=rule, sampling=sampling, seed=seed
-        )
+        pruning = prune(net, variance=variance, keep=keep, rule=rule, sampling=sampling, seed=seed)
         # A symmetric pair is one draw and two synapses.
         assert abs(pruning.n_kept - number) < (2 if symmetric else 1)
 
@@ -309,8 +307,8 @@ def test_counts_are_exact(symmetric, sampling, rule, keep):
 def test_the_record_fits_the_pruned_network(symmetric, rule, sampling, balance):
     net = random_network(33, 7, symmetric=symmetric)
     variance = exact_variance(net)
-    pruning = prune_with_variance(
-        net, variance, keep=0.3, rule=rule, sampling=sampling, balance=balance, seed=5
+    pruning = prune(
+        net, variance=variance, keep=0.3, rule=rule, sampling=sampling, balance=balance, seed=5
     )
     pruned = pruning.network.dense_weights()
     assert pruning.n_kept == np.count_nonzero(pruned) == np.count_nonzero(pruning.kept)
@@ -331,7 +329,7 @@ def test_the_record_fits_the_pruned_network(symmetric, rule, sampling, balance):
 @either_symmetry
 def test_magnitude_keeps_the_largest_as_they_are(symmetric, keep):
     net = random_network(30, 9, symmetric=symmetric)
-    pruning = prune_with_variance(net, None, keep=keep, rule="magnitude", seed=1)
+    pruning = prune(net, keep=keep, rule="magnitude", seed=1)
     weights, pruned = net.dense_weights(), pruning.network.dense_weights()
     number = keep if isinstance(keep, int) else keep * net.n_synapses
     assert abs(pruning.n_kept - number) <= (1 if symmetric else 0.5)
@@ -345,10 +343,7 @@ def test_magnitude_keeps_the_largest_as_they_are(symmetric, keep):
 
 def test_magnitude_breaks_ties_by_the_seed():
     net = RateNetwork(np.ones((12, 12)) - np.eye(12))
-    kept = {
-        tuple(prune_with_variance(net, None, keep=0.5, rule="magnitude", seed=seed).kept)
-        for seed in (1, 3, 5)
-    }
+    kept = {tuple(prune(net, keep=0.5, rule="magnitude", seed=seed).kept) for seed in (1, 3, 5)}
     assert len(kept) == 3
 
 
@@ -363,9 +358,7 @@ def test_what_each_balance_preserves(symmetric, sampling, keep):
     variance = exact_variance(net)
     for seed in (1, 3, 5):
         none, leak, homeostatic = (
-            prune_with_variance(
-                net, variance, keep=keep, sampling=sampling, balance=balance, seed=seed
-            )
+            prune(net, variance=variance, keep=keep, sampling=sampling, balance=balance, seed=seed)
             for balance in ("none", "leak", "homeostatic")
         )
         scale = np.max(net.leak)
@@ -382,7 +375,7 @@ def test_what_each_balance_preserves(symmetric, sampling, keep):
 def test_homeostatic_factors_restore_every_neuron_where_they_can(symmetric):
     """On a well-connected network Sinkhorn converges: leak, row and column sums all return."""
     net = random_network(40, 23, symmetric=symmetric, density=1.0)
-    pruning = prune_with_variance(net, exact_variance(net), keep=0.6, seed=3)
+    pruning = prune(net, variance=exact_variance(net), keep=0.6, seed=3)
     pruned = pruning.network
     np.testing.assert_allclose(pruned.leak, net.leak, rtol=1e-9)
     np.testing.assert_allclose(pruned.input_strength, net.input_strength, rtol=1e-9)
@@ -408,7 +401,7 @@ def rank_one(factor, known):
 @either_symmetry
 def test_homeostatic_factors_are_bounded(symmetric, keep):
     net = random_network(40, 27, symmetric=symmetric)
-    pruning = prune_with_variance(net, exact_variance(net), keep=keep, seed=7)
+    pruning = prune(net, variance=exact_variance(net), keep=keep, seed=7)
     plain = net.synapse_weights[pruning.kept] / pruning.keep_probability[pruning.kept]
     factor = pruning.network.synapse_weights / plain
     assert np.max(factor) <= MAX_FACTOR**2 * (1 + 1e-12)
@@ -422,7 +415,7 @@ def test_a_neuron_that_loses_every_synapse_keeps_its_excess(symmetric, balance):
     weights = np.ones((6, 6)) - np.eye(6)
     weights[0], weights[:, 0] = 1e-6 * (weights[0] > 0), 1e-6 * (weights[:, 0] > 0)
     net = RateNetwork(weights, leak=10.0)
-    pruning = prune_with_variance(net, None, keep=10, rule="magnitude", balance=balance, seed=1)
+    pruning = prune(net, keep=10, rule="magnitude", balance=balance, seed=1)
     pruned = pruning.network
     assert pruned.input_strength[0] == pruned.output_strength[0] == 0
     expected = 10.0 if balance == "none" else 10.0 - net.input_strength[0]
@@ -437,9 +430,9 @@ def test_a_neuron_that_loses_every_synapse_keeps_its_excess(symmetric, balance):
 def test_the_gain_is_that_of_the_theorem(epsilon):
     """K = (2 / sigma^2) c ln N / eps^2 where the bound 2 N^(1 - c/3) is 5 %."""
     net, noise = random_network(41, 3, symmetric=True), 0.3
-    pruning = prune_with_variance(
+    pruning = prune(
         net,
-        exact_variance(net, noise),
+        variance=exact_variance(net, noise),
         epsilon=epsilon,
         noise=noise,
         sampling="independent",
@@ -460,20 +453,20 @@ def test_a_promise_is_made_only_where_the_theorem_applies():
     net = random_network(41, 3, symmetric=True)
     variance = exact_variance(net)
     kinds = {"rule": "noise", "sampling": "independent", "balance": "leak"}
-    assert prune_with_variance(net, variance, epsilon=0.5, **kinds).promised_epsilon == (
+    assert prune(net, variance=variance, epsilon=0.5, **kinds).promised_epsilon == (
         pytest.approx(0.5)
     )
     for change in ({"sampling": "systematic"}, {"balance": "none"}, {"balance": "homeostatic"}):
-        pruning = prune_with_variance(net, variance, epsilon=0.5, **{**kinds, **change})
+        pruning = prune(net, variance=variance, epsilon=0.5, **{**kinds, **change})
         assert pruning.promised_epsilon is None
     # The bound says nothing for an epsilon above 1: a small budget has no promise.
-    assert prune_with_variance(net, variance, keep=0.05, **kinds).promised_epsilon is None
+    assert prune(net, variance=variance, keep=0.05, **kinds).promised_epsilon is None
     weak = RateNetwork(net.weights, leak=0.9 * net.input_strength)
     directed = random_network(41, 3, symmetric=False)
     assert theorem_applies(net)
     assert not theorem_applies(weak)
     assert not theorem_applies(directed)
-    pruning = prune_with_variance(directed, exact_variance(directed), epsilon=0.5, **kinds)
+    pruning = prune(directed, variance=exact_variance(directed), epsilon=0.5, **kinds)
     assert pruning.promised_epsilon is None
 
 
@@ -488,7 +481,7 @@ def test_the_theorem_holds():
     variance = exact_variance(net)
     measured = []
     for seed in range(1, 40, 2):
-        pruning = prune_with_variance(net, variance, seed=seed, **options)
+        pruning = prune(net, variance=variance, seed=seed, **options)
         assert 0.05 < pruning.n_kept / net.n_synapses < 0.6
         values = linalg.eigh(-pruning.network.dense_drift(), m, eigvals_only=True)
         measured.append(np.max(np.abs(values - 1)))
@@ -497,8 +490,8 @@ def test_the_theorem_holds():
     # The same budget spent on other synapses misses: the test can fail.
     wrong = np.exp(4 * np.random.default_rng(31).standard_normal((n, n)))
     wrong = variance * (wrong + wrong.T)[net.synapses]
-    pruning = prune_with_variance(
-        net, wrong, keep=pruning.n_kept, sampling="independent", balance="leak", seed=1
+    pruning = prune(
+        net, variance=wrong, keep=pruning.n_kept, sampling="independent", balance="leak", seed=1
     )
     values = linalg.eigh(-pruning.network.dense_drift(), m, eigvals_only=True)
     assert np.max(np.abs(values - 1)) > asked
@@ -523,8 +516,7 @@ def with_entry(value):
         *(({"keep": keep}, r"keep is .*\(0, 1\]") for keep in (0.0, -0.1, 1.5, np.nan, np.inf)),
         *(({"keep": keep}, r"keep is .*fraction") for keep in (True, "half", 1j)),
         *(({"keep": k}, rf"keep is {k}, .* between 1 and") for k in (0, -3, NET.n_synapses + 1)),
-        ({"keep": 0.5, "epsilon": 0.5}, "either keep .* or epsilon"),
-        ({"keep": None}, "either keep .* or epsilon"),
+        ({"keep": 0.5, "epsilon": 0.5}, "keep and epsilon were both given"),
         *(
             ({"keep": None, "epsilon": epsilon}, r"epsilon is .*\(0, 1\]")
             for epsilon in (0.0, -0.5, 1.5, np.nan, np.inf, True, "small")
@@ -535,7 +527,6 @@ def with_entry(value):
         ({"balance": "homeostasis"}, "unknown balance .* 'homeostatic'"),
         ({"rule": "paper", "balance": "none"}, "'paper' draws independently"),
         ({"rule": "paper", "sampling": "systematic"}, "'paper' draws independently"),
-        ({"variance": None}, "'noise' needs the synapse variances"),
         ({"variance": VARIANCE[1:]}, f"shape .* {NET.n_synapses} synapses"),
         ({"variance": np.ones((12, 12))}, r"shape \(12, 12\)"),
         ({"variance": with_entry(np.nan)}, r"variance\[4\] is nan"),
@@ -550,12 +541,12 @@ def with_entry(value):
 def test_bad_arguments_are_refused(options, message):
     options = {"variance": VARIANCE, "keep": 0.5, **options}
     with pytest.raises(OptionError, match=message):
-        prune_with_variance(NET, options.pop("variance"), **options)
+        prune(NET, variance=options.pop("variance"), **options)
 
 
 def test_a_network_without_synapses_is_refused():
     with pytest.raises(OptionError, match="no synapses"):
-        prune_with_variance(RateNetwork(np.zeros((3, 3))), np.ones(0), keep=0.5)
+        prune(RateNetwork(np.zeros((3, 3))), variance=np.ones(0), keep=0.5)
 
 
 # ----------------------------------------------------------------------------- reproducibility
@@ -568,13 +559,13 @@ def test_the_same_seed_gives_the_same_network(rule, sampling, balance):
     variance = exact_variance(net)
     sequence = np.random.SeedSequence(7)
     first, *others = (
-        prune_with_variance(net, variance, seed=seed, **options)
+        prune(net, variance=variance, seed=seed, **options)
         for seed in (7, 7, sequence, sequence, np.random.default_rng(7))
     )
     for other in others:
         np.testing.assert_array_equal(other.network.dense_weights(), first.network.dense_weights())
         np.testing.assert_array_equal(other.network.leak, first.network.leak)
-    different = prune_with_variance(net, variance, seed=9, **options)
+    different = prune(net, variance=variance, seed=9, **options)
     assert rule == "magnitude" or np.any(different.kept != first.kept)
 
 
@@ -585,12 +576,50 @@ def test_inputs_are_unmodified(symmetric, density):
     variance = exact_variance(net)
     before = net.dense_weights().copy(), net.leak.copy(), variance.copy()
     for rule, sampling, balance in CHOICES:
-        pruning = prune_with_variance(
-            net, variance, keep=0.3, rule=rule, sampling=sampling, balance=balance, seed=1
+        pruning = prune(
+            net, variance=variance, keep=0.3, rule=rule, sampling=sampling, balance=balance, seed=1
         )
         assert not np.shares_memory(pruning.network.leak, net.leak)
     for now, then in zip((net.dense_weights(), net.leak, variance), before):
         np.testing.assert_array_equal(now, then)
+
+
+def test_a_matrix_is_pruned_to_a_count_or_by_a_gain_and_by_variances():
+    csr, rng = NET.csr, np.random.default_rng(1)
+    with pytest.raises(OptionError, match=r"either keep .* or epsilon"):
+        prune_weights(csr, VARIANCE, None, Recipe(), rng)
+    with pytest.raises(OptionError, match="'noise' needs the synapse variances"):
+        prune_weights(csr, None, 0.5, Recipe(), rng)
+
+
+@pytest.mark.parametrize("sampling", [*SAMPLINGS, "largest"])
+@pytest.mark.parametrize("balance", ["none", "homeostatic"])
+def test_a_layer_is_a_square_matrix_with_the_neurons_below_first(sampling, balance):
+    """Pruned as it is, a rectangular matrix gives what its network of all neurons gives."""
+    rng = np.random.default_rng(5)
+    layer = rng.normal(size=(7, 11)) * (rng.random((7, 11)) < 0.6)
+    square = np.zeros((18, 18))
+    square[11:, :11] = layer
+    variance = rng.random(np.count_nonzero(layer))
+    recipe = Recipe(sampling=sampling, balance=balance)
+    one, other = (
+        prune_weights(sparse.csr_array(w), variance, 0.5, recipe, np.random.default_rng(3))
+        for w in (layer, square)
+    )
+    np.testing.assert_array_equal(one.kept, other.kept)
+    np.testing.assert_array_equal(one.keep_probability, other.keep_probability)
+    np.testing.assert_array_equal(one.weights.toarray(), other.weights.toarray()[11:, :11])
+    assert one.weights.shape == (7, 11)
+
+
+def test_the_largest_importances_are_kept_as_they_are():
+    found = prune(NET, variance=VARIANCE, keep=9, sampling="largest", seed=1)
+    chosen = np.argsort(-np.abs(NET.synapse_weights) * VARIANCE)[:9]
+    np.testing.assert_array_equal(np.flatnonzero(found.kept), np.sort(chosen))
+    np.testing.assert_array_equal(
+        found.network.synapse_weights, NET.synapse_weights[np.sort(chosen)]
+    )
+    assert found.balance == "none"
 
 
 @st.composite
@@ -617,8 +646,8 @@ def test_pruning_never_crashes(net, choice, keep, seed, spread):
     rule, sampling, balance = choice
     rng = np.random.default_rng(seed)
     variance = np.exp(spread * rng.standard_normal(net.n_synapses))
-    pruning = prune_with_variance(
-        net, variance, keep=keep, rule=rule, sampling=sampling, balance=balance, seed=rng
+    pruning = prune(
+        net, variance=variance, keep=keep, rule=rule, sampling=sampling, balance=balance, seed=rng
     )
     pruned = pruning.network
     assert np.all(np.isfinite(pruned.dense_weights()))

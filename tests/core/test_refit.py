@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 import noiseprune as npr
 from noiseprune import similarity, spectrum
 from noiseprune.cli import app
-from noiseprune.pruning import mirrored, prune_with_variance, refit
+from noiseprune.pruning import refit
+from noiseprune.pruning.network import mirrored
 
 
 def network(symmetric=True, n=40, seed=3, **options):
@@ -143,7 +144,7 @@ def test_it_is_refused_before_the_work_where_it_would_take_hours(monkeypatch):
     with pytest.raises(npr.OptionError, match="at most 39 neurons, but the network has 40: leave"):
         npr.prune(NETWORKS["symmetric"], 0.3, refit=True)
     with pytest.raises(npr.OptionError, match="at most 39"):
-        prune_with_variance(NETWORKS["symmetric"], None, keep=0.3, rule="weight", refit=True)
+        npr.prune(NETWORKS["symmetric"], keep=0.3, rule="weight", refit=True)
 
 
 def test_an_unstable_network_is_refused():

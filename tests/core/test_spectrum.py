@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from noiseprune import OptionError, RateNetwork, UnstableError, spectrum
-from noiseprune.pruning import prune_with_variance
+from noiseprune import OptionError, RateNetwork, UnstableError, prune, spectrum
 from noiseprune.spectrum import eigen_errors, epsilon
 
 either_symmetry = pytest.mark.parametrize("symmetric", [True, False])
@@ -27,7 +26,7 @@ def random_network(n, seed, *, symmetric, density=0.5, margin=0.1):
 
 
 def pruned_network(net, seed, **options):
-    return prune_with_variance(net, None, rule="weight", keep=0.5, seed=seed, **options).network
+    return prune(net, rule="weight", keep=0.5, seed=seed, **options).network
 
 
 def diagonal(values):
@@ -148,8 +147,8 @@ def test_above_minus_one_the_pruned_network_is_stable(symmetric):
     net = random_network(30, 11, symmetric=symmetric, margin=0.0)
     stable = []
     for seed in range(1, 40, 2):
-        pruned = prune_with_variance(
-            net, None, rule="weight", sampling="independent", keep=0.05, balance="leak", seed=seed
+        pruned = prune(
+            net, rule="weight", sampling="independent", keep=0.05, balance="leak", seed=seed
         ).network
         low, _ = epsilon(net, pruned).interval
         stable.append(pruned.spectral_abscissa() < 0)

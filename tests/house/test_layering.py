@@ -1,11 +1,11 @@
 """Imports point down: the layout is read off the source, also inside functions.
 
     5  cli, __main__
-    4  pipeline, experiments, figures, cluster
+    4  pipeline, comparison, fluctuations, figures, cluster
     3  variance, report, similarity, recordings, inference, online
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
     1  weights, eigenvalues, network, kernels, solvers
-    0  errors, progress, plain, choices, work
+    0  errors, progress, records, checks, work
 
 A module imports from its own level or below; on level 2 from below only. No imports go round in
 a circle. `learning` stands beside: it imports levels 0 to 3. Only the cli imports it, or `figures`.
@@ -20,7 +20,7 @@ import pytest
 from sources import SOURCES, arrows, imports
 
 LEVELS = (
-    {"errors", "progress", "plain", "choices", "work"},
+    {"errors", "progress", "records", "checks", "work"},
     {"weights", "eigenvalues", "network", "kernels", "solvers"},
     {
         "generators",
@@ -33,7 +33,7 @@ LEVELS = (
         "spectrum",
     },
     {"variance", "report", "similarity", "recordings", "inference", "online"},
-    {"pipeline", "experiments", "figures", "cluster"},
+    {"pipeline", "comparison", "fluctuations", "figures", "cluster"},
     {"cli", "__main__"},
 )
 LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units}
@@ -137,7 +137,7 @@ def test_every_module_is_tidy():
         ("kernels", "import noiseprune.pipeline as p", "upward, from level 1 to 4"),
         ("errors", "from . import network", "upward, from level 0 to 1"),
         ("files.formats", "from ..variance import x", "upward, from level 2 to 3"),
-        ("pruning", "from ..experiments import x", "upward, from level 2 to 4"),
+        ("pruning", "from ..comparison import x", "upward, from level 2 to 4"),
         ("errors", "import_module('noiseprune.files')", "upward, from level 0 to 2"),
         ("probing", "from noiseprune import lyapunov", "level 2 do not import one another"),
         ("pruning.rules", "from noiseprune.spectrum import x", "level 2 do not import one"),
@@ -147,7 +147,7 @@ def test_every_module_is_tidy():
         ("spectrum", "from noiseprune import prune", "'prune' has no level"),
         ("pipeline", "from noiseprune.learning import CTRNN", "only the cli imports learning"),
         ("learning.ctrnn", "from noiseprune.pipeline import prune", "too high for learning"),
-        ("experiments", "from noiseprune.figures import remake", "only the cli imports figures"),
+        ("comparison", "from noiseprune.figures import remake", "only the cli imports figures"),
     ],
 )
 def test_a_planted_import_is_seen(module, source, said):
@@ -160,7 +160,7 @@ def test_a_planted_import_is_seen(module, source, said):
     ("module", "source"),
     [
         ("kernels", "from noiseprune.network import FloatArray"),
-        ("choices", "from .errors import OptionError"),
+        ("checks", "from .errors import OptionError"),
         ("pruning.rules", "from noiseprune.pruning import balance"),
         ("files", "from . import atomic"),
         (

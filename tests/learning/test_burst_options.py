@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from noiseprune import OptionError
-from noiseprune.choices import seed_sequence
+from noiseprune.checks import seed_sequence
 from noiseprune.learning import ANN, diagnostics, prune_layers, train
 from noiseprune.learning.burst import running
 from noiseprune.learning.burst.experiment import experiment

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import not_negative, one_of
+from noiseprune.checks import not_negative, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.burst.layers import Y_RULES, LocalLayer, Signal, buffer, hand, normal
 from noiseprune.learning.burst.network import LocalNetwork, arguments

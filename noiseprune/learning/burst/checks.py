@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import count, one_of
+from noiseprune.checks import count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.burst.layers import Y_RULES
 from noiseprune.learning.burst.options import (
@@ -26,7 +26,7 @@ from noiseprune.learning.datasets import CLASSIFIED
 from noiseprune.learning.feedforward_pruning import VARIANCES
 from noiseprune.learning.images import CIFAR10
 from noiseprune.learning.training import check_pruning
-from noiseprune.pruning import rules
+from noiseprune.pruning.recipe import RULES
 
 RATES = ("lr", "weight_decay", "y_lr", "q_lr", "recurrent_lr", "intn_lr", "intn_lr_scale")
 SCALES = ("q_scale", "intn_scale")
@@ -71,7 +71,7 @@ def check(options: LocalOptions) -> None:
 
 def _check_pruning(o: LocalOptions) -> None:
     if o.rule is not None:
-        one_of("rule", o.rule, rules.RULES)
+        one_of("rule", o.rule, RULES)
     if o.variance is not None:
         one_of("variance", o.variance, VARIANCES)
     check_pruning(o.prune, o.fine_tune)

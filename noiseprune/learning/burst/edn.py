@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import not_negative, one_of
+from noiseprune.checks import not_negative, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.burst.layers import LocalLayer, Signal, buffer, hand, normal
 from noiseprune.learning.burst.network import LocalNetwork, arguments

@@ -20,7 +20,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.burst.activations import ACTIVATIONS
 from noiseprune.learning.burst.synapses import Convolution, Dense, Shape, Synapses

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, not_negative, one_of, positive, seed_sequence
+from noiseprune.checks import count, not_negative, one_of, positive, seed_sequence
 from noiseprune.errors import FileError, OptionError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.files.guard import reading

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from noiseprune.choices import not_negative, one_of
+from noiseprune.checks import not_negative, one_of
 from noiseprune.errors import OptionError
 
 RANGES = {

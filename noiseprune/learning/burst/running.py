@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from noiseprune.choices import seed_sequence, substream
+from noiseprune.checks import seed_sequence, substream
 from noiseprune.errors import ConvergenceError
 from noiseprune.learning.burst.checks import check, check_rates
 from noiseprune.learning.burst.gradients import diagnostics

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 from noiseprune.errors import OptionError
 
 ORIENTATIONS = ("post-pre", "pre-post")

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import Seed, one_of, positive, seed_sequence
+from noiseprune.checks import Seed, one_of, positive, seed_sequence
 from noiseprune.errors import OptionError
 from noiseprune.learning.ctrnn.activations import ACTIVATIONS
 from noiseprune.learning.ctrnn.constraints import Array, as_array

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import Seed, count, one_of
+from noiseprune.checks import Seed, count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.ctrnn import constraints
 from noiseprune.learning.ctrnn.constraints import Array

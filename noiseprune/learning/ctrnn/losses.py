@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, one_of
+from noiseprune.checks import count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.ctrnn.network import CTRNN, NAMES
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.choices import Seed, count, generator, one_of
+from noiseprune.checks import Seed, count, generator, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.ctrnn.constraints import ORIENTATIONS, as_array, dale_signs
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import Seed, positive, seed_sequence
+from noiseprune.checks import Seed, positive, seed_sequence
 from noiseprune.errors import FileError, OptionError
 from noiseprune.files import write_atomically
 from noiseprune.files.guard import reading

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from noiseprune.choices import count, one_of, positive, seed_sequence
+from noiseprune.checks import count, one_of, positive, seed_sequence
 from noiseprune.errors import NoisePruneError, OptionError
 from noiseprune.learning.ctrnn.constraints import dale_signs
 from noiseprune.learning.ctrnn.masks import RandomInput

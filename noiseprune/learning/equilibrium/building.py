@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from noiseprune.choices import count, one_of
+from noiseprune.checks import count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.equilibrium.logic import logic_task
 from noiseprune.learning.equilibrium.network import DirectedEP

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noiseprune.choices import one_of
+from noiseprune.checks import one_of
 from noiseprune.weights import FloatArray
 
 TABLES = {

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.choices import count, positive, substream
+from noiseprune.checks import count, positive, substream
 from noiseprune.errors import OptionError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.learning.equilibrium import kernels

@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from noiseprune import spectrum
-from noiseprune.choices import Seed, count, one_of, seed_sequence, substream
+from noiseprune.checks import Seed, count, one_of, seed_sequence, substream
 from noiseprune.errors import NoisePruneError, OptionError
 from noiseprune.learning.equilibrium.network import DirectedEP
 from noiseprune.learning.equilibrium.sparsification import Sparsification
 from noiseprune.learning.equilibrium.working_point import WorkingPoint, working_points
 from noiseprune.network import RateNetwork
-from noiseprune.pruning import prune_with_variance, rules
+from noiseprune.pruning import Recipe, prune_network, rules
 from noiseprune.weights import FloatArray
 
 RULES = ("noise", "noise-largest", "weight", "uniform", "magnitude", "random", "boltzmann")
@@ -168,20 +168,14 @@ def _pruned(
     if rule in ("noise-largest", "random"):
         importance = np.ones(linear.n_synapses)
         if rule == "noise-largest":
-            importance = rules.importance(linear, "noise", variance)
+            importance = rules.importance(linear.synapse_weights, "noise", variance)
         kept = rules.largest(importance, number, rng) > 0
         places = linear.synapses
         left = np.zeros_like(weights)
         left[places[0][kept], places[1][kept]] = linear.synapse_weights[kept]
         return left
-    found = prune_with_variance(
-        linear,
-        variance if rule == "noise" else None,
-        keep=number,
-        rule=rule,
-        balance=None if rule == "magnitude" else balance,
-        seed=rng,
-    )
+    recipe = Recipe.of(rule, None, None if rule == "magnitude" else balance)
+    found = prune_network(linear, variance if rule == "noise" else None, number, recipe, seed=rng)
     return found.network.dense_weights()
 
 

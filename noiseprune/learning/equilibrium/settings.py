@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noiseprune.choices import count, not_negative, one_of, positive
+from noiseprune.checks import count, not_negative, one_of, positive
 from noiseprune.errors import OptionError
 
 LEAKS = ("signed", "absolute", "none")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.choices import count, positive
+from noiseprune.checks import count, positive
 from noiseprune.errors import OptionError
 from noiseprune.weights import FloatArray
 

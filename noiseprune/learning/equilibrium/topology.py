@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.choices import count, one_of
+from noiseprune.checks import count, one_of
 from noiseprune.errors import OptionError
 
 KINDS = ("complete", "layered")

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from noiseprune.choices import Seed, count, one_of
+from noiseprune.checks import Seed, count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.streams import new_generator
 

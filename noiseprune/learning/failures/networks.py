@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import Seed, count, one_of, seed_sequence
+from noiseprune.checks import Seed, count, one_of, seed_sequence
 from noiseprune.errors import FileError, OptionError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.files.guard import reading

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from noiseprune.choices import Seed, count, one_of
+from noiseprune.checks import Seed, count, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.failures.networks import ACTIVATIONS, OUTPUTS, Net
 

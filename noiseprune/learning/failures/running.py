@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.choices import count, not_negative, one_of, positive
+from noiseprune.checks import count, not_negative, one_of, positive
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.datasets import (
     LinearRegressionDataset,
@@ -39,7 +39,7 @@ from noiseprune.learning.supervised import (
     train_regressor,
 )
 from noiseprune.learning.training import Experiment, Row, check_pruning, tuned_scores, with_defaults
-from noiseprune.pruning import rules
+from noiseprune.pruning.recipe import RULES
 
 if TYPE_CHECKING:
     from noiseprune.weights import FloatArray
@@ -400,7 +400,7 @@ def check(options: Options) -> None:
     if o.prune is None and o.rule is not None:
         raise OptionError("a rule is one to prune by: give --prune, too")
     if o.prune is not None:
-        one_of("rule", o.rule or "noise", rules.RULES)
+        one_of("rule", o.rule or "noise", RULES)
         if o.recurrent:
             raise OptionError(
                 "recurrent networks of failing synapses work in steps and cannot be pruned: the "

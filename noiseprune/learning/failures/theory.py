@@ -34,7 +34,7 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from noiseprune.choices import count, positive
+from noiseprune.checks import count, positive
 from noiseprune.errors import ConvergenceError, OptionError
 from noiseprune.learning.failures.networks import parsed_layers
 from noiseprune.weights import FloatArray

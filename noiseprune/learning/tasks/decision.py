@@ -14,7 +14,7 @@ from math import erf, sqrt
 
 import numpy as np
 
-from noiseprune.choices import count, positive
+from noiseprune.checks import count, positive
 from noiseprune.errors import OptionError
 from noiseprune.learning.tasks.trials import Trials, choices
 

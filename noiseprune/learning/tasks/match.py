@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noiseprune.choices import count
+from noiseprune.checks import count
 from noiseprune.errors import OptionError
 from noiseprune.learning.tasks.trials import Trials, choices
 

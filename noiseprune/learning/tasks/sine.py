@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from noiseprune.choices import count, positive
+from noiseprune.checks import count, positive
 from noiseprune.learning.tasks.trials import Trials
 
 

@@ -31,7 +31,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from noiseprune.choices import Seed, count, generator, one_of, positive
+from noiseprune.checks import Seed, count, generator, one_of, positive
 from noiseprune.errors import OptionError
 from noiseprune.learning.burst.continuous import kernel
 from noiseprune.weights import FloatArray, IntArray

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.choices import count, positive, seed_sequence
+from noiseprune.checks import count, positive, seed_sequence
 from noiseprune.errors import OptionError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.learning.burst.continuous.model import STATE, ContinuousBurstCCN, Passage, Task

@@ -36,6 +36,14 @@ def not_negative(what: str, value: float) -> float:
     return 0.0 if value == 0 else positive(what, value, remedy="give 0, or a number above it")
 
 
+def at_least(what: str, value: float, smallest: float) -> float:
+    """Return `value` as a float if it is finite and at least `smallest`."""
+    number = positive(what, value, remedy=f"give a number of at least {smallest:g}")
+    if number < smallest:
+        raise OptionError(f"{what} is {number:g}, but must be at least {smallest:g}")
+    return number
+
+
 def noise_strength(value: float) -> float:
     """Return sigma as a float if it is above zero and its square and inverse are safe numbers."""
     number = positive("noise", value)

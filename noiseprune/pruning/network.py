@@ -1,0 +1,184 @@
+"""A network pruned by synapse variances from any source, and what the theorem promises of it.
+
+Pruning receives a synapse variance and cannot know whether it was solved, probed, simulated or
+recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import sparse
+
+from noiseprune.checks import Seed, generator, noise_strength
+from noiseprune.errors import NetworkError, OptionError
+from noiseprune.network import RateNetwork, not_a_network
+from noiseprune.progress import Progress, silent
+from noiseprune.pruning import rules
+from noiseprune.pruning.balance import balance_leak
+from noiseprune.pruning.matrix import prune_weights
+from noiseprune.pruning.recipe import Recipe
+from noiseprune.pruning.refit import Refit, check_size, refit_weights
+from noiseprune.pruning.sampling import BoolArray
+from noiseprune.weights import FloatArray, IntArray, stored
+
+
+class Evidence(Protocol):
+    """What is known of the synapse variances; pruning only carries it.
+
+    of_network : True if they are those of the network under its own noise, which the theorem is
+        about; False if they were recorded
+    """
+
+    @property
+    def of_network(self) -> bool: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, repr=False)
+class Pruning:
+    """A pruned network with its evidence; arrays (n_synapses,) follow `net.synapses`.
+
+    network, original : the pruned `RateNetwork`, and what it was
+    variance : (n_synapses,) synapse variances as given; None where none were
+    keep_probability : (n_synapses,)
+    kept : (n_synapses,) bool
+    gain : K of p = min(1, K importance); nan where the largest are kept
+    recipe : the `Recipe`, with every choice made
+    seed : as given
+    promised_epsilon : epsilon that the theorem promises with 95 % probability, where it applies
+        (symmetric diagonally dominant network, noise, independent draws, leak balance); it takes
+        the variances to be exact, not estimates
+    refit : what fitting the kept weights to the certificate did; None where it was not asked for
+    evidence : how the synapse variances were measured; None where that is not known
+    """
+
+    network: RateNetwork
+    original: RateNetwork
+    variance: FloatArray | None
+    keep_probability: FloatArray
+    kept: BoolArray
+    gain: float
+    recipe: Recipe
+    seed: Seed
+    promised_epsilon: float | None
+    refit: Refit | None = None
+    evidence: Evidence | None = None
+
+    @property
+    def importance(self) -> FloatArray:
+        """(n_synapses,) importance, computed when it is read: on 10,000 neurons it is 0.4 GB."""
+        return rules.importance(self.original.synapse_weights, self.rule, self.variance)
+
+    @property
+    def rule(self) -> str:
+        return self.recipe.rule
+
+    @property
+    def sampling(self) -> str:
+        return self.recipe.sampling
+
+    @property
+    def balance(self) -> str:
+        return self.recipe.balance
+
+    @property
+    def n_kept(self) -> int:
+        return self.network.n_synapses
+
+
+def check_request(
+    net: RateNetwork, keep: float | None, recipe: Recipe, *, epsilon: float | None
+) -> None:
+    """Refuse what cannot be done, before long work goes into the synapse variances."""
+    if not isinstance(net, RateNetwork):
+        raise NetworkError(not_a_network(net))
+    if net.n_synapses == 0:
+        raise OptionError("the network has no synapses: there is nothing to prune")
+    if keep is not None and epsilon is not None:
+        raise OptionError("keep and epsilon were both given: leave one of them out")
+    if recipe.refit:
+        check_size(net.n_neurons)
+    if keep is not None:
+        rules.budget(keep, net.n_synapses)
+    if epsilon is not None:
+        rules.theorem_gain(epsilon, net.n_neurons, 1.0)
+        if recipe.rule != "noise":
+            raise OptionError(f"epsilon needs rule 'noise', not {recipe.rule!r}: give keep instead")
+
+
+def prune_network(
+    net: RateNetwork,
+    variance: FloatArray | None,
+    keep: float | None,
+    recipe: Recipe,
+    *,
+    epsilon: float | None = None,
+    noise: float = 1.0,
+    seed: Seed = None,
+    evidence: Evidence | None = None,
+    progress: Progress = silent,
+) -> Pruning:
+    """Prune `net` by synapse variances (n_synapses,) measured under noise of strength `noise`.
+
+    The variances may be None for the rules that do not use them. Everything else is as for
+    `noiseprune.prune`.
+    """
+    check_request(net, keep, recipe, epsilon=epsilon)
+    noise = noise_strength(noise)
+    rng = generator(seed)
+    gain = None if epsilon is None else rules.theorem_gain(epsilon, net.n_neurons, noise)
+    strengths = net.input_strength, net.output_strength
+    found = prune_weights(
+        net.csr,
+        variance,
+        keep,
+        recipe,
+        rng,
+        gain=gain,
+        strengths=strengths,
+        symmetric=net.is_symmetric,
+    )
+    weights, kept, fitted = found.weights, found.kept, None
+    leak = balance_leak(net.leak, strengths, weights, recipe.balance)
+    if recipe.refit:
+        twins = mirrored(weights) if net.is_symmetric else None
+        values, leak, fitted = refit_weights(
+            net, weights, twins, balance=recipe.balance, progress=progress
+        )
+        kept[np.flatnonzero(kept)[values == 0]] = False
+        weights = sparse.csr_array(
+            (values, weights.indices.copy(), weights.indptr.copy()), weights.shape
+        )
+        weights.eliminate_zeros()
+    promised = None
+    if (evidence is None or evidence.of_network) and recipe.is_the_theorem_s:
+        promised = rules.theorem_epsilon(found.gain, net.n_neurons, noise)
+    applies = promised is not None and promised <= 1 and theorem_applies(net)
+    return Pruning(
+        network=RateNetwork.from_parts(stored(weights), leak, net.labels),
+        original=net,
+        variance=variance,
+        keep_probability=found.keep_probability,
+        kept=kept,
+        gain=found.gain,
+        recipe=recipe,
+        seed=seed,
+        promised_epsilon=promised if applies else None,
+        refit=fitted,
+        evidence=evidence,
+    )
+
+
+def theorem_applies(net: RateNetwork) -> bool:
+    """True for the class of networks that the theorem covers: symmetric, dominant -A."""
+    return net.is_symmetric and net.is_diagonally_dominant
+
+
+def mirrored(csr: sparse.csr_array) -> IntArray:
+    """(nnz,) position of entry (j, i) for every entry (i, j) of a symmetric matrix."""
+    positions = sparse.csr_array((np.arange(csr.nnz), csr.indices, csr.indptr), shape=csr.shape)
+    return positions.T.tocsr().data  # type: ignore[no-any-return]

@@ -1,0 +1,131 @@
+"""The method of a pruning as a record: which synapses matter, who draws, what is put right.
+
+rule       importance of a synapse                      (see `rules`)
+sampling   which are kept, given the keep probabilities (see `sampling`)
+balance    each neuron's total |input| afterwards       (see `balance`)
+refit      the kept weights fitted to the certificate   (see `refit`)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from noiseprune.checks import at_least, one_of
+from noiseprune.errors import OptionError
+
+Rule = Literal["noise", "weight", "uniform", "magnitude", "paper"]
+Sampling = Literal["independent", "systematic", "balanced"]
+Balance = Literal["leak", "none", "homeostatic"]
+
+RULES: tuple[Rule, ...] = get_args(Rule)
+SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
+BALANCES: tuple[Balance, ...] = get_args(Balance)
+
+MAX_FACTOR = 2.0
+"""Bound on a neuron's homeostatic factor and on its inverse (see `benchmarks/choices.py`)."""
+OWN = "own"
+"""What stands for the choice that a rule implies."""
+_USUAL = ("balanced", "homeostatic")
+_THEOREM = ("independent", "leak")
+_IMPLIED = {"paper": _THEOREM, "magnitude": ("none", "none")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to prune. A choice that is left out becomes the one that the rule implies.
+
+    rule : "noise", "weight", "uniform", "magnitude" or "paper"
+    sampling : "independent", "systematic" or "balanced"; or "largest", which keeps the largest
+        importances as they are. "paper" draws independently, "magnitude" draws nothing ("none"),
+        the others are balanced
+    balance : "leak", "none" or "homeostatic"; "paper" has the leak, "magnitude" and the sampling
+        "largest" have none, the others are homeostatic
+    refit : fit the kept weights to the certificate
+    max_factor : bound of the homeostatic factors and of their inverses
+
+    Raises
+    ------
+    OptionError
+        If a choice is unknown, or contradicts the rule.
+
+    >>> Recipe(rule="paper").sampling
+    'independent'
+    """
+
+    rule: str = "noise"
+    sampling: str = OWN
+    balance: str = OWN
+    refit: bool = False
+    max_factor: float = MAX_FACTOR
+
+    def __post_init__(self) -> None:
+        one_of("rule", self.rule, RULES)
+        usual = ("largest", "none") if self.sampling == "largest" else _USUAL
+        sampling, balance = _IMPLIED.get(self.rule, usual)
+        for name, implied in (("sampling", sampling), ("balance", balance)):
+            if getattr(self, name) == OWN:
+                object.__setattr__(self, name, implied)
+        if self.rule == "paper" and (self.sampling, self.balance) != _THEOREM:
+            raise OptionError(
+                "rule 'paper' draws independently and balances by the leak: leave sampling and "
+                "balance out, or use rule 'noise'"
+            )
+        if self.rule == "magnitude":  # it draws nothing, whatever the sampling
+            one_of("sampling", self.sampling, ("none", *SAMPLINGS))
+            object.__setattr__(self, "sampling", "none")
+        elif self.sampling != "largest":
+            one_of("sampling", self.sampling, SAMPLINGS)
+        one_of("balance", self.balance, BALANCES)
+        at_least("max_factor", self.max_factor, 1.0)
+
+    @classmethod
+    def of(
+        cls,
+        rule: str = "noise",
+        sampling: str | None = None,
+        balance: str | None = None,
+        *,
+        refit: bool = False,
+        promise: bool = False,
+    ) -> Recipe:
+        """The recipe of options that may be None; for a `promise` of epsilon the theorem's."""
+        implied = _THEOREM if promise and rule not in _IMPLIED else (OWN, OWN)
+        return cls(
+            rule=rule,
+            sampling=implied[0] if sampling is None else sampling,
+            balance=implied[1] if balance is None else balance,
+            refit=refit,
+        )
+
+    @property
+    def needs_variance(self) -> bool:
+        """True if the importance of a synapse is |w| v, so that v has to be measured."""
+        return self.rule in ("noise", "paper")
+
+    @property
+    def keeps_largest(self) -> bool:
+        """True if the largest importances are kept as they are, with no draw."""
+        return self.rule == "magnitude" or self.sampling == "largest"
+
+    @property
+    def is_the_theorem_s(self) -> bool:
+        """True for the method that the theorem is about."""
+        return (self.rule, self.sampling, self.balance, self.refit) == ("noise", *_THEOREM, False)
+
+
+PAPER = Recipe(rule="paper")
+RIVALS = (
+    Recipe(),
+    Recipe(balance="none"),
+    Recipe(balance="leak"),
+    PAPER,
+    Recipe(rule="weight"),
+    Recipe(rule="weight", balance="none"),
+    Recipe(rule="weight", balance="leak"),
+    Recipe(rule="uniform"),
+    Recipe(rule="uniform", balance="none"),
+    Recipe(rule="uniform", balance="leak"),
+    Recipe(rule="magnitude"),
+)
+"""The ways to prune that a comparison holds against one another."""
