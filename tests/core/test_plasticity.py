@@ -1,7 +1,6 @@
 """The rule as plasticity: exact laws of its parts, locality, and nearness to the batch rule."""
 
 import naive_simulation
-import numba
 import numpy as np
 import pytest
 from naive import assert_unbiased, entries, synapse_variance
@@ -318,16 +317,12 @@ def test_a_seed_repeats_the_run():
     assert not same(first, other)
 
 
-def test_the_number_of_threads_changes_nothing():
+def test_the_number_of_threads_changes_nothing(loops_of):
     net = paper_network(90)
-    before = numba.get_num_threads()
     found = []
-    try:
-        for threads in (1, min(2, before)):
-            numba.set_num_threads(threads)
+    for threads in (1, 2):
+        with loops_of(threads):
             found.append(npr.plasticity(net, 0.4, rounds=2, seed=5))
-    finally:
-        numba.set_num_threads(before)
     assert same(*found)
 
 

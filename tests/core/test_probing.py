@@ -59,6 +59,7 @@ def test_a_drive_of_one_pair_is_a_sign_on_both_neurons():
         assert 40 < np.sum(drives[0] > 0) < 88
 
 
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
 @pytest.mark.parametrize("block", [0, 6])
 def test_drives_are_those_of_their_twin(block):
     net = dominant_network(9)
@@ -75,6 +76,7 @@ def test_drives_are_those_of_their_twin(block):
     np.testing.assert_array_equal(load, expected)
 
 
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
 @pytest.mark.parametrize("columns", [1, 21])
 def test_sums_over_probes_are_those_of_their_twins(columns):
     rng = np.random.default_rng(41)
@@ -96,6 +98,7 @@ def test_sums_over_probes_are_those_of_their_twins(columns):
         np.testing.assert_allclose((sums, spread), expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
 @pytest.mark.parametrize("reduced", [False, True])
 def test_estimates_are_those_of_their_twin(reduced):
     net = dominant_network(15)

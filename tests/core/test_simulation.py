@@ -7,7 +7,6 @@ import threading
 from itertools import pairwise
 
 import naive_simulation as naive
-import numba
 import numpy as np
 import pytest
 from scipy import linalg, sparse, stats
@@ -383,30 +382,19 @@ def test_blocks_join(monkeypatch):
 
 
 @pytest.mark.parametrize("density", [0.05, 0.7])
-def test_number_of_threads_does_not_matter(density):
+def test_number_of_threads_does_not_matter(density, loops_of):
     net = network(300, density=density)
-    most = numba.get_num_threads()
+    options = {"duration": 0.5, "dt": 0.05, "replicas": 5, "record_every": 2, "seed": 23}
     results = []
-    for threads in (1, min(2, most)):
-        numba.set_num_threads(threads)
-        try:
-            with threadpool_limits(threads):
-                options = {
-                    "duration": 0.5,
-                    "dt": 0.05,
-                    "replicas": 5,
-                    "record_every": 2,
-                    "seed": 23,
-                }
-                results.append(
-                    (
-                        simulate(net, **options).rates,
-                        streaming_covariance(net, burn_in=0.1, **options).covariance,
-                        streaming_synapse_variance(net, burn_in=0.1, **options).variance,
-                    )
+    for threads in (1, 2):
+        with loops_of(threads), threadpool_limits(threads):
+            results.append(
+                (
+                    simulate(net, **options).rates,
+                    streaming_covariance(net, burn_in=0.1, **options).covariance,
+                    streaming_synapse_variance(net, burn_in=0.1, **options).variance,
                 )
-        finally:
-            numba.set_num_threads(most)
+            )
     for one, two in zip(*results):
         assert np.array_equal(one, two)
 

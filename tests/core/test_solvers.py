@@ -76,6 +76,7 @@ def test_single_precision_and_any_number_of_columns():
     np.testing.assert_allclose(single, whole, atol=5e-3 * np.abs(whole).max())
 
 
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
 @pytest.mark.parametrize("columns", [1, 2, 32])
 @pytest.mark.parametrize("real", [np.float32, np.float64])
 def test_the_product_and_its_sums(columns, real):
@@ -90,6 +91,7 @@ def test_the_product_and_its_sums(columns, real):
     np.testing.assert_allclose(sums, np.sum(x * expected, axis=0), rtol=100 * tolerance)
 
 
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
 @pytest.mark.parametrize("real", [np.float32, np.float64])
 def test_a_step_of_conjugate_gradients(real):
     """x += alpha p, r -= alpha q, and the sums of r^2 / diagonal; p <- r / diagonal + beta p."""

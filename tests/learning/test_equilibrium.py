@@ -1,6 +1,5 @@
 """Directed equilibrium propagation: its equations, its draws, its stability, and its pruning."""
 
-import numba
 import numpy as np
 import pytest
 from scipy import linalg
@@ -111,6 +110,7 @@ def naive_phase(jacobian, drive, target, beta, dt, steps, stop, state):
     return np.array(states)
 
 
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
 @pytest.mark.parametrize("stop", [0.0, 1e-3])
 def test_phases_are_those_of_the_plain_loops(stop):
     rng = np.random.default_rng(3)
@@ -388,15 +388,13 @@ def test_a_network_depends_on_its_own_seed_alone():
     np.testing.assert_array_equal(many.weights[1], one.weights[0])
 
 
-def test_threads_change_nothing():
+def test_threads_change_nothing(loops_of):
     found = []
-    before = numba.get_num_threads()
-    for threads in (1, before):
-        numba.set_num_threads(threads)
-        made = networks(range(5))
-        made.learn(XOR.inputs, XOR.targets)
+    for threads in (1, 2):
+        with loops_of(threads):
+            made = networks(range(5))
+            made.learn(XOR.inputs, XOR.targets)
         found.append(made.weights)
-    numba.set_num_threads(before)
     np.testing.assert_array_equal(*found)
 
 
