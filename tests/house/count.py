@@ -227,14 +227,14 @@ def largest(found: list[tuple[int, str]]) -> int:
 
 
 COUNTS = (
-    Count(f"functions with {MANY} or more parameters", 39, 8, many_parameters),
+    Count(f"functions with {MANY} or more parameters", 37, 8, many_parameters),
     Count("__init__ files that hold code", 9, 0, inits_with_code),
     Count("spellings of a way to prune", 6, 1, ways_to_prune),
     Count("comparison engines", 3, 1, comparison_engines),
     Count("lines of the package", 29_200, 26_000, lines("noiseprune"), total),
     Count("lines of learning", 11_300, 10_000, lines("noiseprune.learning"), total),
     Count("lines of the longest command", 150, 50, command_lengths, largest),
-    Count("interpreted twins", 19, 0, twins),
+    Count("interpreted twins", 0, 0, twins),
     Count('docstrings that begin with "Of"', 30, 0, of_docstrings),
 )
 """Each with its limit of today and its goal. A limit may be lowered, and is never raised."""
