@@ -220,17 +220,16 @@ class Replicas:
                 "the network span too wide a range: use a smaller network with method 'exact', "
                 "or give a more even leak"
             )
-        run = simulation.streaming_synapse_variance(
-            net,
+        asked = simulation.Simulation(
             duration=duration,
-            burn_in=duration / 2,
             dt=dt,
             noise=noise,
             replicas=self.n,
             record_every=max(1, round(duration / dt / 200)),
             seed=seed,
-            progress=progress,
-            worker=worker,
+        )
+        run = simulation.streaming_synapse_variance(
+            net, asked, burn_in=duration / 2, progress=progress, worker=worker
         )
         error = (2.0 / self.n) ** 0.5
         if run.sampling_error is not None:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from noiseprune.checks import Seed
 from noiseprune.choices import Activation
 from noiseprune.network import RateNetwork
-from noiseprune.online.plan import planned
+from noiseprune.online.plan import Request
 from noiseprune.online.process import Process
 from noiseprune.online.record import Plasticity
 from noiseprune.progress import Progress, silent
@@ -68,8 +68,7 @@ def plasticity(
     UnstableError
         If there is no stationary state, or the network loses it during the run.
     """
-    plan = planned(
-        net,
+    asked = Request(
         keep=keep,
         gain=gain,
         rounds=rounds,
@@ -83,4 +82,4 @@ def plasticity(
         adapt_leak=adapt_leak,
         seed=seed,
     )
-    return Process(plan).run(progress)
+    return Process(asked.plan(net)).run(progress)
