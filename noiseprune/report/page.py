@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files as resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
@@ -33,8 +33,10 @@ from noiseprune.report.markup import (
     table,
 )
 from noiseprune.report.recorded import recorded
-from noiseprune.similarity import SpectralReport
 from noiseprune.weights import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from noiseprune.similarity import SpectralReport
 
 _NORMS = {
     "pencil": "‖M<sup>-1/2</sup> (M<sub>s</sub> - M) M<sup>-1/2</sup>‖<sub>2</sub> with M = -A",

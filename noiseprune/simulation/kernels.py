@@ -25,7 +25,6 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from scipy import sparse
 
 from noiseprune.kernels import Reals, inlined, kernel, philox, sequential
 from noiseprune.weights import FloatArray, IntArray
@@ -257,7 +256,7 @@ def step_of_piece(
 
 
 @kernel
-def _rate_steps(
+def rate_steps(
     bounds: IntArray,
     starts: IntArray,
     indices: IntArray,
@@ -301,47 +300,3 @@ def _rate_steps(
                 before,
                 block[step],
             )
-
-
-def _interpreted_steps(
-    bounds: IntArray,
-    starts: IntArray,
-    indices: IntArray,
-    weights: Reals,
-    decay: Reals,
-    drive: Reals,
-    rectified: bool,
-    noise: float,
-    key: npt.NDArray[np.uint64],
-    first_step: int,
-    first_replica: int,
-    panel: int,
-    state: Reals,
-    block: Reals,
-) -> None:
-    """What `_rate_steps` does, all rows and lanes at once, where Numba compiles nothing."""
-    steps, rows, lanes = block.shape[0], decay.size, state.size // decay.size
-    tiles = weights[:, :, None]
-    matrix = sparse.bsr_array((tiles, indices, starts), shape=(rows, rows)).tocsr()
-    step = np.arange(first_step, first_step + steps, dtype=np.uint64)[:, None, None]
-    counters: Any = np.broadcast_arrays(
-        np.arange(first_replica, first_replica + lanes, dtype=np.uint64),
-        np.arange(rows // 2, dtype=np.uint64)[:, None],
-        step & _LOW,
-        step >> _32,
-    )
-    pairs: Any = normal_pair(*philox(*counters, *key))
-    xi = np.stack(pairs, axis=2).reshape(steps, rows, lanes)
-    panels = [slice(left * rows, (left + panel) * rows) for left in range(0, lanes, panel)]
-    rates = np.hstack([state[piece].reshape(rows, -1) for piece in panels])
-    with np.errstate(over="ignore", invalid="ignore"):
-        for k in range(steps):
-            change = matrix @ rates + drive[:, None]
-            if rectified:
-                np.maximum(change, 0.0, out=change)
-            rates = decay[:, None] * rates + change + noise * xi[k]
-            for left, piece in zip(range(0, lanes, panel), panels):
-                block[k, piece] = rates[:, left : left + panel].ravel()
-
-
-rate_steps = _interpreted_steps if numba.config.DISABLE_JIT else _rate_steps

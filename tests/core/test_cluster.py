@@ -154,10 +154,13 @@ def test_a_lost_worker_costs_its_piece_only(tmp_path):
 
 def test_a_piece_that_kills_every_worker_is_given_up(monkeypatch):
     """Dask may give up a worker that dies as it starts: then there is none left."""
+    import dask
+
     monkeypatch.setattr(pool, "ATTEMPTS", 2)
     monkeypatch.setattr(pool, "WAIT", 5)
     monkeypatch.setattr(pool, "POLL", 1)
     with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),  # one death, one attempt
         workers("local:1", threads=1) as worker,
         pytest.raises(ClusterError, match=r"(lost its worker 2 times|none came back).*memory"),
     ):
@@ -328,9 +331,10 @@ def test_a_scheduler_without_workers(pair, monkeypatch):
         pass
 
 
-def test_a_lost_scheduler_is_told_from_a_lost_worker():
+def test_a_lost_scheduler_is_told_from_a_lost_worker(monkeypatch):
     from distributed import LocalCluster
 
+    monkeypatch.setattr(pool, "ANSWER", 2)
     cluster = LocalCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
     )

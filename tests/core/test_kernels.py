@@ -7,6 +7,8 @@ from scipy import sparse
 
 from noiseprune import RateNetwork, kernels
 
+pytestmark = pytest.mark.usefixtures("by_one_thread_and_by_two")
+
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize("density", [0.2, 1.0])

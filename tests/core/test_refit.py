@@ -103,7 +103,6 @@ def test_the_unit_of_time_does_not_matter(unit):
     assert first.epsilon_after == pytest.approx(second.epsilon_after, rel=1e-2)
 
 
-@pytest.mark.compiled
 def test_trajectories_follow_better_for_the_emphasis(monkeypatch):
     """Collective modes decide them: without emphasis epsilon falls further, but they do not."""
     net = npr.clustered_network((270, 10, 10, 10), long_range=500, seed=3)

@@ -1,14 +1,17 @@
 """The similarity report: nothing where nothing changed, stability by eigenvalues, JSON keys."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import linalg
 
 import noiseprune as npr
-from noiseprune import similarity, spectrum
-from noiseprune.similarity import dynamics_error, is_stable, spectral_similarity
+from noiseprune import pair, spectrum
+from noiseprune.pair import is_stable
+from noiseprune.pruning.network import guarantee_of
+from noiseprune.similarity import dynamics_error, spectral_similarity
 
 SYMMETRIC = npr.clustered_network((14, 3, 3), 0.6, 20, leak_margin=0.3, seed=7)
 DIRECTED = npr.clustered_network((14, 3, 3), 0.6, 21, directed=True, leak_margin=0.3, seed=7)
@@ -106,7 +109,7 @@ def test_the_cases_of_stability_are_of_both_kinds():
 def test_stability_without_dense_eigenvalues(monkeypatch):
     """Above the dense limit, as of a large network: Lanczos intervals, then Arnoldi."""
     monkeypatch.setattr(spectrum, "DENSE_PENCIL", 10)
-    monkeypatch.setattr(similarity, "DENSE_EIGENVALUES", 10)
+    monkeypatch.setattr(pair, "DENSE_EIGENVALUES", 10)
     for net in (SYMMETRIC, DIRECTED):
         for factor in (0.4, 0.9):
             report = spectral_similarity(net, with_leak(net, factor), seed=3)
@@ -118,10 +121,10 @@ def test_stability_without_dense_eigenvalues(monkeypatch):
 @NETWORKS
 def test_an_unstable_network_has_no_covariance_error(net):
     unstable = with_leak(net, 0.01)
-    for pair in ((net, unstable), (unstable, net)):
-        report = spectral_similarity(*pair)
+    for one, other in ((net, unstable), (unstable, net)):
+        report = spectral_similarity(one, other)
         assert report.covariance_error is None
-        assert report.stable == (pair[1] is net)
+        assert report.stable == (other is net)
 
 
 def test_covariance_error_is_the_distance_of_the_covariances():
@@ -135,8 +138,8 @@ def test_covariance_error_is_the_distance_of_the_covariances():
 
 def test_guarantee_is_of_the_class_of_networks():
     weak = with_leak(SYMMETRIC, 0.7)
-    assert similarity.guarantee(SYMMETRIC) == "symmetric-diagonally-dominant"
-    assert [similarity.guarantee(net) for net in (DIRECTED, weak)] == ["none", "none"]
+    assert guarantee_of(SYMMETRIC) == "symmetric-diagonally-dominant"
+    assert [guarantee_of(net) for net in (DIRECTED, weak)] == ["none", "none"]
     assert spectral_similarity(weak, weak).guarantee == "none"
 
 
@@ -163,7 +166,9 @@ def test_the_dictionary_has_the_keys_and_is_json(net, detail):
         assert found["eigenvalue_error"]["median"] == report.eigenvalue_error.median
     assert found["dynamics_error"] is None
     dynamics = dynamics_error(net, pruned, seed=3, **SHORT)
-    found = json.loads(json.dumps(report.with_dynamics(dynamics).to_dict(), allow_nan=False))
+    found = json.loads(
+        json.dumps(replace(report, dynamics_error=dynamics).to_dict(), allow_nan=False)
+    )
     assert found["dynamics_error"].keys() == {"times", "mean", "std"}
     assert found["dynamics_error"]["mean"] == dynamics.mean.tolist()
     assert report.dynamics_error is None  # a copy carries it

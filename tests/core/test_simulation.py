@@ -7,7 +7,6 @@ import threading
 from itertools import pairwise
 
 import naive_simulation as naive
-import numba
 import numpy as np
 import pytest
 from scipy import linalg, sparse, stats
@@ -194,7 +193,6 @@ def test_normal_numbers_of_extreme_words():
         assert np.allclose(simulation_kernels.normal_pair(*given), expected, rtol=0, atol=1e-7)
 
 
-@pytest.mark.compiled
 def test_law_of_the_noise():
     n, replicas = 1000, 500
     key, xi = np.array([3, 5], np.uint64), np.empty((n, replicas))
@@ -384,37 +382,24 @@ def test_blocks_join(monkeypatch):
     assert np.allclose(streamed.covariance, samples.T @ samples / 32, rtol=1e-12)
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("density", [0.05, 0.7])
-def test_number_of_threads_does_not_matter(density):
+def test_number_of_threads_does_not_matter(density, loops_of):
     net = network(300, density=density)
-    most = numba.get_num_threads()
+    options = {"duration": 0.5, "dt": 0.05, "replicas": 5, "record_every": 2, "seed": 23}
     results = []
-    for threads in (1, min(2, most)):
-        numba.set_num_threads(threads)
-        try:
-            with threadpool_limits(threads):
-                options = {
-                    "duration": 0.5,
-                    "dt": 0.05,
-                    "replicas": 5,
-                    "record_every": 2,
-                    "seed": 23,
-                }
-                results.append(
-                    (
-                        simulate(net, **options).rates,
-                        streaming_covariance(net, burn_in=0.1, **options).covariance,
-                        streaming_synapse_variance(net, burn_in=0.1, **options).variance,
-                    )
+    for threads in (1, 2):
+        with loops_of(threads), threadpool_limits(threads):
+            results.append(
+                (
+                    simulate(net, **options).rates,
+                    streaming_covariance(net, burn_in=0.1, **options).covariance,
+                    streaming_synapse_variance(net, burn_in=0.1, **options).variance,
                 )
-        finally:
-            numba.set_num_threads(most)
+            )
     for one, two in zip(*results):
         assert np.array_equal(one, two)
 
 
-@pytest.mark.compiled
 def test_number_of_threads_does_not_matter_to_a_fresh_process():
     # of a size at which the threads of BLAS would tell, were it not limited before it is loaded
     script = (

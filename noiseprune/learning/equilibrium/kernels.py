@@ -75,7 +75,7 @@ def relax(
 
 
 @kernel
-def _phases(
+def phases(
     jacobian: FloatArray,
     drive: FloatArray,
     target: FloatArray,
@@ -120,53 +120,3 @@ def _phases(
                 )  # fmt: skip
                 steps[p + 1, k, sample] = count
                 speed[p + 1, k, sample] = last
-
-
-def _interpreted_phases(
-    jacobian: FloatArray,
-    drive: FloatArray,
-    target: FloatArray,
-    beta: FloatArray,
-    dt: float,
-    free_steps: int,
-    nudged_steps: int,
-    stop: float,
-    hebbian: bool,
-    states: FloatArray,
-    timing: FloatArray,
-    coincidence: FloatArray,
-    trace: FloatArray,
-    steps: IntCounts,
-    speed: FloatArray,
-) -> None:
-    """What `_phases` does, all networks and samples at once, where Numba compiles nothing."""
-    turned = jacobian.transpose(0, 2, 1)
-    outputs = target.shape[1]
-    for p, strength in enumerate((0.0, *beta)):
-        if p:
-            states[p] = states[0]
-        state = states[p]
-        moving = np.ones(state.shape[:2], dtype=bool)
-        steps[p] = speed[p] = 0
-        for t in range(nudged_steps if p else free_steps):
-            total = drive + state @ turned
-            total[..., -outputs:] += strength * (target - state[..., -outputs:])
-            change = np.clip(state + dt * total, 0.0, 1.0) - state
-            change *= moving[..., None]
-            state += change
-            now = ((change / dt) ** 2).sum(axis=2)
-            speed[p][moving] = now[moving]
-            steps[p] += moving
-            rests = moving & (now <= stop)
-            if p:
-                timing[p - 1] += change.transpose(0, 2, 1) @ state
-            if p and hebbian:
-                times = np.where(rests, nudged_steps - t, moving)[..., None] * state
-                trace[p - 1] += times
-                coincidence[p - 1] += times.transpose(0, 2, 1) @ state
-            moving &= ~rests
-            if not moving.any():
-                break
-
-
-phases = _interpreted_phases if numba.config.DISABLE_JIT else _phases
