@@ -83,7 +83,8 @@ def test_a_command_offers_what_applies_to_it_and_nothing_else(command):
 def test_options_stand_in_panels(command):
     panels = re.findall(r"╭─ (\w+)", page(command))
     known = ["Arguments", parameters.GENERAL, *parameters.PANELS]
-    assert panels == [name for name in known if name in panels]
+    assert len(panels) > 2
+    assert [name for name in panels if name in known] == [name for name in known if name in panels]
 
 
 def test_the_panels_of_prune():
