@@ -23,8 +23,8 @@ def figures(
 ) -> None:
     """Remake the figures of the paper: PNG, SVG and the numbers drawn.
 
-    noiseprune figures --fast --only kept -o drafts
-    noiseprune figures --redraw --only kept -o drafts
+    noiseprune figures --fast --only panels -o drafts
+    noiseprune figures --redraw --only panels -o drafts
     """
     if fast and redraw:
         raise OptionError("--redraw measures nothing, so that --fast is no use: leave it out")

@@ -38,7 +38,7 @@ class Run:
     dt: Annotated[float | None, "Step, s (default 0.005, or half a stable step if less)."] = None
     noise: Noise = 0.01
     drive: Annotated[float, "Constant input, 1/s."] = 0.0002
-    replicas: Annotated[int, "Independent runs (of npr.simulate 1)."] = 20
+    replicas: Annotated[int, "Independent runs (npr.simulate: 1)."] = 20
     record_every: Annotated[int, "Steps between recorded states."] = 10
     activation: Annotated[Activation, "What neurons make of input."] = "linear"
 

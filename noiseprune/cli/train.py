@@ -107,8 +107,8 @@ def register(model: str, path: str) -> None:
     run.__name__ = model
     does = system.Options.__doc__.partition("\n\n")[0]
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    examples = f"noiseprune train {model} --epochs 2 -o run\nnoiseprune train {model} --seeds 2"
-    run.__doc__ = f"{does}\n\n{examples}"
+    example = f"noiseprune train {model} --epochs 2"
+    run.__doc__ = f"{does}\n\n{example} -o run\n{example} --seeds 2"
     command(app, run, "training")
 
 
