@@ -29,7 +29,7 @@ from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
-from noiseprune.simulation.kernels import TILE, VECTOR, VECTORS, rate_steps
+from noiseprune.simulation.kernels import TILE, VECTOR, VECTORS, Scheme, rate_steps
 from noiseprune.simulation.stability import (
     default_step,
     largest_stable_step,
@@ -311,27 +311,21 @@ def _stepper(
     work = tiles.indptr[:: TILE // height] + 16.0 * np.arange(rows // TILE + 1)
     cuts = np.linspace(0.0, work[-1], min(PIECES, rows // TILE) + 1)
     bounds = TILE * np.searchsorted(work, cuts)
-    decay = np.pad(1.0 - h * net.leak, padding).astype(real)
-    drive = np.pad(h * run.drive, padding).astype(real)
-    key = substream(run.root, 1).generate_state(2, np.uint32).astype(np.uint64)
+    scheme = Scheme(
+        starts=tiles.indptr,
+        indices=tiles.indices,
+        weights=tiles.data.reshape(-1, height),
+        decay=np.pad(1.0 - h * net.leak, padding).astype(real),
+        drive=np.pad(h * run.drive, padding).astype(real),
+        rectified=run.activation == "rectified",
+        noise=float(run.noise * np.sqrt(h)),
+        key=substream(run.root, 1).generate_state(2, np.uint32).astype(np.uint64),
+        first_replica=run.first,
+        panel=lanes.panel,
+    )
 
     def advance(start: int, state: Reals, block: Reals) -> None:
-        rate_steps(
-            bounds,
-            tiles.indptr,
-            tiles.indices,
-            tiles.data.reshape(-1, height),
-            decay,
-            drive,
-            run.activation == "rectified",
-            run.noise * np.sqrt(h),
-            key,
-            start,
-            run.first,
-            lanes.panel,
-            state,
-            block,
-        )
+        rate_steps(scheme, bounds, start, state, block)
 
     return advance
 
