@@ -10,6 +10,7 @@ import numpy as np
 
 from noiseprune import lyapunov, simulation
 from noiseprune.checks import Seed, seed_sequence
+from noiseprune.choices import Activation
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.work import Worker, serial
@@ -62,7 +63,7 @@ def simulate_with_statistics(
     drive: float = 0.0002,
     replicas: int = 20,
     record_every: int = 10,
-    activation: str = "linear",
+    activation: Activation = "linear",
     store: bool = False,
     seed: Seed = None,
     progress: Progress = silent,

@@ -10,6 +10,7 @@ import numpy as np
 
 from noiseprune import simulation, spectrum
 from noiseprune.checks import Seed, seed_sequence
+from noiseprune.choices import Activation
 from noiseprune.network import RateNetwork, size_in_words
 from noiseprune.pair import Pair
 from noiseprune.progress import Progress, part, silent
@@ -267,7 +268,7 @@ def dynamics_error(
     noise: float = 0.01,
     drive: float = 0.0002,
     replicas: int = 20,
-    activation: str = "linear",
+    activation: Activation = "linear",
     seed: Seed = None,
     progress: Progress = silent,
 ) -> DynamicsError:

@@ -14,7 +14,7 @@ import numpy as np
 
 from noiseprune import kernels, lyapunov, probing, simulation
 from noiseprune.checks import Seed, count, noise_strength, one_of
-from noiseprune.choices import Method
+from noiseprune.choices import Method, Solver
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
@@ -270,13 +270,13 @@ def source_of(
 def synapse_variance(
     net: RateNetwork,
     noise: float = 1.0,
-    method: str = "auto",
+    method: Method = "auto",
     *,
     n_probes: int = 64,
     seed: Seed = None,
     progress: Progress = silent,
     worker: Worker = serial,
-    solver: str = "auto",
+    solver: Solver = "auto",
     probe_error: float | None = None,
 ) -> SynapseVariance:
     """v_ij of every synapse under white noise of strength sigma = `noise`.

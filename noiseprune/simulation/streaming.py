@@ -8,6 +8,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from noiseprune.checks import Seed
+from noiseprune.choices import Activation, Start
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.simulation.engine import checked
@@ -85,10 +86,10 @@ def streaming_covariance(
     dt: float | None = None,
     noise: float = 0.01,
     drive: float | npt.ArrayLike = 0.0002,
-    x0: str | npt.ArrayLike = "uniform",
+    x0: Start | npt.ArrayLike = "uniform",
     replicas: int = 1,
     record_every: int = 10,
-    activation: str = "linear",
+    activation: Activation = "linear",
     dtype: npt.DTypeLike = "float64",
     seed: Seed = None,
     progress: Progress = silent,
