@@ -21,7 +21,21 @@ Trees = Mapping[str, ast.Module]
 MANY = 10
 """Parameters of a function that has many."""
 
-REASONS: dict[str, str] = {}
+PUBLIC = "a public signature; what it asks for becomes records in its first lines"
+
+REASONS = dict.fromkeys(
+    (
+        "noiseprune.fluctuations.simulate_with_statistics",
+        "noiseprune.inference.infer_network",
+        "noiseprune.online.run.plasticity",
+        "noiseprune.pipeline.prune",
+        "noiseprune.similarity.dynamics_error",
+        "noiseprune.simulation.streaming.streaming_covariance",
+        "noiseprune.simulation.streaming.streaming_synapse_variance",
+        "noiseprune.simulation.trajectory.simulate",
+    ),
+    PUBLIC,
+)
 """Why a function may have many parameters, by its dotted name."""
 
 
@@ -243,7 +257,7 @@ def largest(found: list[tuple[int, str]]) -> int:
 
 COUNTS = (
     Count(f"functions with {MANY} or more parameters", 28, 8, many_parameters),
-    Count("__init__ files that hold code", 7, 0, inits_with_code),
+    Count("__init__ files that hold code", 1, 0, inits_with_code),
     Count("spellings of a way to prune", 4, 1, ways_to_prune),
     Count("comparison engines", 2, 1, comparison_engines),
     Count("lines of the package", 29_200, 26_000, lines("noiseprune"), total),
