@@ -229,7 +229,7 @@ def self_balancing_walk(
     `starts` as in `unit_neurons`.
     """
     n = indptr.size - 1
-    rows = np.empty(probability.size, indices.dtype)
+    rows = np.empty(starts[n], dtype=indices.dtype)  # of the units
     for i in range(n):
         rows[starts[i] : starts[i + 1]] = i
     # Two rows: inputs and outputs, or twice the same; 2 n neurons: excitatory, inhibitory.

@@ -29,7 +29,7 @@ from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
-from noiseprune.simulation.kernels import TILE, VECTOR, VECTORS, Step, rate_steps
+from noiseprune.simulation.kernels import TILE, VECTOR, VECTORS, Scheme, rate_steps
 from noiseprune.simulation.stability import (
     default_step,
     largest_stable_step,
@@ -331,7 +331,7 @@ def _stepper(
     work = tiles.indptr[:: TILE // height] + 16.0 * np.arange(rows // TILE + 1)
     cuts = np.linspace(0.0, work[-1], min(PIECES, rows // TILE) + 1)
     bounds = TILE * np.searchsorted(work, cuts)
-    made = Step(
+    scheme = Scheme(
         starts=tiles.indptr,
         indices=tiles.indices,
         weights=tiles.data.reshape(-1, height),
@@ -345,7 +345,7 @@ def _stepper(
     )
 
     def advance(start: int, state: Reals, block: Reals) -> None:
-        rate_steps(bounds, made, start, state, block)
+        rate_steps(scheme, bounds, start, state, block)
 
     return advance
 

@@ -183,25 +183,14 @@ def noise_of_two(
 # -------------------------------------------------------------------------------- steps
 
 
-@sequential
-def finish(
-    decay: float, rectified: bool, noise: float, xi: FloatArray, old: Reals, new: Reals
-) -> None:
-    """new <- decay old + phi(new) + noise xi, over the lanes of one neuron."""
-    if rectified:
-        for r in range(new.size):
-            if new[r] < 0.0:
-                new[r] = 0.0
-    for r in range(new.size):
-        new[r] = decay * old[r] + new[r] + noise * xi[r]
+class Scheme(NamedTuple):
+    """All of x <- decay x + phi(W x + drive) + noise xi that no step changes.
 
-
-class Step(NamedTuple):
-    """x <- decay x + phi(W x + drive) + noise xi, as the kernels know it.
-
-    W (h W) in tiles of G rows: starts (rows / G + 1,), indices (tiles,), weights (tiles, G)
-    decay, drive : (rows,); rectified : whether phi is [.]_+; key : of the noise
-    first_replica : number of the first lane; panel : lanes of a panel
+    starts, indices, weights : W (h W) in tiles, (rows / G + 1,), (tiles,) and (tiles, G)
+    decay, drive : (rows,)
+    rectified, noise : phi, and the size of the noise
+    key : of the random numbers
+    first_replica, panel : the number of the first replica, and the lanes of a panel
     """
 
     starts: IntArray
@@ -217,49 +206,73 @@ class Step(NamedTuple):
 
 
 @sequential
+def finish(
+    decay: float, rectified: bool, noise: float, xi: FloatArray, old: Reals, new: Reals
+) -> None:
+    """new <- decay old + phi(new) + noise xi, over the lanes of one neuron."""
+    if rectified:
+        for r in range(new.size):
+            if new[r] < 0.0:
+                new[r] = 0.0
+    for r in range(new.size):
+        new[r] = decay * old[r] + new[r] + noise * xi[r]
+
+
+@sequential
 def finish_rows(
-    top: int, bottom: int, made: Step, step: np.uint64, left: np.uint64, old: Reals, new: Reals
+    scheme: Scheme,
+    top: int,
+    bottom: int,
+    step: np.uint64,
+    left: np.uint64,
+    old: Reals,
+    new: Reals,
 ) -> None:
     """`finish` for the rows top .. bottom - 1, each with its noise."""
     xi = np.empty((2, new.shape[1]))
     for i in range(top, bottom, 2):
-        noise_of_two(made.key, step, np.uint64(i // 2), left, xi)
+        noise_of_two(scheme.key, step, np.uint64(i // 2), left, xi)
         for g in range(2):
-            finish(made.decay[i + g], made.rectified, made.noise, xi[g], old[i + g], new[i + g])
+            decay = scheme.decay[i + g]
+            finish(decay, scheme.rectified, scheme.noise, xi[g], old[i + g], new[i + g])
 
 
 @sequential
 def step_of_piece(
-    top: int, bottom: int, made: Step, step: np.uint64, before: Reals, after: Reals
+    scheme: Scheme, top: int, bottom: int, step: np.uint64, before: Reals, after: Reals
 ) -> None:
     """One step of the rows top .. bottom - 1, as `rate_steps`."""
-    rows = made.decay.size
+    starts, indices, weights = scheme.starts, scheme.indices, scheme.weights
+    rows = scheme.decay.size
     lanes = before.size // rows
-    height = made.weights.shape[1]
-    for left in range(0, lanes, made.panel):
-        width = min(made.panel, lanes - left)
+    height = weights.shape[1]
+    for left in range(0, lanes, scheme.panel):
+        width = min(scheme.panel, lanes - left)
         old = before[left * rows : (left + width) * rows].reshape(rows, width)
         new = after[left * rows : (left + width) * rows].reshape(rows, width)
         for i in range(top, bottom):
-            new[i] = made.drive[i]
+            new[i] = scheme.drive[i]
         for line in range(top // height, bottom // height):
-            start, end = made.starts[line], made.starts[line + 1]
+            start, end = starts[line], starts[line + 1]
             if height == 1:
-                _product_of_rows(made.indices, made.weights, start, end, old, new, line)
+                _product_of_rows(indices, weights, start, end, old, new, line)
             else:
-                _product_of_tiles(made.indices, made.weights, start, end, old, new, line * height)
-        finish_rows(top, bottom, made, step, np.uint64(made.first_replica + left), old, new)
+                _product_of_tiles(indices, weights, start, end, old, new, line * height)
+        lane = np.uint64(scheme.first_replica + left)
+        finish_rows(scheme, top, bottom, step, lane, old, new)
 
 
 @kernel
-def rate_steps(bounds: IntArray, made: Step, first_step: int, state: Reals, block: Reals) -> None:
-    """Steps from `state` into the slices of `block`.
+def rate_steps(
+    scheme: Scheme, bounds: IntArray, first_step: int, state: Reals, block: Reals
+) -> None:
+    """Steps first_step, first_step + 1, ... from `state` into the slices of `block`.
 
-    `state` (rows * lanes,), `block` (steps, rows * lanes), panel after panel. `bounds` cuts the
+    `state` is (rows * lanes,), `block` (steps, rows * lanes), both in panels. `bounds` cuts the
     rows, at multiples of TILE, into pieces of equal work.
     """
     for step in range(block.shape[0]):
         before = state if step == 0 else block[step - 1]
         now = np.uint64(first_step + step)
         for piece in numba.prange(bounds.size - 1):
-            step_of_piece(bounds[piece], bounds[piece + 1], made, now, before, block[step])
+            step_of_piece(scheme, bounds[piece], bounds[piece + 1], now, before, block[step])

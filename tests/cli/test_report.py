@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 import noiseprune as npr
@@ -84,6 +85,13 @@ def random_network(n=30, *, symmetric=False, seed=11, labels=None):
 
 
 KINDS = pytest.mark.parametrize("symmetric", [True, False], ids=["symmetric", "directed"])
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Drawings are empty: for what a page says in words, or carries in numbers."""
+    empty = "<svg viewBox='0 0 1 1'></svg>"
+    monkeypatch.setattr(Figure, "savefig", lambda self, file, **options: file.write(empty))
 
 
 # --------------------------------------------------------------------------------- the page
@@ -195,11 +203,13 @@ def test_prune_says_how_it_was_made(tmp_path):
     assert carried["dynamics_error"]["mean"][0] == 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_refit_is_shown():
     page, _ = made(random_network(), refit=Refit(0.5, 0.25, evaluations=9, n_removed=0))
     assert "epsilon 0.5 → 0.25" in page.text("main")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_unstable_network_is_said_to_be(tmp_path):
     all_to_all = np.ones((6, 6)) - np.eye(6)
     stable, unstable = (npr.RateNetwork(all_to_all, leak=leak) for leak in (6.0, 4.0))
@@ -211,6 +221,7 @@ def test_an_unstable_network_is_said_to_be(tmp_path):
         assert "not compared" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_every_norm_is_explained():
     """Three networks, of which each has another norm as its strongest."""
     weights = np.zeros((4, 4))
@@ -228,6 +239,7 @@ def test_every_norm_is_explained():
     assert "stronger norms do not exist" in said["relative"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_bound_that_may_fail_says_how_likely():
     net = random_network(symmetric=True)
     found = npr.spectral_similarity(net, net)
@@ -243,6 +255,7 @@ def test_a_bound_that_may_fail_says_how_likely():
     assert "by more than 33\N{NO-BREAK SPACE}%" in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_nan_is_null():
     found = npr.spectral_similarity(random_network(), random_network())
     page = Page(report.page(found, result={"gain": float("nan")}))
@@ -324,6 +337,7 @@ def test_cell_types_are_read_off_the_names():
     assert types.before[0, 1] == np.count_nonzero(net.dense_weights()[:20, 20:28])
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "labels",
     [None, [str(k) for k in range(30)], [f"{chr(65 + k)}x" for k in range(30)], ["K1"] * 30],
