@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from noiseprune.errors import OptionError
 
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 Seed: TypeAlias = "int | np.random.SeedSequence | np.random.Generator | None"
 
 
-def one_of(what: str, name: str, known: Iterable[str]) -> str:
-    """Return `name` if it is in `known`, else say which known name is nearest."""
+Name = TypeVar("Name", bound=str)
+
+
+def one_of(what: str, name: str, known: Iterable[Name]) -> Name:
+    """Return the known name that `name` is, else say which of them is nearest."""
     names = list(known)
-    if name in names:
-        return name
+    for each in names:
+        if each == name:
+            return each
     near = get_close_matches(str(name), names, n=1, cutoff=0.3)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise OptionError(f"unknown {what} {name!r}: {hint}choose one of {', '.join(names)}")

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from noiseprune import spectrum
 from noiseprune.checks import Seed, count, seed_sequence, substream
+from noiseprune.choices import Method
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
@@ -116,7 +117,7 @@ def compare(
     *,
     draws: int = 5,
     noise: float = 1.0,
-    method: str = "auto",
+    method: Method = "auto",
     recipes: Sequence[Recipe] = RIVALS,
     seed: Seed = None,
     progress: Progress = silent,

@@ -14,7 +14,7 @@ import numpy as np
 
 from noiseprune import kernels, lyapunov, probing, simulation
 from noiseprune.checks import Seed, count, noise_strength, one_of
-from noiseprune.choices import Method
+from noiseprune.choices import Method, Solver
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
@@ -220,17 +220,16 @@ class Replicas:
                 "the network span too wide a range: use a smaller network with method 'exact', "
                 "or give a more even leak"
             )
-        run = simulation.streaming_synapse_variance(
-            net,
+        asked = simulation.Simulation(
             duration=duration,
-            burn_in=duration / 2,
             dt=dt,
             noise=noise,
             replicas=self.n,
             record_every=max(1, round(duration / dt / 200)),
             seed=seed,
-            progress=progress,
-            worker=worker,
+        )
+        run = simulation.streaming_synapse_variance(
+            net, asked, burn_in=duration / 2, progress=progress, worker=worker
         )
         error = (2.0 / self.n) ** 0.5
         if run.sampling_error is not None:
@@ -270,13 +269,13 @@ def source_of(
 def synapse_variance(
     net: RateNetwork,
     noise: float = 1.0,
-    method: str = "auto",
+    method: Method = "auto",
     *,
     n_probes: int = 64,
     seed: Seed = None,
     progress: Progress = silent,
     worker: Worker = serial,
-    solver: str = "auto",
+    solver: Solver = "auto",
     probe_error: float | None = None,
 ) -> SynapseVariance:
     """v_ij of every synapse under white noise of strength sigma = `noise`.

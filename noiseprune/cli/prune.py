@@ -106,11 +106,14 @@ class Recorded:
         from noiseprune import recordings
 
         if self.recording is None:  # taken as it is: what is put right for others is what it lacks
-            found, shrink = recordings.independent_poisson(net, seed=seed), "none"
+            found = recordings.independent_poisson(net, seed=seed)
         else:
-            found, shrink = reading.read(self.recording), "auto"
+            found = reading.read(self.recording)
         return recordings.Recorded(
-            recording=found, match=self.match, zero_lag=self.zero_lag, shrink=shrink
+            recording=found,
+            match=self.match,
+            zero_lag=self.zero_lag,
+            shrink="none" if self.recording is None else "auto",
         )
 
 

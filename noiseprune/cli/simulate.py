@@ -1,6 +1,6 @@
 """`noiseprune simulate`."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from noiseprune.choices import Activation
@@ -54,6 +54,7 @@ def simulate(
     generated.check(network)
     from noiseprune import files, fluctuations
     from noiseprune.cli.tables import facts
+    from noiseprune.simulation import Simulation
 
     if generated.n is None:
         net = network.loaded(common)
@@ -63,15 +64,8 @@ def simulate(
     with common.stage("simulate", bar=True) as progress, workers.working(common) as worker:
         found = fluctuations.simulate_with_statistics(
             net,
-            duration=run.duration,
-            dt=run.dt,
-            noise=run.noise,
-            drive=run.drive,
-            replicas=run.replicas,
-            record_every=run.record_every,
-            activation=run.activation,
+            Simulation(**asdict(run), seed=common.seed),
             store=common.output is not None,
-            seed=common.seed,
             progress=progress,
             worker=worker,
         )

@@ -17,7 +17,7 @@ each to two neurons. No order of work, and no number of threads, changes it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -196,107 +196,70 @@ def finish(
         new[r] = decay * old[r] + new[r] + noise * xi[r]
 
 
+class Step(NamedTuple):
+    """x <- decay x + phi(W x + drive) + noise xi, as the kernels know it.
+
+    W (h W) in tiles of G rows: starts (rows / G + 1,), indices (tiles,), weights (tiles, G)
+    decay, drive : (rows,); rectified : whether phi is [.]_+; key : of the noise
+    first_replica : number of the first lane; panel : lanes of a panel
+    """
+
+    starts: IntArray
+    indices: IntArray
+    weights: Reals
+    decay: Reals
+    drive: Reals
+    rectified: bool
+    noise: float
+    key: npt.NDArray[np.uint64]
+    first_replica: int
+    panel: int
+
+
 @sequential
 def finish_rows(
-    top: int,
-    bottom: int,
-    decay: Reals,
-    rectified: bool,
-    noise: float,
-    key: npt.NDArray[np.uint64],
-    step: np.uint64,
-    left: np.uint64,
-    old: Reals,
-    new: Reals,
+    top: int, bottom: int, made: Step, step: np.uint64, left: np.uint64, old: Reals, new: Reals
 ) -> None:
     """`finish` for the rows top .. bottom - 1, each with its noise."""
     xi = np.empty((2, new.shape[1]))
     for i in range(top, bottom, 2):
-        noise_of_two(key, step, np.uint64(i // 2), left, xi)
+        noise_of_two(made.key, step, np.uint64(i // 2), left, xi)
         for g in range(2):
-            finish(decay[i + g], rectified, noise, xi[g], old[i + g], new[i + g])
+            finish(made.decay[i + g], made.rectified, made.noise, xi[g], old[i + g], new[i + g])
 
 
 @sequential
 def step_of_piece(
-    top: int,
-    bottom: int,
-    starts: IntArray,
-    indices: IntArray,
-    weights: Reals,
-    decay: Reals,
-    drive: Reals,
-    rectified: bool,
-    noise: float,
-    key: npt.NDArray[np.uint64],
-    step: np.uint64,
-    first_replica: int,
-    panel: int,
-    before: Reals,
-    after: Reals,
+    top: int, bottom: int, made: Step, step: np.uint64, before: Reals, after: Reals
 ) -> None:
     """One step of the rows top .. bottom - 1, as `rate_steps`."""
-    rows = decay.size
+    rows = made.decay.size
     lanes = before.size // rows
-    height = weights.shape[1]
-    for left in range(0, lanes, panel):
-        width = min(panel, lanes - left)
+    height = made.weights.shape[1]
+    for left in range(0, lanes, made.panel):
+        width = min(made.panel, lanes - left)
         old = before[left * rows : (left + width) * rows].reshape(rows, width)
         new = after[left * rows : (left + width) * rows].reshape(rows, width)
         for i in range(top, bottom):
-            new[i] = drive[i]
+            new[i] = made.drive[i]
         for line in range(top // height, bottom // height):
-            start, end = starts[line], starts[line + 1]
+            start, end = made.starts[line], made.starts[line + 1]
             if height == 1:
-                _product_of_rows(indices, weights, start, end, old, new, line)
+                _product_of_rows(made.indices, made.weights, start, end, old, new, line)
             else:
-                _product_of_tiles(indices, weights, start, end, old, new, line * height)
-        lane = np.uint64(first_replica + left)
-        finish_rows(top, bottom, decay, rectified, noise, key, step, lane, old, new)
+                _product_of_tiles(made.indices, made.weights, start, end, old, new, line * height)
+        finish_rows(top, bottom, made, step, np.uint64(made.first_replica + left), old, new)
 
 
 @kernel
-def rate_steps(
-    bounds: IntArray,
-    starts: IntArray,
-    indices: IntArray,
-    weights: Reals,
-    decay: Reals,
-    drive: Reals,
-    rectified: bool,
-    noise: float,
-    key: npt.NDArray[np.uint64],
-    first_step: int,
-    first_replica: int,
-    panel: int,
-    state: Reals,
-    block: Reals,
-) -> None:
-    """x <- decay x + phi(W x + drive) + noise xi, from `state` into the slices of `block`.
+def rate_steps(bounds: IntArray, made: Step, first_step: int, state: Reals, block: Reals) -> None:
+    """Steps from `state` into the slices of `block`.
 
-    W (h W) in tiles: starts (rows / G + 1,), indices (tiles,), weights (tiles, G). `decay` and
-    `drive` are (rows,), `state` (rows * lanes,), `block` (steps, rows * lanes), panels of
-    `panel` lanes, the first being replica number `first_replica`. `bounds` cuts the rows, at
-    multiples of TILE, into pieces of equal work.
+    `state` (rows * lanes,), `block` (steps, rows * lanes), panel after panel. `bounds` cuts the
+    rows, at multiples of TILE, into pieces of equal work.
     """
     for step in range(block.shape[0]):
         before = state if step == 0 else block[step - 1]
         now = np.uint64(first_step + step)
         for piece in numba.prange(bounds.size - 1):
-            step_of_piece(
-                bounds[piece],
-                bounds[piece + 1],
-                starts,
-                indices,
-                weights,
-                decay,
-                drive,
-                rectified,
-                noise,
-                key,
-                now,
-                first_replica,
-                panel,
-                before,
-                block[step],
-            )
+            step_of_piece(bounds[piece], bounds[piece + 1], made, now, before, block[step])

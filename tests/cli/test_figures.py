@@ -108,7 +108,7 @@ def test_files_are_whole_and_say_what_they_hold(made, name):
 @NAMES
 def test_the_same_numbers_give_the_same_picture(made, name, tmp_path, monkeypatch):
     folder = made(name)[0]
-    monkeypatch.setattr(figures, "FORMATS", ("svg",))
+    monkeypatch.setattr(figures.pictures, "FORMATS", ("svg",))
     (tmp_path / f"{name}.json").write_bytes((folder / f"{name}.json").read_bytes())
     (again,) = figures.redraw(name, tmp_path)
     assert again.read_bytes() == (folder / f"{name}.svg").read_bytes()

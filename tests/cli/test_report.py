@@ -15,6 +15,7 @@ import noiseprune as npr
 from noiseprune import cli, pair, report, similarity
 from noiseprune.pruning.refit import Refit
 from noiseprune.report import figures, measures
+from noiseprune.simulation import Simulation
 
 VOID = {"meta", "br", "img", "link", "input"}
 HOSTILE = "<script>alert('K')</script>&\"1"
@@ -68,9 +69,8 @@ def made(net, keep=0.5, dynamics=False, name=None, **known):
     pruning = npr.prune(net, keep, seed=3)
     found = npr.spectral_similarity(net, pruning.network)
     if dynamics:
-        error = similarity.dynamics_error(
-            net, pruning.network, duration=0.2, dt=0.002, replicas=3, seed=5
-        )
+        asked = Simulation(duration=0.2, dt=0.002, replicas=3, seed=5)
+        error = similarity.dynamics_error(net, pruning.network, asked)
         found = replace(found, dynamics_error=error)
     making = report.Making(original=name, pruning=replace(pruning, **known))
     return Page(report.page(found, making)), found

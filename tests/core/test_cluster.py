@@ -22,7 +22,7 @@ from noiseprune import (
     synapse_variance,
 )
 from noiseprune.cluster import job_script, pool, resumed, slurm_options, workers
-from noiseprune.simulation import streaming_covariance
+from noiseprune.simulation import Simulation, streaming_covariance
 from noiseprune.work import digest, in_order, serial
 
 
@@ -233,8 +233,8 @@ def rates(worker, seed=5):
 
 
 def covariance(worker, seed=5):
-    options = {"duration": 0.1, "burn_in": 0.05, "replicas": 150, "record_every": 2}
-    return streaming_covariance(network(), seed=seed, worker=worker, **options).covariance
+    asked = Simulation(duration=0.1, replicas=150, record_every=2, seed=seed)
+    return streaming_covariance(network(), asked, burn_in=0.05, worker=worker).covariance
 
 
 @pytest.mark.parametrize("simulated", [rates, covariance])

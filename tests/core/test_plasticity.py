@@ -10,7 +10,7 @@ import noiseprune as npr
 from noiseprune import figures
 from noiseprune.figures.protocol import paper_network
 from noiseprune.online.homeostasis import Homeostasis
-from noiseprune.online.plan import planned
+from noiseprune.online.plan import Request
 from noiseprune.online.process import Process
 from noiseprune.online.synapses import Synapses, threshold_at, uniform
 from noiseprune.pruning.recipe import MAX_FACTOR
@@ -43,7 +43,7 @@ def network(n=24, *, directed=False, density=0.5, margin=0.2, seed=41):
 
 
 def process(net, **options):
-    return Process(planned(net, **(DEFAULTS | options)))
+    return Process(Request(**(DEFAULTS | options)).plan(net))
 
 
 def with_variance(net, variance):
@@ -389,13 +389,15 @@ def test_a_rectified_network_prunes_itself_by_its_own_noise():
     whole = npr.plasticity(net, 1.0, rounds=1, activation="rectified", interval=600.0, seed=7)
     law = npr.simulation.streaming_covariance(
         net,
-        activation="rectified",
-        noise=1.0,
-        drive=found.drive,
-        dt=whole.dt,
-        duration=600.0,
-        replicas=4,
-        seed=9,
+        npr.simulation.Simulation(
+            activation="rectified",
+            noise=1.0,
+            drive=found.drive,
+            dt=whole.dt,
+            duration=600.0,
+            replicas=4,
+            seed=9,
+        ),
     )
     expected = synapse_variance(net.dense_weights(), law.covariance)
     assert np.median(whole.variance / expected) == pytest.approx(1.0, abs=0.06)

@@ -140,7 +140,7 @@ def test_without_other_packages_the_diagonal_has_to_do(monkeypatch):
     monkeypatch.setattr(preconditioners, "find_spec", lambda name: None)
     hard = Dominant.of(sheet(60, 1e-6)).with_preconditioner("auto")
     assert hard.name == "diagonal"
-    monkeypatch.setattr(solvers, "MAX_STEPS", 70)
+    monkeypatch.setattr(solvers.dominant, "MAX_STEPS", 70)
     with pytest.raises(ConvergenceError, match=r"70 steps.*noiseprune\[scale\]"):
         hard.solve(np.random.default_rng(1).standard_normal((3600, 1)))
     with pytest.raises(ImportError, match=r"noiseprune\[scale\]"):

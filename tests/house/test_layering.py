@@ -5,7 +5,7 @@
     3  variance, pair, report, similarity, recordings, inference, online
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
     1  weights, eigenvalues, network, kernels, solvers
-    0  errors, progress, records, checks, choices, work
+    0  errors, progress, records, checks, choices, work, _lazy
 
 A module imports from its own level or below; on level 2 from below only. No imports go round in
 a circle, but for those of types alone. `learning` stands beside: it imports levels 0 to 3. Only
@@ -21,7 +21,7 @@ import pytest
 from sources import SOURCES, arrows, imports
 
 LEVELS = (
-    {"errors", "progress", "records", "checks", "choices", "work"},
+    {"errors", "progress", "records", "checks", "choices", "work", "_lazy"},
     {"weights", "eigenvalues", "network", "kernels", "solvers"},
     {
         "generators",
