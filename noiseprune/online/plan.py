@@ -13,7 +13,7 @@ from noiseprune.errors import NetworkError, OptionError
 from noiseprune.network import RateNetwork, not_a_network, unstable
 from noiseprune.pruning.rules import budget
 from noiseprune.simulation.engine import ACTIVATIONS, Run
-from noiseprune.simulation.engine import checked as checked_run
+from noiseprune.simulation.engine import Request as RunRequest
 
 TICKS = 10
 """Parts of an interval: the neurons scale in each, continuous pruning happens in each."""
@@ -86,78 +86,81 @@ class Plan:
         return event / self.events / gain
 
 
-def planned(
-    net: RateNetwork,
-    *,
-    keep: float | None,
-    gain: float | None,
-    rounds: int,
-    continuous: bool,
-    activation: str,
-    noise: float,
-    drive: float | npt.ArrayLike | None,
-    interval: float | None,
-    dt: float | None,
-    scaling: bool,
-    adapt_leak: bool,
-    seed: Seed,
-) -> Plan:
-    """The plan, or one clear sentence; see `noiseprune.plasticity`."""
-    if not isinstance(net, RateNetwork):
-        raise NetworkError(not_a_network(net))
-    if net.n_synapses == 0:
-        raise OptionError("the network has no synapses: there is nothing to prune")
-    if keep is not None and gain is not None:
-        raise OptionError("keep and gain were both given: leave one of them out")
-    one_of("activation", activation, ACTIVATIONS)
-    rounds, noise = count("rounds", rounds), noise_strength(noise)
-    unit_size = 2 if net.is_symmetric else 1
-    final = None
-    if gain is None:
-        wanted = budget(DEFAULT_KEEP if keep is None else keep, net.n_synapses)
-        final = max(1, round(wanted / unit_size))
-    else:
-        gain = positive("gain", gain)
-    step = _default_step(net, activation) if dt is None else positive("dt", dt)
-    if interval is None:
-        samples = _default_samples(net, activation, step)
-    else:
-        shortest = TICKS * RECORD_EVERY * step
-        if not positive("interval", interval) >= shortest * (1.0 - 1e-9):
-            raise OptionError(
-                f"interval is {interval:g} s, but {TICKS * RECORD_EVERY} steps of {step:.3g} s "
-                f"last {shortest:.3g} s: give at least that, or a smaller dt"
-            )
-        samples = round(interval / shortest)
-    if drive is None:
-        drive = noise * np.sqrt(net.leak / 2.0) if activation == "rectified" else 0.0
-    run = checked_run(
-        net,
-        samples * RECORD_EVERY * step,
-        step,
-        noise,
-        drive,
-        "zero",
-        1,
-        RECORD_EVERY,
-        activation,
-        "float64",
-        seed,
-    )
-    run.check_step(stationary=True)
-    return Plan(
-        run=run,
-        unit_size=unit_size,
-        n_units=net.n_synapses // unit_size,
-        final=final,
-        gain=gain,
-        rounds=rounds,
-        events=TICKS * (rounds - 1) + 1 if continuous else rounds,
-        continuous=continuous,
-        scaling=scaling,
-        adapt_leak=adapt_leak,
-        seed=seed,
-    )
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Request:
+    """What a plasticity is asked for: the parameters of `noiseprune.plasticity`."""
+
+    keep: float | None
+    gain: float | None
+    rounds: int
+    continuous: bool
+    activation: str
+    noise: float
+    drive: float | npt.ArrayLike | None
+    interval: float | None
+    dt: float | None
+    scaling: bool
+    adapt_leak: bool
+    seed: Seed
+
+    def planned(self, net: RateNetwork) -> Plan:
+        """The plan for a network, or one clear sentence."""
+        if not isinstance(net, RateNetwork):
+            raise NetworkError(not_a_network(net))
+        if net.n_synapses == 0:
+            raise OptionError("the network has no synapses: there is nothing to prune")
+        if self.keep is not None and self.gain is not None:
+            raise OptionError("keep and gain were both given: leave one of them out")
+        one_of("activation", self.activation, ACTIVATIONS)
+        rounds, noise = count("rounds", self.rounds), noise_strength(self.noise)
+        unit_size = 2 if net.is_symmetric else 1
+        final = gain = None
+        if self.gain is None:
+            wanted = budget(DEFAULT_KEEP if self.keep is None else self.keep, net.n_synapses)
+            final = max(1, round(wanted / unit_size))
+        else:
+            gain = positive("gain", self.gain)
+        run = self._tick(net, noise)
+        run.check_step(stationary=True)
+        return Plan(
+            run=run,
+            unit_size=unit_size,
+            n_units=net.n_synapses // unit_size,
+            final=final,
+            gain=gain,
+            rounds=rounds,
+            events=TICKS * (rounds - 1) + 1 if self.continuous else rounds,
+            continuous=self.continuous,
+            scaling=self.scaling,
+            adapt_leak=self.adapt_leak,
+            seed=self.seed,
+        )
+
+    def _tick(self, net: RateNetwork, noise: float) -> Run:
+        """The run of one tick."""
+        activation, drive, interval = self.activation, self.drive, self.interval
+        step = _default_step(net, activation) if self.dt is None else positive("dt", self.dt)
+        if interval is None:
+            samples = _default_samples(net, activation, step)
+        else:
+            shortest = TICKS * RECORD_EVERY * step
+            if not positive("interval", interval) >= shortest * (1.0 - 1e-9):
+                raise OptionError(
+                    f"interval is {interval:g} s, but {TICKS * RECORD_EVERY} steps of {step:.3g} s "
+                    f"last {shortest:.3g} s: give at least that, or a smaller dt"
+                )
+            samples = round(interval / shortest)
+        if drive is None:
+            drive = noise * np.sqrt(net.leak / 2.0) if activation == "rectified" else 0.0
+        return RunRequest(
+            duration=samples * RECORD_EVERY * step,
+            dt=step,
+            noise=noise,
+            drive=drive,
+            record_every=RECORD_EVERY,
+            activation=activation,
+            seed=self.seed,
+        ).checked(net)
 
 
 def _default_samples(net: RateNetwork, activation: str, step: float) -> int:

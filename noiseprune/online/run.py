@@ -7,7 +7,7 @@ import numpy.typing as npt
 from noiseprune.checks import Seed
 from noiseprune.choices import Activation
 from noiseprune.network import RateNetwork
-from noiseprune.online.plan import planned
+from noiseprune.online.plan import Request
 from noiseprune.online.process import Process
 from noiseprune.online.record import Plasticity
 from noiseprune.progress import Progress, silent
@@ -68,8 +68,7 @@ def plasticity(
     UnstableError
         If there is no stationary state, or the network loses it during the run.
     """
-    plan = planned(
-        net,
+    plan = Request(
         keep=keep,
         gain=gain,
         rounds=rounds,
@@ -82,5 +81,5 @@ def plasticity(
         scaling=scaling,
         adapt_leak=adapt_leak,
         seed=seed,
-    )
+    ).planned(net)
     return Process(plan).run(progress)

@@ -119,52 +119,64 @@ class Run:
                 raise UnstableError(unstable_drift(abscissa))
 
 
-def checked(
-    net: RateNetwork,
-    duration: float,
-    dt: float | None,
-    noise: float,
-    drive: float | npt.ArrayLike,
-    x0: str | npt.ArrayLike,
-    replicas: int,
-    record_every: int,
-    activation: str,
-    dtype: npt.DTypeLike,
-    seed: Seed,
-) -> Run:
-    one_of("activation", activation, ACTIVATIONS)
-    duration = positive("duration", duration)
-    dt = default_step(net, activation=activation) if dt is None else positive("dt", dt)
-    if duration < dt:
-        raise OptionError(
-            f"duration is {duration:g} s, shorter than one step of {dt:g} s: lower dt or run longer"
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Request:
+    """What a simulation is asked for; by default, of the linear network from zero without drive.
+
+    The fields are the parameters of `noiseprune.simulate`.
+    """
+
+    duration: float
+    dt: float | None
+    noise: float
+    drive: float | npt.ArrayLike = 0.0
+    x0: str | npt.ArrayLike = "zero"
+    replicas: int = 1
+    record_every: int
+    activation: str = "linear"
+    dtype: npt.DTypeLike = "float64"
+    seed: Seed
+
+    def checked(self, net: RateNetwork) -> Run:
+        """The run of a network that this asks for, or one clear sentence."""
+        one_of("activation", self.activation, ACTIVATIONS)
+        duration = positive("duration", self.duration)
+        if self.dt is None:
+            dt = default_step(net, activation=self.activation)
+        else:
+            dt = positive("dt", self.dt)
+        if duration < dt:
+            raise OptionError(
+                f"duration is {duration:g} s, shorter than one step of {dt:g} s: lower dt or run "
+                "longer"
+            )
+        n_steps = round(duration / dt)
+        every = count("record_every", self.record_every)
+        if every > n_steps:
+            raise OptionError(
+                f"record_every is {every}, but the run has only {n_steps} steps: lower it, or run "
+                "longer"
+            )
+        root = seed_sequence(self.seed)
+        try:
+            precision = np.dtype(self.dtype).name
+        except TypeError:
+            precision = str(self.dtype)
+        precision = one_of("dtype", precision, ("float64", "float32"))
+        n, replicas = net.n_neurons, count("replicas", self.replicas)
+        initial = _initial(self.x0, n, replicas, root).astype(precision, order="C")
+        return Run(
+            net=net,
+            n_steps=n_steps,
+            dt=dt,
+            noise=positive("noise", self.noise),
+            drive=np.array(np.broadcast_to(numbers_of("drive", self.drive, ((), (n,))), (n,))),
+            initial=initial,
+            largest=float(np.max(np.abs(initial))),
+            every=every,
+            activation=self.activation,
+            root=root,
         )
-    n_steps = round(duration / dt)
-    if count("record_every", record_every) > n_steps:
-        raise OptionError(
-            f"record_every is {record_every}, but the run has only {n_steps} steps: lower it, "
-            "or run longer"
-        )
-    root = seed_sequence(seed)
-    try:
-        precision = np.dtype(dtype).name
-    except TypeError:
-        precision = str(dtype)
-    precision = one_of("dtype", precision, ("float64", "float32"))
-    n, replicas = net.n_neurons, count("replicas", replicas)
-    initial = _initial(x0, n, replicas, root).astype(precision, order="C")
-    return Run(
-        net=net,
-        n_steps=n_steps,
-        dt=dt,
-        noise=positive("noise", noise),
-        drive=np.array(np.broadcast_to(numbers_of("drive", drive, ((), (n,))), (n,))),
-        initial=initial,
-        largest=float(np.max(np.abs(initial))),
-        every=int(record_every),
-        activation=activation,
-        root=root,
-    )
 
 
 def _initial(

@@ -11,7 +11,7 @@ from noiseprune.checks import Seed
 from noiseprune.choices import Activation, Start
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
-from noiseprune.simulation.engine import checked
+from noiseprune.simulation.engine import Request
 from noiseprune.simulation.parts import (
     Products,
     Squares,
@@ -111,9 +111,18 @@ def streaming_covariance(
     network raises UnstableError: it has no stationary covariance. Memory: 3 N^2 numbers; with a
     worker N^2 for every part that it makes, and here those that wait for an earlier one, too.
     """
-    run = checked(
-        net, duration, dt, noise, drive, x0, replicas, record_every, activation, dtype, seed
-    )
+    run = Request(
+        duration=duration,
+        dt=dt,
+        noise=noise,
+        drive=drive,
+        x0=x0,
+        replicas=replicas,
+        record_every=record_every,
+        activation=activation,
+        dtype=dtype,
+        seed=seed,
+    ).checked(net)
     run.check_step(stationary=True)
     if run.activation == "linear":
         run = run.fluctuations()
@@ -156,9 +165,15 @@ def streaming_synapse_variance(
     The linear network runs from zero without drive, so the mean is exactly zero. Parameters,
     errors and the samples that count are those of `streaming_covariance`.
     """
-    run = checked(
-        net, duration, dt, noise, 0.0, "zero", replicas, record_every, "linear", dtype, seed
-    )
+    run = Request(
+        duration=duration,
+        dt=dt,
+        noise=noise,
+        replicas=replicas,
+        record_every=record_every,
+        dtype=dtype,
+        seed=seed,
+    ).checked(net)
     run.check_step(stationary=True)
     shared = streaming(run, Squares, burn_in)
     parts = parts_of(run.replicas)

@@ -13,7 +13,7 @@ from noiseprune.choices import Activation, Start
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
-from noiseprune.simulation.engine import Run, checked, integrate
+from noiseprune.simulation.engine import Request, Run, integrate
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
 
@@ -127,9 +127,18 @@ def simulate(
         run diverges. A singular A has no stationary state but neither does it diverge: it is
         simulated.
     """
-    run = checked(
-        net, duration, dt, noise, drive, x0, replicas, record_every, activation, dtype, seed
-    )
+    run = Request(
+        duration=duration,
+        dt=dt,
+        noise=noise,
+        drive=drive,
+        x0=x0,
+        replicas=replicas,
+        record_every=record_every,
+        activation=activation,
+        dtype=dtype,
+        seed=seed,
+    ).checked(net)
     run.check_step(stationary=False)
     rates = _rates(run, progress) if worker is serial else _gathered(run, worker, progress)
     return Trajectory(

@@ -10,7 +10,7 @@ import noiseprune as npr
 from noiseprune import figures
 from noiseprune.figures.protocol import paper_network
 from noiseprune.online.homeostasis import Homeostasis
-from noiseprune.online.plan import planned
+from noiseprune.online.plan import Request
 from noiseprune.online.process import Process
 from noiseprune.online.synapses import Synapses, threshold_at, uniform
 from noiseprune.pruning.recipe import MAX_FACTOR
@@ -43,7 +43,7 @@ def network(n=24, *, directed=False, density=0.5, margin=0.2, seed=41):
 
 
 def process(net, **options):
-    return Process(planned(net, **(DEFAULTS | options)))
+    return Process(Request(**(DEFAULTS | options)).planned(net))
 
 
 def with_variance(net, variance):

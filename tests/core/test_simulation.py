@@ -32,6 +32,10 @@ NOISELESS = 1e-300
 """Above zero, as noise must be, and lost beside any rate."""
 
 
+def requested(net, **options):
+    return engine.Request(**options).checked(net)
+
+
 def network(n, *, directed=False, density=0.6, margin=0.1, seed=41):
     """Random signed network of mean leak 1."""
     rng = np.random.default_rng(seed)
@@ -87,8 +91,8 @@ def test_steps_agree_with_their_naive_twin(replicas, density, height, rectified,
     activation = "rectified" if rectified else "linear"
     options = {"duration": 0.15, "dt": 0.05, "noise": 0.3, "drive": drive, "replicas": replicas}
     run = simulate(net, record_every=1, activation=activation, dtype=dtype, seed=7, **options)
-    request = engine.checked(
-        net, 0.15, 0.05, 0.3, drive, "uniform", replicas, 1, activation, dtype, 7
+    request = requested(
+        net, x0="uniform", record_every=1, activation=activation, dtype=dtype, seed=7, **options
     )
     assert engine._tiles(request).blocksize == (height, 1)
     key = np.random.SeedSequence(7, spawn_key=(1,)).generate_state(2)
@@ -247,8 +251,18 @@ LONELY = {"duration": 0.5, "dt": 0.05, "noise": 0.3, "drive": 2.0, "record_every
 @pytest.mark.parametrize("density", [0.05, 0.7])
 def test_any_cut_of_the_replicas_gives_the_same_rates(density, activation, dtype):
     net = network(41, directed=True, density=density)
-    request = engine.checked(
-        net, 0.5, 0.05, 0.3, 2.0, "uniform", 31, 1, activation, dtype, np.random.SeedSequence(23)
+    request = requested(
+        net,
+        duration=0.5,
+        dt=0.05,
+        noise=0.3,
+        drive=2.0,
+        x0="uniform",
+        replicas=31,
+        record_every=1,
+        activation=activation,
+        dtype=dtype,
+        seed=np.random.SeedSequence(23),
     )
     options = {**LONELY, "activation": activation, "dtype": dtype, "replicas": 31}
     whole = simulate(net, **options).rates
@@ -341,10 +355,10 @@ def test_digests_of_runs_differ_where_their_rates_do():
         {"x0": "zero"}, {"replicas": 3}, {"record_every": 2}, {"activation": "rectified"},
         {"dtype": "float32"}, {"seed": 2}, {"x0": np.zeros(6), "dtype": "float32"},
     ]  # fmt: skip
-    runs = [engine.checked(**{**plain, **other}) for other in ({}, *others)]
+    runs = [requested(**{**plain, **other}) for other in ({}, *others)]
     texts = [run.digest() for run in (*runs, runs[0].part(1, 2), runs[0].part(0, 1))]
     assert len(set(texts)) == len(texts)
-    assert engine.checked(**plain).digest() == texts[0]
+    assert requested(**plain).digest() == texts[0]
     shared = [
         parts.streaming(runs[0], kind, burn_in).digest()
         for kind in (parts.Products, parts.Squares)
