@@ -27,6 +27,7 @@ from noiseprune.generators import paper_long_range, paper_sizes
 from noiseprune.pair import is_stable
 from noiseprune.pruning.refit import MAX_NEURONS
 from noiseprune.similarity import dynamics_error
+from noiseprune.simulation import Simulation
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "paper's rule": {"sampling": "independent", "balance": "leak"},
@@ -68,7 +69,7 @@ def measure(
                 errors = spectrum.eigen_errors(net, pruned)
                 samples.setdefault("eigenvalues", []).append(float(np.median(errors.eigenvalue)))
             if stable and net.n_neurons < 3000:
-                error = dynamics_error(net, pruned, replicas=4, seed=seed)
+                error = dynamics_error(net, pruned, Simulation(replicas=4, seed=seed))
                 samples.setdefault("dynamics", []).append(float(np.mean(error.mean)))
         found[column] = {name: float(np.mean(values)) for name, values in samples.items()}
         found[column]["seconds"] = float(np.median(samples["seconds"]))

@@ -19,25 +19,21 @@ import noiseprune as npr
 from noiseprune.figures.protocol import NOISE, PAPER, WEIGHT, prunings
 from noiseprune.progress import silent
 from noiseprune.similarity import dynamics_error
+from noiseprune.simulation import Simulation
 
-RIVALS = {"default": NOISE, "paper's rule": PAPER, "weight-based": WEIGHT}
+WAYS = {"default": NOISE, "paper's rule": PAPER, "weight-based": WEIGHT}
 TIMES = (2.0, 10.0, 20.0, 40.0)
 
 
 def main(runs: int) -> None:
     net = npr.clustered_network(seed=3)
     rows = []
-    for name, (_, pruning, _) in zip(RIVALS, prunings(net, 0.1, tuple(RIVALS.values()), 5, silent)):
+    for name, (_, pruning, _) in zip(WAYS, prunings(net, 0.1, tuple(WAYS.values()), 5, silent)):
         for activation in ("linear", "rectified"):
-            found = dynamics_error(
-                net,
-                pruning.network,
-                duration=40.0,
-                dt=0.005,
-                replicas=runs,
-                activation=activation,
-                seed=7,
+            asked = Simulation(
+                duration=40.0, dt=0.005, replicas=runs, activation=activation, seed=7
             )
+            found = dynamics_error(net, pruning.network, asked)
             errors = np.interp(TIMES, found.times, found.mean)
             rows.append((name, activation, *(f"{error:.4f}" for error in errors)))
     machine.write_table(

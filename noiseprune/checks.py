@@ -1,21 +1,33 @@
-"""Checks shared by every public door: names from a list, numbers in a range, seeds."""
+"""Checks shared by every public door: names from a list, numbers in a range, seeds.
 
+NumPy is imported by what makes random numbers alone, since the help of the command line reads this.
+"""
+
+from __future__ import annotations
+
+import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Integral, Real
-
-import numpy as np
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from noiseprune.errors import OptionError
 
-Seed = int | np.random.SeedSequence | np.random.Generator | None
+if TYPE_CHECKING:
+    import numpy as np
+
+Seed: TypeAlias = "int | np.random.SeedSequence | np.random.Generator | None"
 
 
-def one_of(what: str, name: str, known: Iterable[str]) -> str:
-    """Return `name` if it is in `known`, else say which known name is nearest."""
+Name = TypeVar("Name", bound=str)
+
+
+def one_of(what: str, name: str, known: Iterable[Name]) -> Name:
+    """Return the known name that `name` is, else say which of them is nearest."""
     names = list(known)
-    if name in names:
-        return name
+    for each in names:
+        if each == name:
+            return each
     near = get_close_matches(str(name), names, n=1, cutoff=0.3)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise OptionError(f"unknown {what} {name!r}: {hint}choose one of {', '.join(names)}")
@@ -26,7 +38,7 @@ def positive(what: str, value: float, *, remedy: str = "give a number above 0") 
     if isinstance(value, bool) or not isinstance(value, Real):
         raise OptionError(f"{what} is {value!r}, not a number: {remedy}")
     number = float(value)
-    if not (np.isfinite(number) and number > 0):
+    if not (math.isfinite(number) and number > 0):
         raise OptionError(f"{what} is {number:g}, but must be finite and above 0: {remedy}")
     return number
 
@@ -70,6 +82,8 @@ def fraction(what: str, value: float) -> float:
 
 def generator(seed: Seed) -> np.random.Generator:
     """Return a random generator for `seed`; a `Generator` is used as it is."""
+    import numpy as np
+
     try:
         return np.random.default_rng(seed)
     except (TypeError, ValueError) as error:
@@ -78,6 +92,8 @@ def generator(seed: Seed) -> np.random.Generator:
 
 def seed_sequence(seed: Seed) -> np.random.SeedSequence:
     """Return the root from which independent streams are spawned, one per item of work."""
+    import numpy as np
+
     if isinstance(seed, np.random.SeedSequence):
         return seed
     if isinstance(seed, np.random.Generator):
@@ -93,6 +109,8 @@ def substream(root: np.random.SeedSequence, *key: int) -> np.random.SeedSequence
 
     Unlike `spawn` it does not count: the same seed given twice has the same streams.
     """
+    import numpy as np
+
     return np.random.SeedSequence(
         root.entropy, spawn_key=(*root.spawn_key, *key), pool_size=root.pool_size
     )

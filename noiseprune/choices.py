@@ -24,3 +24,10 @@ Match = Literal["auto", "name", "order"]
 ZeroLag = Literal["poisson", "extrapolated"]
 """How the spikes' own noise is removed."""
 Inference = Literal["lagged", "precision"]
+Shrinkage = Literal["auto", "none", "ledoit-wolf"]
+SilentChannels = Literal["refuse", "drop"]
+
+Lyapunov = Literal["auto", "cholesky", "normal", "doubling", "schur"]
+"""How a covariance is solved."""
+Start = Literal["uniform", "zero"]
+"""Where a simulation starts."""

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from noiseprune import spectrum
 from noiseprune.checks import Seed, count, seed_sequence, substream
+from noiseprune.choices import Method
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
@@ -116,7 +117,7 @@ def compare(
     *,
     draws: int = 5,
     noise: float = 1.0,
-    method: str = "auto",
+    method: Method = "auto",
     recipes: Sequence[Recipe] = RIVALS,
     seed: Seed = None,
     progress: Progress = silent,
@@ -248,7 +249,7 @@ class _Draws:
     def digest(self) -> str:
         """Digest of everything that the prunings depend on."""
         stream = self.root.entropy, self.root.spawn_key
-        net, ways = self.net, tuple(_in_words(recipe) for recipe in self.recipes)
+        net, ways = self.net, tuple(recipe.as_asked() for recipe in self.recipes)
         return digest(net.csr, net.leak, self.variance, self.keeps, self.noise, stream, ways)
 
 
@@ -276,12 +277,6 @@ def _draw(shared: _Draws, item: Item) -> _Draw:
     stable = is_stable(pruning.network, change)
     promised = np.nan if pruning.promised_epsilon is None else pruning.promised_epsilon
     return _Draw(pruning.n_kept, change.epsilon, error, stable, change.norm, promised)
-
-
-def _in_words(recipe: Recipe) -> tuple[str, str | None, str | None]:
-    """What the digest says of a recipe: None for what the rule leaves no choice of."""
-    sampling = None if recipe.rule in ("paper", "magnitude") else recipe.sampling
-    return recipe.rule, sampling, None if recipe.rule == "paper" else recipe.balance
 
 
 def _eigenvalues(net: RateNetwork) -> FloatArray:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from noiseprune import lyapunov, simulation
-from noiseprune.checks import Seed, seed_sequence
+from noiseprune.checks import seed_sequence
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.work import Worker, serial
@@ -53,18 +53,15 @@ class SimulationRun:
         return values
 
 
+PAPER = simulation.Simulation(replicas=20)
+"""The paper's runs."""
+
+
 def simulate_with_statistics(
     net: RateNetwork,
+    asked: simulation.Simulation = PAPER,
     *,
-    duration: float = 40.0,
-    dt: float | None = None,
-    noise: float = 0.01,
-    drive: float = 0.0002,
-    replicas: int = 20,
-    record_every: int = 10,
-    activation: str = "linear",
     store: bool = False,
-    seed: Seed = None,
     progress: Progress = silent,
     worker: Worker = serial,
 ) -> SimulationRun:
@@ -72,56 +69,44 @@ def simulate_with_statistics(
 
     Linear networks with a stationary state are simulated as fluctuations around their mean
     (`simulation.streaming_covariance`), which needs no stored trajectory. Others, and all if
-    `store`, as rates from x(0) ~ U(0, 1) (`simulation.simulate`). An error is given only if the
-    first half of the run, which is left out, lasts at least three relaxation times. `dt` (s) is
-    by default the paper's 0.005, or half of a stable step if that is less. `worker` makes the
-    replicas (see `noiseprune.cluster`); the result does not depend on it.
+    `store`, as rates from the start asked for (`simulation.simulate`). An error is given only if
+    the first half of the run, which is left out, lasts at least three relaxation times. `worker`
+    makes the replicas (see `noiseprune.cluster`); the result does not depend on it.
 
     Raises
     ------
     As `noiseprune.simulate`.
     """
-    if seed is None or isinstance(seed, np.random.Generator):
-        seed = seed_sequence(seed)
-    if dt is None:
-        dt = simulation.default_step(net, activation=activation)
-    options: dict[str, Any] = {
-        "duration": duration,
-        "dt": dt,
-        "noise": noise,
-        "drive": drive,
-        "replicas": replicas,
-        "activation": activation,
-        "seed": seed,
-        "progress": progress,
-        "worker": worker,
-    }
-    burn_in = duration / 2
-    relaxation, note = _relaxation(net, activation)
-    streamed, trajectory = None, None
+    seed = asked.seed
+    if seed is None or isinstance(seed, np.random.Generator):  # both ways of running see one seed
+        asked = replace(asked, seed=seed_sequence(seed))
+    run = asked.of(net)
+    dt, half = run.dt, 0.5 * (simulation.DURATION if asked.duration is None else asked.duration)
+    relaxation, note = _relaxation(net, asked.activation)
+    streamed, trajectory, seconds = None, None, 0.0
     if relaxation is not None:
         start = time.perf_counter()
         streamed = simulation.streaming_covariance(
-            net, burn_in=burn_in, record_every=record_every, **options
+            net, asked, burn_in=half, progress=progress, worker=worker
         )
-        n_steps = streamed.n_steps
         seconds = time.perf_counter() - start
     if store or streamed is None:
-        every = record_every if store else max(1, round(duration / dt))
+        every = asked.record_every if store else max(1, run.n_steps)
         start = time.perf_counter()
-        trajectory = simulation.simulate(net, record_every=every, **options)
-        n_steps = trajectory.n_steps
+        trajectory = simulation.record_rates(
+            net, replace(asked, record_every=every), progress=progress, worker=worker
+        )
         seconds = time.perf_counter() - start
     error, sampling_error = None, None
     if streamed is not None and relaxation is not None:
-        if burn_in < 3 * relaxation:
+        if half < 3 * relaxation:
             note = (
-                f"the run is a transient: its first half lasts {burn_in:.3g} s, but the slowest "
+                f"the run is a transient: its first half lasts {half:.3g} s, but the slowest "
                 f"mode relaxes in {relaxation:.3g} s; for a stationary covariance simulate at "
                 f"least {6 * relaxation:.3g} s"
             )
         else:
-            exact = lyapunov.discrete_covariance(net, dt, noise).covariance
+            exact = lyapunov.discrete_covariance(net, dt, asked.noise).covariance
             size = float(np.linalg.norm(exact))
             error = float(np.linalg.norm(streamed.covariance - exact)) / size
             note = "against the exact covariance of the discrete scheme; compare the sampling error"
@@ -129,8 +114,8 @@ def simulate_with_statistics(
                 sampling_error = streamed.sampling_error / size
     return SimulationRun(
         n_neurons=net.n_neurons,
-        n_steps=n_steps,
-        replicas=replicas,
+        n_steps=run.n_steps,
+        replicas=run.replicas,
         dt=dt,
         covariance_error=error,
         covariance_sampling_error=sampling_error,

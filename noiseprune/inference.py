@@ -40,7 +40,7 @@ import numpy.typing as npt
 from scipy import optimize, sparse
 
 from noiseprune.checks import Seed, count, generator, one_of, positive
-from noiseprune.choices import Inference
+from noiseprune.choices import Inference, Shrinkage, SilentChannels, ZeroLag
 from noiseprune.errors import OptionError, RecordingError
 from noiseprune.network import RateNetwork, size_in_words
 from noiseprune.progress import Progress, silent
@@ -149,13 +149,13 @@ _TOLD = (
 
 def infer_network(
     recording: Any,
-    method: str = "lagged",
+    method: Inference = "lagged",
     *,
     lag: float | None = None,
     noise: float | None = None,
-    shrink: str = "auto",
-    zero_lag: str = "poisson",
-    silent_channels: str = "refuse",
+    shrink: Shrinkage = "auto",
+    zero_lag: ZeroLag = "poisson",
+    silent_channels: SilentChannels = "refuse",
     equal_noise: bool = False,
     step: float | None = None,
     n_bootstrap: int = 50,
@@ -188,7 +188,7 @@ def infer_network(
         If an option is out of range.
     """
     one_of("inference method", method, METHODS)
-    one_of("treatment of silent channels", silent_channels, ("refuse", "drop"))
+    one_of("treatment of silent channels", silent_channels, get_args(SilentChannels))
     one_of("shrinkage", shrink, statistics.SHRINKAGES)
     if equal_noise and method == "precision":
         raise OptionError(

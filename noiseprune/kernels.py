@@ -208,7 +208,6 @@ def self_balancing_walk(
     indices: IntArray,
     weights: FloatArray,
     starts: IntArray,
-    rows: IntArray,
     probability: FloatArray,
     order: IntArray,
     uniform: FloatArray,
@@ -227,9 +226,12 @@ def self_balancing_walk(
     `symmetric`, apart for excitatory and inhibitory synapses; D_count that of the count. Units come
     in `order`, `uniform` one U(0, 1) for each in that order. A last round, backwards, makes the
     count exact: by units whose change lowers the errors first, then by any. W is in CSR form;
-    `starts` as in `unit_neurons`, `rows` (m,) the row of every unit.
+    `starts` as in `unit_neurons`.
     """
     n = indptr.size - 1
+    rows = np.empty(starts[n], dtype=indices.dtype)  # of the units
+    for i in range(n):
+        rows[starts[i] : starts[i + 1]] = i
     # Two rows: inputs and outputs, or twice the same; 2 n neurons: excitatory, inhibitory.
     errors, squares, shares = np.zeros((2, 2 * n)), np.zeros((2, 2 * n)), np.zeros((2, 2 * n))
     outputs = 0 if symmetric else 1

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from noiseprune.checks import Seed, noise_strength
+from noiseprune.choices import Balance, Method, Rule, Sampling, Solver
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import Pruning, Recipe, check_request, prune_network
@@ -20,18 +21,18 @@ Stage = Callable[[str], AbstractContextManager[Progress]]
 def prune(
     net: RateNetwork,
     keep: float | None = None,
-    rule: str = "noise",
-    sampling: str | None = None,
-    balance: str | None = None,
+    rule: Rule = "noise",
+    sampling: Sampling | None = None,
+    balance: Balance | None = None,
     *,
     epsilon: float | None = None,
     refit: bool = False,
     variance: FloatArray | SynapseVariance | None = None,
     noise: float = 1.0,
-    method: str = "auto",
+    method: Method = "auto",
     n_probes: int = 64,
     probe_error: float | None = None,
-    solver: str = "auto",
+    solver: Solver = "auto",
     seed: Seed = None,
     progress: Progress = silent,
     worker: Worker = serial,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from noiseprune import simulation, spectrum
 from noiseprune.checks import Seed, seed_sequence
@@ -47,7 +48,7 @@ class DynamicsError:
     std: FloatArray
     dt: float
     noise: float
-    drive: float
+    drive: float | npt.ArrayLike
     replicas: int
     seed: Seed
 
@@ -147,9 +148,7 @@ class SpectralReport(Record):
         error = dynamics_error(
             self.pair.original,
             self.pair.pruned,
-            duration=_five_relaxations(abscissa),
-            noise=noise,
-            seed=seed,
+            replace(RUNS, duration=_five_relaxations(abscissa), noise=noise, seed=seed),
             progress=progress,
         )
         return replace(self, dynamics_error=error)
@@ -258,25 +257,23 @@ def spectral_similarity(
     return SpectralReport.of(Pair(net, pruned, detail=detail, seed=seed))
 
 
+RUNS = simulation.Simulation(replicas=20)
+"""The paper's runs, by which trajectories are compared."""
+
+
 def dynamics_error(
     net: RateNetwork,
     pruned: RateNetwork,
+    asked: simulation.Simulation = RUNS,
     *,
-    duration: float | None = None,
-    dt: float | None = None,
-    noise: float = 0.01,
-    drive: float = 0.0002,
-    replicas: int = 20,
-    activation: str = "linear",
-    seed: Seed = None,
     progress: Progress = silent,
 ) -> DynamicsError:
     """Relative trajectory error ||x_pruned(t) - x(t)|| / ||x(t)|| under the same noise.
 
-    Both networks start from the same x(0) ~ U(0, 1) and see the same noise. `duration` (s) is by
-    default the paper's 40, or five relaxation times of the original if that is less; `dt` (s) the
-    paper's 0.005, or half of a stable step of the two networks if that is less. About a hundred
-    times are recorded.
+    Both networks start from the same x(0), U(0, 1) by default, and see the same noise. A duration
+    (s) that is not asked for is the paper's 40, or five relaxation times of the original if that is
+    less; a step (s) the paper's 0.005, or half of a stable step of the two networks if that is
+    less. About a hundred times are recorded.
 
     Raises
     ------
@@ -284,6 +281,7 @@ def dynamics_error(
         If one of the networks cannot be simulated with this step.
     """
     spectrum.check_same_size(net, pruned)
+    duration, dt, seed = asked.duration, asked.dt, asked.seed
     if duration is None:
         duration = _five_relaxations(net.spectral_abscissa())
     if dt is None:
@@ -291,25 +289,23 @@ def dynamics_error(
     if isinstance(seed, np.random.Generator) or seed is None:
         seed = seed_sequence(seed)
     every = max(1, round(duration / dt / 100))
+    asked = replace(asked, duration=duration, dt=dt, seed=seed, record_every=every)
     runs = [
-        simulation.simulate(
-            network,
-            duration=duration,
-            dt=dt,
-            noise=noise,
-            drive=drive,
-            replicas=replicas,
-            record_every=every,
-            activation=activation,
-            seed=seed,
-            progress=part(progress, index, 2),
-        )
+        simulation.record_rates(network, asked, progress=part(progress, index, 2))
         for index, network in enumerate((net, pruned))
     ]
     original, changed = (run.rates for run in runs)
     error = np.linalg.norm(changed - original, axis=2) / np.linalg.norm(original, axis=2)
-    mean, std = error.mean(axis=1), error.std(axis=1)
-    return DynamicsError(runs[0].times, mean, std, dt, noise, drive, replicas, seed)
+    return DynamicsError(
+        times=runs[0].times,
+        mean=error.mean(axis=1),
+        std=error.std(axis=1),
+        dt=dt,
+        noise=asked.noise,
+        drive=asked.drive,
+        replicas=asked.replicas,
+        seed=seed,
+    )
 
 
 def _five_relaxations(abscissa: float) -> float:

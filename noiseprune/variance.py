@@ -14,11 +14,11 @@ import numpy as np
 
 from noiseprune import kernels, lyapunov, probing, simulation
 from noiseprune.checks import Seed, count, noise_strength, one_of
-from noiseprune.choices import Method
+from noiseprune.choices import Method, Solver
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
-from noiseprune.records import Record, Rows
+from noiseprune.records import Record, Rows, number
 from noiseprune.solvers import SOLVERS
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
@@ -79,17 +79,13 @@ class SynapseVariance(Record):
         return replace(self, variance=np.empty(0))
 
     def in_words(self) -> Rows:
-        """What made the variances, in words; nothing where they were solved."""
+        """What made the variances, in words."""
         if self.n_probes is None:
-            return []
+            return [("variances", f"{self.method}, backward error {number(self.residual, 1)}")]
         line = f"{self.n_probes} by {self.method}, relative error {self.relative_error:.2g}"
         if self.solver is not None:
             line += f"; {self.solver} preconditioner, {self.solver_steps} steps"
         return [("probes", line)]
-
-    def __repr__(self) -> str:
-        how = "".join(f", {what} {line}" for what, line in self.in_words())
-        return f"SynapseVariance({self.variance.size} synapses, {self.method}{how})"
 
 
 class Source(Protocol):
@@ -220,17 +216,16 @@ class Replicas:
                 "the network span too wide a range: use a smaller network with method 'exact', "
                 "or give a more even leak"
             )
-        run = simulation.streaming_synapse_variance(
-            net,
+        asked = simulation.Simulation(
             duration=duration,
-            burn_in=duration / 2,
             dt=dt,
             noise=noise,
             replicas=self.n,
             record_every=max(1, round(duration / dt / 200)),
             seed=seed,
-            progress=progress,
-            worker=worker,
+        )
+        run = simulation.streaming_synapse_variance(
+            net, asked, burn_in=duration / 2, progress=progress, worker=worker
         )
         error = (2.0 / self.n) ** 0.5
         if run.sampling_error is not None:
@@ -270,13 +265,13 @@ def source_of(
 def synapse_variance(
     net: RateNetwork,
     noise: float = 1.0,
-    method: str = "auto",
+    method: Method = "auto",
     *,
     n_probes: int = 64,
     seed: Seed = None,
     progress: Progress = silent,
     worker: Worker = serial,
-    solver: str = "auto",
+    solver: Solver = "auto",
     probe_error: float | None = None,
 ) -> SynapseVariance:
     """v_ij of every synapse under white noise of strength sigma = `noise`.

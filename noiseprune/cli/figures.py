@@ -12,20 +12,20 @@ from noiseprune.errors import OptionError
 
 def figures(
     common: Common,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Small networks: seconds instead of an hour.")
-    ] = False,
+    fast: Annotated[bool, "Small networks: seconds instead of an hour."] = False,
     only: Annotated[
         list[str] | None,
         typer.Option(
             help="Only this figure; several with commas.", autocompletion=completion.figures
         ),
     ] = None,
-    redraw: Annotated[
-        bool, typer.Option("--redraw", help="Draw again from the numbers in the folder.")
-    ] = False,
+    redraw: Annotated[bool, "Draw again from the numbers in the folder."] = False,
 ) -> None:
-    """Remake the figures of the paper: PNG, SVG and the numbers drawn."""
+    """Remake the figures of the paper: PNG, SVG and the numbers drawn.
+
+    noiseprune figures --fast --only panels -o drafts
+    noiseprune figures --redraw --only panels -o drafts
+    """
     if fast and redraw:
         raise OptionError("--redraw measures nothing, so that --fast is no use: leave it out")
     from noiseprune import figures

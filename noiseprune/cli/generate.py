@@ -3,8 +3,6 @@
 from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar
 
-import typer
-
 from noiseprune.cli.options import Leak, clustered
 from noiseprune.cli.parameters import NETWORK
 from noiseprune.cli.shared import Common
@@ -17,19 +15,21 @@ class Clusters:
 
     PANEL: ClassVar = NETWORK
 
-    n: Annotated[
-        int | None, typer.Option(help="Number of neurons (default: sum of --sizes, else 3000).")
-    ] = None
-    sizes: Annotated[str | None, typer.Option(help="Cluster sizes, such as 2700,100,200.")] = None
-    density: Annotated[float, typer.Option(help="Share of connected pairs in a cluster.")] = 0.6
+    n: Annotated[int | None, "Number of neurons (default: sum of --sizes, else 3000)."] = None
+    sizes: Annotated[str | None, "Cluster sizes, such as 2700,100,200."] = None
+    density: Annotated[float, "Share of connected pairs in a cluster."] = 0.6
     long_range: Annotated[
-        int | None, typer.Option(help="Entries between clusters (default: as many as the paper's).")
+        int | None, "Entries between clusters (default: as many as the paper's)."
     ] = None
-    directed: Annotated[bool, typer.Option("--directed", help="Directed variant.")] = False
+    directed: Annotated[bool, "Directed variant."] = False
 
 
 def generate(common: Common, clusters: Clusters, leak: Leak) -> None:
-    """Generate a clustered network of the paper."""
+    """Generate a clustered network of the paper.
+
+    noiseprune generate --n 300 -o net.npz
+    noiseprune generate --sizes 120,40,40 --directed --leak-margin 0.1 -o directed.npz
+    """
     if common.output is None:
         raise OptionError("no output file: give one with -o, such as -o net.npz")
     from noiseprune import files
@@ -44,9 +44,7 @@ def generate(common: Common, clusters: Clusters, leak: Leak) -> None:
         "n_neurons": net.n_neurons,
         "n_synapses": net.n_synapses,
         "directed": not net.is_symmetric,
-        "output": common.output,
-        "seconds": common.seconds,
-        "seed": common.seed,
+        **common.to_dict(),
     }
     rows = [
         ("neurons", number(net.n_neurons)),

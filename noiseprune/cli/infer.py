@@ -1,8 +1,9 @@
 """`noiseprune infer`."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -10,17 +11,118 @@ from noiseprune.choices import Inference
 from noiseprune.cli import completion
 from noiseprune.cli.options import Reading, SpikeNoise, parsed_keep
 from noiseprune.cli.outcome import certify, written
-from noiseprune.cli.parameters import OUTPUT
+from noiseprune.cli.parameters import METHOD, OUTPUT
 from noiseprune.cli.shared import Common, check_suffix
 from noiseprune.errors import OptionError
 
 if TYPE_CHECKING:
-    pass
+    from noiseprune.inference import InferredNetwork
+    from noiseprune.pruning import Pruning
+    from noiseprune.recordings import Recorded, Recording
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How the network is estimated."""
+
+    method: Annotated[Inference, "Lagged finds a directed network, precision a symmetric one."] = (
+        "lagged"
+    )
+    noise: Annotated[
+        float | None, "Strength sigma of the noise, for precision (default: as found)."
+    ] = None
+    lag: Annotated[float | None, "Lag, s (default: one sample, or one bin of spikes)."] = None
+    zero_lag: SpikeNoise = "poisson"
+    drop_silent: Annotated[bool, "Leave out channels that never change."] = False
+    equal_noise: Annotated[bool, "Divide each channel by the strength of its noise."] = False
+
+    def check(self) -> None:
+        """Refuse a noise that the method would find by itself."""
+        if self.noise is not None and self.method != "precision":
+            raise OptionError(
+                f"--noise {self.noise:g} is what method 'precision' can be told; {self.method!r} "
+                "finds the noise itself: leave it out"
+            )
+
+    def made(self, common: Common, recording: "Recording") -> "InferredNetwork":
+        from noiseprune.inference import infer_network
+
+        with common.stage("infer", bar=True) as progress:
+            return infer_network(
+                recording,
+                self.method,
+                lag=self.lag,
+                noise=self.noise,
+                zero_lag=self.zero_lag,
+                silent_channels="drop" if self.drop_silent else "refuse",
+                equal_noise=self.equal_noise,
+                seed=common.seed,
+                progress=progress,
+            )
+
+    def source(self, recording: "Recording", inferred: "InferredNetwork") -> "Recorded":
+        """The recording as a source of synapse variances, in the units of the network."""
+        from noiseprune.recordings import Recorded
+
+        scale = inferred.scale if self.equal_noise else None
+        return Recorded(recording=recording, match="name", zero_lag=self.zero_lag, scale=scale)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What is done with the network, beside writing it."""
+
+    PANEL: ClassVar = OUTPUT
+
+    keep: Annotated[
+        str | None, "Also prune it: fraction in (0, 1], or number of synapses, to keep.", METHOD
+    ] = None
+    pruned: Annotated[Path | None, "With --keep: file for the pruned network."] = None
+    report: Annotated[Path | None, "With --keep: the report, as a page (.html)."] = None
+
+    def check(self) -> None:
+        """Refuse files of what is not made, and those that cannot be written."""
+        if self.keep is None and (self.pruned, self.report) != (None, None):
+            raise OptionError("--pruned and --report need a pruned network: give --keep, too")
+        if self.report is not None:
+            check_suffix(self.report, "a report is a page", ".html")
+        if self.pruned is not None:
+            from noiseprune.files import check_destination
+
+            check_destination(self.pruned)
+        if self.keep is not None:
+            parsed_keep(self.keep)
+
+    def made(
+        self,
+        common: Common,
+        inferred: "InferredNetwork",
+        source: "Recorded",
+        noise: float | None,
+    ) -> "Pruning":
+        """The network pruned by the recording that it is from, and written."""
+        from noiseprune.pipeline import measure_and_prune
+        from noiseprune.pruning import Recipe
+
+        pruning = measure_and_prune(
+            inferred.network,
+            None if self.keep is None else parsed_keep(self.keep),
+            Recipe(),
+            source,
+            noise=noise,
+            seed=common.seed,
+            stage=partial(common.stage, bar=True),
+        )
+        if self.pruned is not None:
+            common.save(pruning.network, self.pruned, "save pruned")
+        return pruning
 
 
 def infer(
     common: Common,
     reading: Reading,
+    estimate: Estimate,
+    then: Pruned,
     recording: Annotated[
         str,
         typer.Argument(
@@ -28,108 +130,33 @@ def infer(
             autocompletion=completion.recordings,
         ),
     ],
-    method: Annotated[
-        Inference, typer.Option(help="Lagged finds a directed network, precision a symmetric one.")
-    ] = "lagged",
-    noise: Annotated[
-        float | None,
-        typer.Option(help="Strength sigma of the noise, for precision (default: as found)."),
-    ] = None,
-    lag: Annotated[
-        float | None, typer.Option(help="Lag, s (default: one sample, or one bin of spikes).")
-    ] = None,
-    zero_lag: SpikeNoise = "poisson",
-    drop_silent: Annotated[
-        bool, typer.Option("--drop-silent", help="Leave out channels that never change.")
-    ] = False,
-    equal_noise: Annotated[
-        bool,
-        typer.Option("--equal-noise", help="Divide each channel by the strength of its noise."),
-    ] = False,
-    keep: Annotated[
-        str | None,
-        typer.Option(help="Also prune it: fraction in (0, 1], or number of synapses, to keep."),
-    ] = None,
-    pruned: Annotated[
-        Path | None,
-        typer.Option(help="With --keep: file for the pruned network.", rich_help_panel=OUTPUT),
-    ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option(
-            "--report", help="With --keep: the report, as a page (.html).", rich_help_panel=OUTPUT
-        ),
-    ] = None,
 ) -> None:
-    """Estimate a network from a recording alone; with --keep, prune it too."""
-    if keep is None and (pruned, page) != (None, None):
-        raise OptionError("--pruned and --report need a pruned network: give --keep, too")
-    if noise is not None and method != "precision":
-        raise OptionError(
-            f"--noise {noise:g} is what method 'precision' can be told; {method!r} finds "
-            "the noise itself: leave it out"
-        )
-    if page is not None:
-        check_suffix(page, "a report is a page", ".html")
-    from noiseprune import files
+    """Estimate a network from a recording alone; with --keep, prune it too.
 
-    if pruned is not None:
-        files.check_destination(pruned)
-    kept = None if keep is None else parsed_keep(keep)
-    import noiseprune as npr
+    noiseprune infer dataset:mouse -o inferred.npz
+    noiseprune infer dataset:mouse --bin 0.2 --keep 0.3 --pruned pruned-mouse.npz
+    """
+    then.check()
+    estimate.check()
     from noiseprune.cli.tables import facts
-    from noiseprune.pipeline import measure_and_prune
-    from noiseprune.pruning import Recipe
 
     with common.stage("recording"):
         found = reading.read(recording)
-    with common.stage("infer", bar=True) as progress:
-        inferred = npr.infer_network(
-            found,
-            method,
-            lag=lag,
-            noise=noise,
-            zero_lag=zero_lag,
-            silent_channels="drop" if drop_silent else "refuse",
-            equal_noise=equal_noise,
-            seed=common.seed,
-            progress=progress,
-        )
-    net = inferred.network
-    common.save(net)
-    result = {
-        **inferred.to_dict(),
-        "seconds": common.seconds,
-        "seed": common.seed,
-        "output": common.output,
-    }
-    rows = [*inferred.in_words(), *written(common.output)]
-    tables = [facts("Inferred network", rows)]
-    if kept is not None:
-        scale = inferred.scale if equal_noise else None
-        source = npr.recordings.Recorded(
-            recording=found, match="name", zero_lag=zero_lag, scale=scale
-        )
-        pruning = measure_and_prune(
-            net,
-            kept,
-            Recipe(),
-            source,
-            noise=noise,
-            seed=common.seed,
-            stage=partial(common.stage, bar=True),
-        )
-        if pruned is not None:
-            common.save(pruning.network, pruned, "save pruned")
+    inferred = estimate.made(common, found)
+    common.save(inferred.network)
+    result = {**inferred.to_dict(), **common.to_dict()}
+    tables = [facts("Inferred network", [*inferred.in_words(), *written(common.output)])]
+    if then.keep is not None:
+        source = estimate.source(found, inferred)
+        pruning = then.made(common, inferred, source, estimate.noise)
         name = f"inferred from {recording}"
-        outcome, rows = certify(common, pruning, page, pruned, original=name, inferred=inferred)
+        outcome, rows = certify(common, pruning, then.report, then.pruned, name, inferred)
         tables.append(facts("Pruned network", rows))
         abscissa = pruning.network.spectral_abscissa()
         result = {
             **outcome,
             **result,
-            "pruned": pruned,
-            "report": page,
+            "pruned": then.pruned,
             "stable": outcome["stable"],
             "spectral_abscissa": {**result["spectral_abscissa"], "pruned": abscissa},
         }

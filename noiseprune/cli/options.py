@@ -22,25 +22,16 @@ if TYPE_CHECKING:
 
 DEFAULT_NETWORK = "dataset:celegans"
 
-Noise = Annotated[float, typer.Option(help="Strength sigma of the noise.", rich_help_panel=NETWORK)]
+Noise = Annotated[float, "Strength sigma of the noise.", NETWORK]
 Cluster = Annotated[
-    str | None,
-    typer.Option(
-        help="Where: local:N workers, tcp://HOST:PORT of a Dask scheduler, slurm.",
-        rich_help_panel=CLUSTER,
-    ),
+    str | None, "Where: local:N workers, tcp://HOST:PORT of a Dask scheduler, slurm.", CLUSTER
 ]
 ClusterConfig = Annotated[
-    Path | None,
-    typer.Option(
-        help="TOML file for slurm: queue, cores, memory, walltime, jobs.", rich_help_panel=CLUSTER
-    ),
+    Path | None, "TOML file for slurm: queue, cores, memory, walltime, jobs.", CLUSTER
 ]
-DryRun = Annotated[
-    bool,
-    typer.Option(
-        "--dry-run", help="Print the slurm job script, and stop.", rich_help_panel=CLUSTER
-    ),
+DryRun = Annotated[bool, "Print the slurm job script, and stop.", CLUSTER]
+SpikeNoise = Annotated[
+    ZeroLag, "Spikes: whose own noise to remove, Poisson spikes' or (noisier) any.", RECORDING
 ]
 
 
@@ -51,12 +42,10 @@ class Leak:
     PANEL: ClassVar = NETWORK
 
     leak: Annotated[
-        str | None,
-        typer.Option(help="'dominant' or a number, 1/s (default: the file's own, else dominant)."),
+        str | None, "'dominant' or a number, 1/s (default: the file's own, else dominant)."
     ] = None
     leak_margin: Annotated[
-        float | None,
-        typer.Option(help="Margin of the dominant leak (default 0.1; generated networks 0)."),
+        float | None, "Margin of the dominant leak (default 0.1; generated networks 0)."
     ] = None
 
     def parsed(self) -> str | float | None:
@@ -120,7 +109,7 @@ def clustered(
 class Loading(Leak):
     """How networks are loaded."""
 
-    drop_self: Annotated[bool, typer.Option("--drop-self", help="Remove self-synapses.")] = False
+    drop_self: Annotated[bool, "Remove self-synapses."] = False
 
     def load(self, common: Common, name: str) -> "RateNetwork":
         """The network of a file or of `dataset:NAME`."""
@@ -173,15 +162,12 @@ class Network(Loading):
 class Measured:
     """How synapse variances are made where no recording gives them."""
 
-    method: Annotated[Method, typer.Option(help="What makes the synapse variances.")] = "auto"
-    n_probes: Annotated[int, typer.Option(help="Probes or replicas, where they are not exact.")] = (
-        64
-    )
+    method: Annotated[Method, "What makes the synapse variances."] = "auto"
+    n_probes: Annotated[int, "Probes or replicas, where they are not exact."] = 64
     probe_error: Annotated[
-        float | None,
-        typer.Option(help="Instead of --n-probes: relative error wanted of the synapse variances."),
+        float | None, "Instead of --n-probes: relative error wanted of the synapse variances."
     ] = None
-    solver: Annotated[Solver, typer.Option(help="Preconditioner of the probes.")] = "auto"
+    solver: Annotated[Solver, "Preconditioner of the probes."] = "auto"
 
     def source(self, net: "RateNetwork", *, keep_covariance: bool) -> "Source":
         from noiseprune.variance import Exact, source_of
@@ -200,10 +186,7 @@ class Workers:
     cluster: Cluster = None
     cluster_config: ClusterConfig = None
     resume: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for finished pieces; an interrupted run goes on from it.",
-        ),
+        Path | None, "Folder for finished pieces; an interrupted run goes on from it."
     ] = None
 
     @contextmanager
@@ -221,37 +204,22 @@ class Reading:
 
     PANEL: ClassVar = RECORDING
 
-    kind: Annotated[Kind, typer.Option(help="What to take of a file that has both.")] = "auto"
-    bin: Annotated[float, typer.Option(help="Spikes: width of the bins, s.")] = 0.1
+    kind: Annotated[Kind, "What to take of a file that has both."] = "auto"
+    bin: Annotated[float, "Spikes: width of the bins, s."] = 0.1
     smoothing: Annotated[
-        float | None,
-        typer.Option(help="Spikes: instead of bins a Gaussian kernel with this deviation, s."),
+        float | None, "Spikes: instead of bins a Gaussian kernel with this deviation, s."
     ] = None
-    burn_in: Annotated[
-        float, typer.Option(help="Left out at the start of every piece of the recording, s.")
-    ] = 0.0
-    units: Annotated[
-        str | None, typer.Option(help="Unit to express analog signals in, such as mV.")
-    ] = None
-    series: Annotated[
-        str | None,
-        typer.Option(help="Name of the analog signal to take, where there are several."),
-    ] = None
+    burn_in: Annotated[float, "Left out at the start of every piece of the recording, s."] = 0.0
+    units: Annotated[str | None, "Unit to express analog signals in, such as mV."] = None
+    series: Annotated[str | None, "Name of the analog signal to take, where there are several."] = (
+        None
+    )
 
     def read(self, path: str) -> "Recording":
         from noiseprune import recordings
 
         options: dict[str, Any] = asdict(self)
         return recordings.read(path, **options)
-
-
-SpikeNoise = Annotated[
-    ZeroLag,
-    typer.Option(
-        help="Spikes: whose own noise to remove, Poisson spikes' or (noisier) any.",
-        rich_help_panel=RECORDING,
-    ),
-]
 
 
 def print_job_script(cluster: str | None, config: Path | None) -> None:

@@ -9,6 +9,8 @@ from noiseprune.cli.shared import Common
 if TYPE_CHECKING:
     from noiseprune.inference import InferredNetwork
     from noiseprune.pruning import Pruning
+    from noiseprune.report import Making
+    from noiseprune.similarity import SpectralReport
 
 
 def certify(
@@ -16,7 +18,6 @@ def certify(
     pruning: "Pruning",
     page: Path | None,
     output: Path | None,
-    *,
     original: str,
     inferred: "InferredNetwork | None" = None,
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -25,6 +26,7 @@ def certify(
     output : where the pruned network was written; original : name of what it was
     """
     from noiseprune.pair import Pair
+    from noiseprune.report.page import Making
     from noiseprune.similarity import SpectralReport
 
     covariance = getattr(pruning.evidence, "covariance", None)
@@ -39,20 +41,15 @@ def certify(
             covariance=covariance,
         )
         found = SpectralReport.of(pair)
-    result = {
-        **found.certificate(),
-        **pruning.to_dict(),
-        "seconds": common.seconds,
-        "seed": common.seed,
-        "output": output,
-        "report": page,
-    }
+    made = {**common.to_dict(), "output": output, "report": page}
+    result = {**found.certificate(), **pruning.to_dict(), **made}
+    rows = [
+        *pruning.in_words(),
+        *found.certificate_in_words(),
+        common.timed(),
+        *written(output),
+    ]
     if page is not None:
-        from noiseprune.report import Making, write_html
-
-        if pruning.original.n_neurons <= DYNAMICS:
-            with common.stage("dynamics", bar=True) as progress:
-                found = found.with_dynamics(seed=common.seed, progress=progress)
         making = Making(
             original=original,
             pruned=None if output is None else str(output),
@@ -61,19 +58,29 @@ def certify(
             noise=None if pruning.evidence is None else pruning.evidence.noise,
             seed=common.seed,
         )
-        with common.stage("report"):
-            whole = {**found.to_dict(), **result, "original": original, "pruned": output}
-            whole |= {"inferred": inferred and inferred.to_dict(), "noise": making.noise}
-            write_html(page, found, making, result=whole)
-    rows = [
-        *pruning.in_words(),
-        *found.certificate_in_words(),
-        ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in common.seconds.items())),
-        *written(output),
-    ]
-    if page is not None:
+        write_page(common, page, found, making, result)
         rows.append(("report", str(page)))
     return result, rows
+
+
+def write_page(
+    common: Common,
+    page: Path,
+    found: "SpectralReport",
+    making: "Making",
+    result: dict[str, Any],
+) -> None:
+    """The report as a page, which also carries the result and what it was made of."""
+    from noiseprune.report import write_html
+
+    if found.n_neurons <= DYNAMICS:
+        with common.stage("dynamics", bar=True) as progress:
+            found = found.with_dynamics(seed=common.seed, progress=progress)
+    told = {"original": making.original, "pruned": making.pruned, "noise": making.noise}
+    inferred = making.inferred and making.inferred.to_dict()
+    with common.stage("report"):
+        whole = {**found.to_dict(), **result, **told, "inferred": inferred}
+        write_html(page, found, making, result=whole)
 
 
 def written(output: Path | None) -> list[tuple[str, str]]:

@@ -1,7 +1,12 @@
 """Records as the parameters of a command: each field is an option, each `Literal` a list of names.
 
-A command is a function of records and of single options. Typer knows no records: it is shown their
-fields, and the function gets the records made of what it read.
+A command is a function of records and of single options:
+
+    dry_run: Annotated[bool, "Print the job script, and stop.", CLUSTER] = False     # --dry-run
+
+with its help and its panel, by default that of the record, or with an object of Typer in place of
+the help. Typer knows no records: it is shown their fields, and the function gets the records made
+of what it read.
 """
 
 import inspect
@@ -12,6 +17,7 @@ from inspect import Parameter
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+import typer
 from typer.models import OptionInfo
 
 from noiseprune.errors import OptionError
@@ -19,23 +25,27 @@ from noiseprune.errors import OptionError
 GENERAL = "Options"
 NETWORK, METHOD, RECORDING, CLUSTER, OUTPUT = "Network", "Method", "Recording", "Cluster", "Output"
 PANELS = (NETWORK, METHOD, RECORDING, CLUSTER, OUTPUT)
-"""Of a help page, in their order; GENERAL is Typer's own, with --help, and comes first."""
+"""Panels of a help page, in their order; GENERAL is Typer's own, with --help, and comes first."""
 
 
 def unfolded(function: Callable[..., None]) -> dict[str, Parameter]:
     """The parameters of a function by name, with the fields of a record in its place.
 
-    An option stands in the panel that it names, else in the PANEL of its record, else under Method.
+    An option stands in the panel that it names, else in the PANEL of its record, else in METHOD.
     """
     found: dict[str, Parameter] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         record = parameter.annotation
         own = inspect.signature(record).parameters if is_record(record) else {name: parameter}
         for each in own.values():
-            kind, shown = get_args(each.annotation)
+            kind, shown, *panel = get_args(each.annotation)
+            if isinstance(shown, str):
+                only = [flag(each.name)] if each.default is False else []
+                shown = typer.Option(*only, help=shown)
             if isinstance(shown, OptionInfo):
                 shown = copy(shown)
-                shown.rich_help_panel = shown.rich_help_panel or getattr(record, "PANEL", METHOD)
+                own_panel = panel[0] if panel else shown.rich_help_panel
+                shown.rich_help_panel = own_panel or getattr(record, "PANEL", METHOD)
             found[each.name] = each.replace(annotation=Annotated[kind, shown])
     return dict(sorted(found.items(), key=lambda item: _place(item[1])))
 
@@ -89,5 +99,8 @@ def refuse(record: Any, why: str) -> None:
     for field in fields(record):
         value = getattr(record, field.name)
         if value != field.default:
-            said = "" if value is True else f" {value}"
-            raise OptionError(f"--{field.name.replace('_', '-')}{said} {why}")
+            raise OptionError(f"{flag(field.name)}{'' if value is True else f' {value}'} {why}")
+
+
+def flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

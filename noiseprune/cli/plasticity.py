@@ -1,5 +1,6 @@
 """`noiseprune plasticity`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,91 +13,93 @@ from noiseprune.cli.parameters import OUTPUT
 from noiseprune.cli.shared import Common, check_suffix
 
 if TYPE_CHECKING:
+    from noiseprune.network import RateNetwork
     from noiseprune.online import Plasticity
+    from noiseprune.similarity import SpectralReport
 
 
-def plasticity(
-    common: Common,
-    network: Network,
-    keep: Annotated[
-        str | None, typer.Option(help="Fraction in (0, 1], or number of synapses (default 0.2).")
-    ] = None,
-    gain: Annotated[
-        float | None,
-        typer.Option(help="Instead of --keep: the K of the rule, one over the last threshold."),
-    ] = None,
-    rounds: Annotated[int, typer.Option(help="Rounds of pruning.")] = 10,
-    continuous: Annotated[
-        bool, typer.Option("--continuous", help="Prune a little all the time, not in rounds.")
-    ] = False,
-    activation: Annotated[Activation, typer.Option(help="What neurons make of input.")] = "linear",
-    noise: Noise = 1.0,
+@dataclass(frozen=True)
+class Activity:
+    """What is simulated meanwhile."""
+
+    activation: Annotated[Activation, "What neurons make of input."] = "linear"
+    noise: Noise = 1.0
     drive: Annotated[
-        float | None,
-        typer.Option(help="Constant input b, 1/s (default: 0; rectified, noise (leak / 2)^1/2)."),
-    ] = None,
-    interval: Annotated[
-        float | None, typer.Option(help="Time between two rounds, s (default: by the network).")
-    ] = None,
-    dt: Annotated[
-        float | None, typer.Option(help="Step, s (default: a tenth of a stable step).")
-    ] = None,
+        float | None, "Constant input b, 1/s (default: 0; rectified, noise (leak / 2)^1/2)."
+    ] = None
+    dt: Annotated[float | None, "Step, s (default: a tenth of a stable step)."] = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the network prunes itself, and for how long."""
+
+    keep: Annotated[str | None, "Fraction in (0, 1], or number of synapses (default 0.2)."] = None
+    gain: Annotated[
+        float | None, "Instead of --keep: the K of the rule, one over the last threshold."
+    ] = None
+    rounds: Annotated[int, "Rounds of pruning."] = 10
+    continuous: Annotated[bool, "Prune a little all the time, not in rounds."] = False
+    interval: Annotated[float | None, "Time between two rounds, s (default: by the network)."] = (
+        None
+    )
     scaling: Annotated[
         bool,
         typer.Option(
             "--scaling/--no-scaling", help="Neurons restore their strengths by scaling synapses."
         ),
-    ] = True,
+    ] = True
     adapt_leak: Annotated[
         bool,
         typer.Option(
             "--adapt-leak/--fixed-leak", help="The leak makes up for what scaling leaves."
         ),
-    ] = True,
-    figure: Annotated[
-        Path | None,
-        typer.Option(help="Draw all that over time (.png, .svg or .pdf).", rich_help_panel=OUTPUT),
-    ] = None,
+    ] = True
+
+    def run(self, common: Common, net: "RateNetwork", activity: Activity) -> "Plasticity":
+        from noiseprune.online import plasticity
+
+        with common.stage("simulation", bar=True) as progress:
+            return plasticity(
+                net,
+                None if self.keep is None else parsed_keep(self.keep),
+                gain=self.gain,
+                rounds=self.rounds,
+                continuous=self.continuous,
+                activation=activity.activation,
+                noise=activity.noise,
+                drive=activity.drive,
+                interval=self.interval,
+                dt=activity.dt,
+                scaling=self.scaling,
+                adapt_leak=self.adapt_leak,
+                seed=common.seed,
+                progress=progress,
+            )
+
+
+def plasticity(
+    common: Common,
+    network: Network,
+    rule: Rule,
+    activity: Activity,
+    figure: Annotated[Path | None, "Draw all that over time (.png, .svg or .pdf).", OUTPUT] = None,
 ) -> None:
-    """Let a network prune itself by local plasticity while it is simulated."""
+    """Let a network prune itself by local plasticity while it is simulated.
+
+    noiseprune plasticity dataset:celegans-gap --keep 0.3 --rounds 3
+    noiseprune plasticity dataset:mushroom-body --rounds 2 --figure rounds.png -o own.npz
+    """
     if figure is not None:
         check_suffix(figure, "a figure is a picture", ".png", ".svg", ".pdf")
-    import noiseprune as npr
     from noiseprune.cli.tables import facts, grid
     from noiseprune.network import size_in_words
     from noiseprune.records import number
-    from noiseprune.spectrum import DENSE_PENCIL
 
-    kept = None if keep is None else parsed_keep(keep)
     net = network.loaded(common)
-    with common.stage("simulation", bar=True) as progress:
-        found = npr.plasticity(
-            net,
-            kept,
-            gain=gain,
-            rounds=rounds,
-            continuous=continuous,
-            activation=activation,
-            noise=noise,
-            drive=drive,
-            interval=interval,
-            dt=dt,
-            scaling=scaling,
-            adapt_leak=adapt_leak,
-            seed=common.seed,
-            progress=progress,
-        )
+    found = rule.run(common, net, activity)
     common.save(found.network)
-    small = net.n_neurons <= DENSE_PENCIL
-    with common.stage("certificate"):
-        report = npr.spectral_similarity(
-            net, found.network, detail=None if small else False, seed=common.seed
-        )
-    batch = None
-    if small and found.n_kept < net.n_synapses:
-        with common.stage("batch rule"):
-            pruning = npr.prune(net, found.n_kept, seed=common.seed)
-            batch = npr.spectral_similarity(net, pruning.network, detail=False).epsilon
+    report, batch = _compared(common, found)
     if figure is not None:
         with common.stage("figure"):
             _draw(figure, found, batch)
@@ -104,18 +107,16 @@ def plasticity(
         **report.to_dict(),
         **found.to_dict(),
         "batch_epsilon": batch,
-        "seconds": common.seconds,
-        "seed": common.seed,
-        "output": common.output,
+        **common.to_dict(),
         "figure": figure,
     }
     rows = [
         ("network", size_in_words(net)),
         ("kept", f"{found.n_kept:,} synapses ({100 * found.n_kept / net.n_synapses:.1f} %)"),
-        ("simulated", f"{found.times[-1]:.3g} s in {found.n_steps:,} steps, {activation}"),
+        ("simulated", f"{found.times[-1]:.3g} s in {found.n_steps:,} steps, {found.activation}"),
         *report.certificate_in_words(),
         ("epsilon of the batch rule", f"{number(batch)}    (its defaults, at the same count)"),
-        ("seconds", ", ".join(f"{k} {v:.2f}" for k, v in common.seconds.items())),
+        common.timed(),
         *written(common.output),
     ]
     if figure is not None:
@@ -123,6 +124,24 @@ def plasticity(
     header = ("time (s)", "synapses", "threshold", "epsilon", "trajectory error", "mean rate")
     lines = [tuple(map(number, line)) for line in found.lines()]
     common.emit(result, grid("After each round", header, lines), facts("Plasticity", rows))
+
+
+def _compared(common: Common, found: "Plasticity") -> tuple["SpectralReport", float | None]:
+    """How similar the result is, and the epsilon of the batch rule at the same count."""
+    import noiseprune as npr
+    from noiseprune.spectrum import DENSE_PENCIL
+
+    net, small = found.original, found.original.n_neurons <= DENSE_PENCIL
+    with common.stage("certificate"):
+        report = npr.spectral_similarity(
+            net, found.network, detail=None if small else False, seed=common.seed
+        )
+    if not small or found.n_kept == net.n_synapses:
+        return report, None
+    with common.stage("batch rule"):
+        pruning = npr.prune(net, found.n_kept, seed=common.seed)
+        batch = npr.spectral_similarity(net, pruning.network, detail=False)
+    return report, batch.epsilon
 
 
 def _draw(path: Path, found: "Plasticity", batch: float | None) -> None:

@@ -26,38 +26,38 @@ from noiseprune.errors import OptionError
 
 if TYPE_CHECKING:
     from noiseprune.network import RateNetwork
-    from noiseprune.pruning import Recipe
     from noiseprune.variance import Source
 
 
 @dataclass(frozen=True)
-class Way:
-    """How much to keep, and which."""
+class Amount:
+    """How much is kept, by what importance, under what noise."""
 
-    keep: Annotated[
-        str | None, typer.Option(help="Fraction in (0, 1], or number of synapses (default 0.1).")
+    keep: Annotated[str | None, "Fraction in (0, 1], or number of synapses (default 0.1)."] = None
+    epsilon: Annotated[float | None, "Instead of --keep: accuracy that the theorem is to give."] = (
+        None
+    )
+    rule: Annotated[Rule, "What makes a synapse important."] = "noise"
+    noise: Annotated[
+        float | None, "Strength sigma of the noise (default 1, or what a recording shows).", NETWORK
     ] = None
-    epsilon: Annotated[
-        float | None, typer.Option(help="Instead of --keep: accuracy that the theorem is to give.")
-    ] = None
-    rule: Annotated[Rule, typer.Option(help="What makes a synapse important.")] = "noise"
+
+    @property
+    def parsed(self) -> float | None:
+        return None if self.keep is None else parsed_keep(self.keep)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How synapses are drawn, and what is put right afterwards."""
+
     sampling: Annotated[
-        Sampling | None,
-        typer.Option(help="How synapses are drawn (default balanced; with --epsilon independent)."),
+        Sampling | None, "How synapses are drawn (default balanced; with --epsilon independent)."
     ] = None
     balance: Annotated[
-        Balance | None,
-        typer.Option(help="What makes up for the draw (default homeostatic; with --epsilon leak)."),
+        Balance | None, "What makes up for the draw (default homeostatic; with --epsilon leak)."
     ] = None
-    refit: Annotated[
-        bool, typer.Option("--refit", help="Fit the kept weights to epsilon (slow).")
-    ] = False
-
-    def recipe(self) -> "Recipe":
-        from noiseprune.pruning import Recipe
-
-        promise = self.epsilon is not None
-        return Recipe.of(self.rule, self.sampling, self.balance, refit=self.refit, promise=promise)
+    refit: Annotated[bool, "Fit the kept weights to epsilon (slow)."] = False
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,9 @@ class Recorded:
         ),
     ] = None
     drive: Annotated[
-        Literal["independent-poisson"] | None,
-        typer.Option(help="A negative control: spikes without a network."),
+        Literal["independent-poisson"] | None, "A negative control: spikes without a network."
     ] = None
-    match: Annotated[Match, typer.Option(help="Which channel is which neuron.")] = "auto"
+    match: Annotated[Match, "Which channel is which neuron."] = "auto"
     zero_lag: SpikeNoise = "poisson"
 
     def __bool__(self) -> bool:
@@ -107,64 +106,69 @@ class Recorded:
         from noiseprune import recordings
 
         if self.recording is None:  # taken as it is: what is put right for others is what it lacks
-            found, shrink = recordings.independent_poisson(net, seed=seed), "none"
+            found = recordings.independent_poisson(net, seed=seed)
         else:
-            found, shrink = reading.read(self.recording), "auto"
+            found = reading.read(self.recording)
         return recordings.Recorded(
-            recording=found, match=self.match, zero_lag=self.zero_lag, shrink=shrink
+            recording=found,
+            match=self.match,
+            zero_lag=self.zero_lag,
+            shrink="none" if self.recording is None else "auto",
         )
+
+
+@dataclass(frozen=True)
+class Cluster(Workers):
+    """Where probes and replicas are made."""
+
+    dry_run: DryRun = False
 
 
 def prune(
     common: Common,
     network: Network,
-    way: Way,
+    amount: Amount,
+    draw: Draw,
     measured: Measured,
     recorded: Recorded,
     reading: Reading,
-    workers: Workers,
-    noise: Annotated[
-        float | None,
-        typer.Option(
-            help="Strength sigma of the noise (default 1, or what a recording shows).",
-            rich_help_panel=NETWORK,
-        ),
-    ] = None,
-    dry_run: DryRun = False,
-    page: Annotated[
-        Path | None,
-        typer.Option(
-            "--report", help="Also write the report, as a page (.html).", rich_help_panel=OUTPUT
-        ),
-    ] = None,
+    cluster: Cluster,
+    report: Annotated[Path | None, "Also write the report, as a page (.html).", OUTPUT] = None,
 ) -> None:
-    """Prune a network, and say how similar the result is."""
-    if dry_run:
-        print_job_script(workers.cluster, workers.cluster_config)
+    """Prune a network, and say how similar the result is.
+
+    noiseprune prune dataset:celegans --keep 0.1 -o pruned.npz
+    noiseprune prune --keep 0.2 --method probe --probe-error 0.1 --report report.html
+    """
+    if cluster.dry_run:
+        print_job_script(cluster.cluster, cluster.cluster_config)
         return
-    if page is not None:
-        check_suffix(page, "a report is a page", ".html")
-    recorded.check(reading, measured, workers, way.rule)
+    if report is not None:
+        check_suffix(report, "a report is a page", ".html")
+    recorded.check(reading, measured, cluster, amount.rule)
     from noiseprune.cli.tables import facts
     from noiseprune.pipeline import measure_and_prune
+    from noiseprune.pruning import Recipe
 
     net = network.loaded(common)
-    source: Source = measured.source(net, keep_covariance=page is not None)
+    promise = amount.epsilon is not None
+    recipe = Recipe.of(amount.rule, draw.sampling, draw.balance, refit=draw.refit, promise=promise)
+    source: Source = measured.source(net, keep_covariance=report is not None)
     if recorded:
         with common.stage("recording"):
             source = recorded.source(net, reading, common.seed)
-    with workers.working(common) as worker:
+    with cluster.working(common) as worker:
         pruning = measure_and_prune(
             net,
-            None if way.keep is None else parsed_keep(way.keep),
-            way.recipe(),
+            amount.parsed,
+            recipe,
             source,
-            epsilon=way.epsilon,
-            noise=noise,
+            epsilon=amount.epsilon,
+            noise=amount.noise,
             seed=common.seed,
             stage=partial(common.stage, bar=True),
             worker=worker,
         )
     common.save(pruning.network)
-    result, rows = certify(common, pruning, page, common.output, original=network.name)
+    result, rows = certify(common, pruning, report, common.output, network.name)
     common.emit(result, facts("Pruned network", rows))

@@ -29,7 +29,11 @@ def report(
     ] = None,
     noise: Noise = 0.01,
 ) -> None:
-    """Report how similar a pruned network is to its original."""
+    """Report how similar a pruned network is to its original.
+
+    noiseprune report dataset:celegans pruned.npz
+    noiseprune report dataset:celegans pruned.npz --no-dynamics -o report.html
+    """
     import noiseprune as npr
     from noiseprune.cli.tables import facts
 
@@ -41,13 +45,8 @@ def report(
     if wanted:
         with common.stage("dynamics", bar=True) as progress:
             found = found.with_dynamics(noise, seed=common.seed, progress=progress)
-    result = {
-        **found.to_dict(),
-        "original": original,
-        "pruned": pruned,
-        "seconds": common.seconds,
-        "seed": common.seed,
-    }
+    names = {"original": original, "pruned": pruned}
+    result = {**found.to_dict(), **names, "seconds": common.seconds, "seed": common.seed}
     if common.output is not None and common.output.suffix.lower() == ".html":
         from noiseprune.report import Making, write_html
 

@@ -4,12 +4,10 @@ import errno
 import inspect
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from copy import copy
 from dataclasses import dataclass, field
 from functools import wraps
-from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
@@ -45,16 +43,12 @@ class Common:
 
     PANEL: ClassVar = GENERAL
 
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0
-    threads: Annotated[int | None, typer.Option(help="Threads to use (default: all cores).")] = None
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False
-    output: Annotated[Path | None, typer.Option("--output", "-o", rich_help_panel=OUTPUT)] = None
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)
-    ] = False
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress bar.", rich_help_panel=OUTPUT)
-    ] = False
+    seed: Annotated[int, "Seed of everything random."] = 0
+    threads: Annotated[int | None, "Threads to use (default: all cores)."] = None
+    debug: Annotated[bool, "Show the traceback of an error."] = False
+    output: Annotated[Path | None, typer.Option("--output", "-o"), OUTPUT] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object."), OUTPUT] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar."), OUTPUT] = False
     seconds: dict[str, float] = field(default_factory=dict, init=False)
 
     @contextmanager
@@ -118,6 +112,18 @@ class Common:
         with self.stage(stage):
             files.save(net, path)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What the JSON of most commands says of its making."""
+        return {"seconds": self.seconds, "seed": self.seed, "output": self.output}
+
+    def timed(self) -> tuple[str, str]:
+        """What the stages took, as a row of a table."""
+        return "seconds", ", ".join(f"{name} {took:.2f}" for name, took in self.seconds.items())
+
+    def written(self) -> tuple[str, str]:
+        """Where the result is, as a row of a table."""
+        return "written to", "- (give a file with -o)" if self.output is None else str(self.output)
+
     def write_json(self, result: dict[str, Any]) -> None:
         """Write the result to the output file, if there is one."""
         if self.output is None:
@@ -140,23 +146,22 @@ def check_suffix(path: Path, kind: str, *suffixes: str) -> None:
     checked_target(path)
 
 
-def command(
-    app: typer.Typer, function: Callable[..., None], writes: Writes, examples: Sequence[str]
-) -> None:
+def command(app: typer.Typer, function: Callable[..., None], writes: Writes) -> None:
     """Register `function(common, ...)`: its records become options, its name the command's.
 
-    writes : what -o names
-    examples : command lines for its help
+    Its docstring is the help, the lines after the first are examples. `writes` is what -o names.
     """
+    text, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
     parameters = unfolded(function)
-    parameters["output"] = with_help(parameters["output"], DESTINATION[writes])
+    get_args(parameters["output"].annotation)[1].help = DESTINATION[writes]
 
     @wraps(function)
     def run(**values: Any) -> None:
         with one_line_errors(debug=values["debug"]), _threads(values["threads"]):
             for name, parameter in parameters.items():
-                if names_of(parameter) and values[name] is not None:
-                    one_of(name.replace("_", " "), values[name], names_of(parameter))
+                names = names_of(parameter)
+                if names and values[name] is not None:
+                    one_of(name.replace("_", " "), values[name], names)
             arguments = folded(function, values)
             common: Common = arguments["common"]
             seed_sequence(common.seed)
@@ -166,16 +171,8 @@ def command(
     shown = [offered(parameter) for parameter in parameters.values()]
     run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
-    epilog = "\n\n".join(["Examples:", *examples])
-    app.command(name=function.__name__, epilog=epilog)(run)
-
-
-def with_help(parameter: Parameter, text: str) -> Parameter:
-    """An option with another help."""
-    kind, shown = get_args(parameter.annotation)
-    shown = copy(shown)
-    shown.help = text
-    return parameter.replace(annotation=Annotated[kind, shown])
+    epilog = "\n\n".join(["Examples:", *examples.splitlines()])
+    app.command(name=function.__name__, help=text, epilog=epilog)(run)
 
 
 @contextmanager

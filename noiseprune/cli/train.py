@@ -12,7 +12,7 @@ from noiseprune.cli.options import Cluster, ClusterConfig, DryRun, print_job_scr
 from noiseprune.cli.parameters import OUTPUT
 from noiseprune.cli.shared import Common, command, one_line_errors
 from noiseprune.errors import ConvergenceError, OptionError
-from noiseprune.learning.options.base import Option, TrainOptions, options_of
+from noiseprune.learning.options.base import TrainOptions, options_of
 from noiseprune.learning.options.table import MODELS, Model
 
 if TYPE_CHECKING:
@@ -21,43 +21,27 @@ if TYPE_CHECKING:
 
 MODEL, PRUNING, RUNS = "Model", "Pruning", "Runs"
 """Panels of the help."""
+OF_PRUNING = ("prune", "rule", "variance", "fine_tune")
 
 
 @dataclass(frozen=True)
 class Runs:
     """Which runs there are, beside the model's own options, and where they are made."""
 
-    seeds: Annotated[
-        int | None,
-        typer.Option(help="Train with so many seeds, from --seed on.", rich_help_panel=RUNS),
-    ] = None
+    seeds: Annotated[int | None, "Train with so many seeds, from --seed on.", RUNS] = None
     vary: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=A,B",
-            help="Train with each value of an option; may be repeated.",
-            rich_help_panel=RUNS,
+            metavar="NAME=A,B", help="Train with each value of an option; may be repeated."
         ),
+        RUNS,
     ] = None
-    sweep: Annotated[
-        bool,
-        typer.Option(
-            "--sweep", help="Train with each setting of the model's grid.", rich_help_panel=RUNS
-        ),
-    ] = False
+    sweep: Annotated[bool, "Train with each setting of the model's grid.", RUNS] = False
     cluster: Cluster = None
     cluster_config: ClusterConfig = None
     dry_run: DryRun = False
-    tensorboard: Annotated[
-        bool,
-        typer.Option("--tensorboard", help="Log for TensorBoard, too.", rich_help_panel=OUTPUT),
-    ] = False
-    wandb: Annotated[
-        bool,
-        typer.Option(
-            "--wandb", help="Log for Weights & Biases, too, offline.", rich_help_panel=OUTPUT
-        ),
-    ] = False
+    tensorboard: Annotated[bool, "Log for TensorBoard, too.", OUTPUT] = False
+    wandb: Annotated[bool, "Log for Weights & Biases, too, offline.", OUTPUT] = False
 
     @property
     def watch(self) -> list[str]:
@@ -104,37 +88,31 @@ def register(name: str, model: Model) -> None:
     parameters = [Parameter("common", Parameter.KEYWORD_ONLY, annotation=Common)]
     parameters += [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*own, *of_runs.values())]
     run.__name__ = name
-    run.__doc__ = (model.options.__doc__ or "").partition("\n\n")[0]
+    does = (model.options.__doc__ or "").partition("\n\n")[0]
+    example = f"noiseprune train {name} --epochs 2"
+    run.__doc__ = f"{does}\n\n{example} -o run\n{example} --seeds 2"
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    examples = f"noiseprune train {name} --epochs 2 -o run", f"noiseprune train {name} --seeds 2"
-    command(app, run, "training", examples)
+    command(app, run, "training")
 
 
 def offered(record: type[TrainOptions]) -> list[Parameter]:
-    """The options of a record as Typer takes them; seed and seeds stand with the runs.
+    """The options of a record; seed and seeds stand with the runs.
 
     Those of what follows the training come last, in a panel of their own.
     """
-    found = options_of(record)
-    names = [name for name in found if name not in ("seed", "seeds")]
-    names.sort(key=lambda name: _panel(name) == PRUNING)
-    return [parameter(name, found[name]) for name in names]
-
-
-def parameter(name: str, option: Option) -> Parameter:
-    """One option of the command line."""
-    flag = [f"--{name.replace('_', '-')}"] if option.default is False else []
-    shown = typer.Option(*flag, help=option.help, rich_help_panel=_panel(name))
-    return Parameter(
-        name,
-        Parameter.KEYWORD_ONLY,
-        default=option.default,
-        annotation=Annotated[option.kind, shown],
-    )
-
-
-def _panel(name: str) -> str:
-    return PRUNING if name in ("prune", "rule", "variance", "fine_tune") else MODEL
+    panels = {name: PRUNING if name in OF_PRUNING else MODEL for name in options_of(record)}
+    return [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=option.default,
+            annotation=Annotated[option.kind, option.help, panels[name]],
+        )
+        for name, option in sorted(
+            options_of(record).items(), key=lambda item: panels[item[0]] == PRUNING
+        )
+        if name not in ("seed", "seeds")
+    ]
 
 
 def settings_of(options: TrainOptions, runs: Runs) -> "list[TrainOptions | Training]":

@@ -21,6 +21,8 @@ from noiseprune.work import Result, Worker, serial
 
 ATTEMPTS = 5
 """How often one piece may lose its worker."""
+ANSWER = 20
+"""Seconds that a scheduler has to answer in, at first or after the connection was lost."""
 WAIT = 60
 """Seconds to wait for the first worker of a scheduler, or for the next when all are lost."""
 POLL = 5
@@ -55,7 +57,7 @@ def workers(
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with _cluster(where, config, threads) as (address, each):
         try:
-            client = distributed.Client(address, timeout=20, set_as_default=False)
+            client = distributed.Client(address, timeout=ANSWER, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise ClusterError(
                 f"no scheduler answers at {where} ({error}): start one with `dask scheduler`, or "

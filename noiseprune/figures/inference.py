@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from noiseprune import simulation
 from noiseprune.checks import seed_sequence, substream
+from noiseprune.choices import Inference
 from noiseprune.figures.protocol import Numbers, rounded
 from noiseprune.figures.style import INK, Look, below
 from noiseprune.inference import infer_network
@@ -54,8 +55,8 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
         drift = net.dense_drift()
         kind = "symmetric" if symmetric else "directed"
         for length in lengths:
-            errors: dict[str, list[float]] = {"lagged": [], "precision": []}
-            stated: dict[str, list[float]] = {"lagged": [], "precision": []}
+            errors: dict[Inference, list[float]] = {"lagged": [], "precision": []}
+            stated: dict[Inference, list[float]] = {"lagged": [], "precision": []}
             for run in range(runs):
                 simulated = simulation.simulate(
                     net,

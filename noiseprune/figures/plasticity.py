@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from matplotlib.typing import LineStyleType
 
 from noiseprune import spectrum
+from noiseprune.choices import Sampling
 from noiseprune.figures.protocol import Numbers, about_paper, listed, paper_network
 from noiseprune.figures.style import INK, Look, below
 from noiseprune.online import Plasticity, plasticity
@@ -33,7 +34,10 @@ LOOKS = {
     "continuous": Look("linear, continuously", "#56b4e9", "s", "--"),
     "rectified": Look("rectified, in rounds", "#d55e00", "D", "-."),
 }
-BATCH = {"balanced": "batch rule, defaults", "independent": "batch rule, independent draw"}
+BATCH: dict[Sampling, str] = {
+    "balanced": "batch rule, defaults",
+    "independent": "batch rule, independent draw",
+}
 """What the horizontal lines are called, by their sampling."""
 LINES: dict[str, LineStyleType] = {"balanced": "-", "independent": ":"}
 

@@ -12,8 +12,8 @@ from noiseprune.checks import Seed, count, noise_strength, one_of, positive
 from noiseprune.errors import NetworkError, OptionError
 from noiseprune.network import RateNetwork, not_a_network, unstable
 from noiseprune.pruning.rules import budget
+from noiseprune.simulation import Simulation
 from noiseprune.simulation.engine import ACTIVATIONS, Run
-from noiseprune.simulation.engine import checked as checked_run
 
 TICKS = 10
 """Parts of an interval: the neurons scale in each, continuous pruning happens in each."""
@@ -86,78 +86,80 @@ class Plan:
         return event / self.events / gain
 
 
-def planned(
-    net: RateNetwork,
-    *,
-    keep: float | None,
-    gain: float | None,
-    rounds: int,
-    continuous: bool,
-    activation: str,
-    noise: float,
-    drive: float | npt.ArrayLike | None,
-    interval: float | None,
-    dt: float | None,
-    scaling: bool,
-    adapt_leak: bool,
-    seed: Seed,
-) -> Plan:
-    """The plan, or one clear sentence; see `noiseprune.plasticity`."""
-    if not isinstance(net, RateNetwork):
-        raise NetworkError(not_a_network(net))
-    if net.n_synapses == 0:
-        raise OptionError("the network has no synapses: there is nothing to prune")
-    if keep is not None and gain is not None:
-        raise OptionError("keep and gain were both given: leave one of them out")
-    one_of("activation", activation, ACTIVATIONS)
-    rounds, noise = count("rounds", rounds), noise_strength(noise)
-    unit_size = 2 if net.is_symmetric else 1
-    final = None
-    if gain is None:
-        wanted = budget(DEFAULT_KEEP if keep is None else keep, net.n_synapses)
-        final = max(1, round(wanted / unit_size))
-    else:
-        gain = positive("gain", gain)
-    step = _default_step(net, activation) if dt is None else positive("dt", dt)
-    if interval is None:
-        samples = _default_samples(net, activation, step)
-    else:
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked of the plasticity, but for the network; see `noiseprune.plasticity`."""
+
+    keep: float | None = None
+    gain: float | None = None
+    rounds: int = 10
+    continuous: bool = False
+    activation: str = "linear"
+    noise: float = 1.0
+    drive: float | npt.ArrayLike | None = None
+    interval: float | None = None
+    dt: float | None = None
+    scaling: bool = True
+    adapt_leak: bool = True
+    seed: Seed = None
+
+    def plan(self, net: RateNetwork) -> Plan:
+        """The plan for a network, or one clear sentence."""
+        if not isinstance(net, RateNetwork):
+            raise NetworkError(not_a_network(net))
+        if net.n_synapses == 0:
+            raise OptionError("the network has no synapses: there is nothing to prune")
+        if self.keep is not None and self.gain is not None:
+            raise OptionError("keep and gain were both given: leave one of them out")
+        activation = one_of("activation", self.activation, ACTIVATIONS)
+        rounds, noise = count("rounds", self.rounds), noise_strength(self.noise)
+        unit_size = 2 if net.is_symmetric else 1
+        final = gain = None
+        if self.gain is None:
+            wanted = budget(DEFAULT_KEEP if self.keep is None else self.keep, net.n_synapses)
+            final = max(1, round(wanted / unit_size))
+        else:
+            gain = positive("gain", self.gain)
+        step = _default_step(net, activation) if self.dt is None else positive("dt", self.dt)
+        drive = self.drive
+        if drive is None:
+            drive = noise * np.sqrt(net.leak / 2.0) if activation == "rectified" else 0.0
+        run = Simulation(
+            duration=self._samples(net, step) * RECORD_EVERY * step,
+            dt=step,
+            noise=noise,
+            drive=drive,
+            x0="zero",
+            record_every=RECORD_EVERY,
+            activation=activation,
+            seed=self.seed,
+        ).of(net)
+        run.check_step(stationary=True)
+        return Plan(
+            run=run,
+            unit_size=unit_size,
+            n_units=net.n_synapses // unit_size,
+            final=final,
+            gain=gain,
+            rounds=rounds,
+            events=TICKS * (rounds - 1) + 1 if self.continuous else rounds,
+            continuous=self.continuous,
+            scaling=self.scaling,
+            adapt_leak=self.adapt_leak,
+            seed=self.seed,
+        )
+
+    def _samples(self, net: RateNetwork, step: float) -> int:
+        """Samples of a tick, by the interval if there is one."""
+        if self.interval is None:
+            return _default_samples(net, self.activation, step)
         shortest = TICKS * RECORD_EVERY * step
-        if not positive("interval", interval) >= shortest * (1.0 - 1e-9):
+        if not positive("interval", self.interval) >= shortest * (1.0 - 1e-9):
             raise OptionError(
-                f"interval is {interval:g} s, but {TICKS * RECORD_EVERY} steps of {step:.3g} s "
-                f"last {shortest:.3g} s: give at least that, or a smaller dt"
+                f"interval is {self.interval:g} s, but {TICKS * RECORD_EVERY} steps of {step:.3g} "
+                f"s last {shortest:.3g} s: give at least that, or a smaller dt"
             )
-        samples = round(interval / shortest)
-    if drive is None:
-        drive = noise * np.sqrt(net.leak / 2.0) if activation == "rectified" else 0.0
-    run = checked_run(
-        net,
-        samples * RECORD_EVERY * step,
-        step,
-        noise,
-        drive,
-        "zero",
-        1,
-        RECORD_EVERY,
-        activation,
-        "float64",
-        seed,
-    )
-    run.check_step(stationary=True)
-    return Plan(
-        run=run,
-        unit_size=unit_size,
-        n_units=net.n_synapses // unit_size,
-        final=final,
-        gain=gain,
-        rounds=rounds,
-        events=TICKS * (rounds - 1) + 1 if continuous else rounds,
-        continuous=continuous,
-        scaling=scaling,
-        adapt_leak=adapt_leak,
-        seed=seed,
-    )
+        return round(self.interval / shortest)
 
 
 def _default_samples(net: RateNetwork, activation: str, step: float) -> int:

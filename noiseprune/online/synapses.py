@@ -7,7 +7,6 @@ two neurons, and of one threshold that all hear alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numba
 import numpy as np
@@ -21,12 +20,10 @@ BoolArray = npt.NDArray[np.bool_]
 Key = npt.NDArray[np.uint64]
 
 _LOW, _32, _12 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(12)
-_SYNAPSES = 4096
-"""Synapses that the interpreted twin of a loop takes at a time."""
 
 
 @kernel
-def _running_variance(
+def running_variance(
     post: IntArray,
     pre: IntArray,
     weights: FloatArray,
@@ -60,33 +57,8 @@ def _running_variance(
         mean[e], square[e] = m, s
 
 
-def _interpreted_variance(
-    post: IntArray,
-    pre: IntArray,
-    weights: FloatArray,
-    activity: FloatArray,
-    decay: float,
-    share: FloatArray,
-    centred: bool,
-    mean: FloatArray,
-    square: FloatArray,
-) -> None:
-    """What `_running_variance` does, some synapses at once, where Numba compiles nothing."""
-    for first in range(0, post.size, _SYNAPSES):
-        part = slice(first, first + _SYNAPSES)
-        sign = np.where(weights[part] > 0.0, 1.0, -1.0)
-        differences = activity[post[part]] - sign[:, None] * activity[pre[part]]
-        m, s = mean[part], square[part]
-        for difference, a in zip(differences.T, share):
-            deviation = difference - m
-            if centred:
-                m += a * deviation
-            s *= decay
-            s += deviation * (difference - m)
-
-
 @sequential
-def _uniform(key: Key, event: np.uint64, units: npt.NDArray[np.uint64]) -> FloatArray:
+def uniform(key: Key, event: np.uint64, units: npt.NDArray[np.uint64]) -> FloatArray:
     """(m,) one number on (0, 1) for each synapse and pruning: a function of these and the key."""
     uniform = np.empty(units.size)
     for e in range(units.size):
@@ -94,19 +66,6 @@ def _uniform(key: Key, event: np.uint64, units: npt.NDArray[np.uint64]) -> Float
         c0, c1, _, _ = philox(u & _LOW, u >> _32, event, np.uint64(1), key[0], key[1])
         uniform[e] = (np.float64(((c0 << _32) | c1) >> _12) + 0.5) / 2.0**52
     return uniform
-
-
-def _interpreted_uniform(key: Key, event: np.uint64, units: npt.NDArray[np.uint64]) -> FloatArray:
-    """What `_uniform` does, all at once, where Numba compiles nothing."""
-    counters: Any = np.broadcast_arrays(units & _LOW, units >> _32, event, np.uint64(1))
-    words: Any = philox(*counters, *key)
-    found: FloatArray = (((words[0] << _32) | words[1]) >> _12).astype(np.float64)
-    return (found + 0.5) / 2.0**52
-
-
-_interpreted = bool(numba.config.DISABLE_JIT)
-running_variance = _interpreted_variance if _interpreted else _running_variance
-uniform = _interpreted_uniform if _interpreted else _uniform
 
 
 @dataclass

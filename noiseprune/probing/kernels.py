@@ -6,8 +6,6 @@ synapse draw the same one without it being stored, in any order and on any worke
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +44,7 @@ def random_sign(bits: np.uint64, probe: int) -> np.int64:
 
 
 @kernel
-def _drive(
+def drive(
     indptr: IntArray,
     indices: IntArray,
     weights: FloatArray,
@@ -78,33 +76,6 @@ def _drive(
                 load[i, c] += size * random_sign(bits, c)
 
 
-def _interpreted_drive(
-    indptr: IntArray,
-    indices: IntArray,
-    weights: FloatArray,
-    excess: FloatArray,
-    key: npt.NDArray[np.uint64],
-    block: int,
-    load: Reals,
-) -> None:
-    n, k = load.shape
-    rows, columns = np.arange(n), np.arange(k, dtype=np.uint64)
-    post = np.repeat(rows, np.diff(indptr))
-
-    def drawn(*pair: IntArray) -> FloatArray:
-        first, second = (neuron.astype(np.uint64) for neuron in pair)
-        bits: Any = random_word(first, second, np.uint64(block), *key)  # type: ignore[arg-type]
-        return np.where((bits[:, None] >> columns) & np.uint64(1), 1.0, -1.0)
-
-    load[:] = np.sqrt(excess)[:, None] * drawn(rows, rows)
-    size = np.where((indices < post) & (weights > 0.0), -1.0, 1.0) * np.sqrt(np.abs(weights))
-    signs = drawn(np.minimum(post, indices), np.maximum(post, indices))
-    np.add.at(load, post, size[:, None] * signs)
-
-
-drive = _interpreted_drive if numba.config.DISABLE_JIT else _drive
-
-
 @inlined
 def local_part(weight: float, left: float, right: float) -> tuple[float, float, float, float]:
     """(a, u, low, beta) of a pair with the leaks `left` and `right`; see the module `symmetric`."""
@@ -119,7 +90,7 @@ def local_part(weight: float, left: float, right: float) -> tuple[float, float, 
 
 
 @kernel
-def _squares(
+def squares(
     indptr: IntArray,
     indices: IntArray,
     weights: FloatArray,
@@ -154,31 +125,6 @@ def _squares(
                 total -= beta * (known - k * u)
             sums[pair] = total
     return sums
-
-
-def _interpreted_squares(
-    indptr: IntArray,
-    indices: IntArray,
-    weights: FloatArray,
-    leak: FloatArray,
-    starts: IntArray,
-    y: Reals,
-    z: Reals,
-) -> Reals:
-    post = np.repeat(np.arange(leak.size), np.diff(indptr))
-    above = indices > post
-    i, j, w = post[above], indices[above], weights[above]
-    s = np.sign(w)[:, None]
-    sums = np.sum((y[i] - s * y[j]) ** 2, axis=1)
-    if z.size > 0:
-        known = np.sum((z[i] - s * z[j]) ** 2, axis=1)
-        local = [local_part(*pair) for pair in zip(w, leak[i], leak[j])]
-        _, u, _, beta = np.reshape(local, (-1, 4)).T
-        sums -= beta * (known - y.shape[1] * u)
-    return sums  # type: ignore[no-any-return]
-
-
-squares = _interpreted_squares if numba.config.DISABLE_JIT else _squares
 
 
 @kernel
@@ -229,7 +175,7 @@ def signs(key: npt.NDArray[np.uint64], block: int, load: Reals) -> None:
 
 
 @kernel
-def _differences(
+def differences(
     indptr: IntArray,
     indices: IntArray,
     weights: FloatArray,
@@ -260,27 +206,6 @@ def _differences(
                 sums[e] += t[c]
             for c in range(1, k - 1):
                 spread[e] += (t[c - 1] - 2.0 * t[c] + t[c + 1]) ** 2 / 6.0
-
-
-def _interpreted_differences(
-    indptr: IntArray,
-    indices: IntArray,
-    weights: FloatArray,
-    z: npt.NDArray[np.complexfloating],
-    local: npt.NDArray[np.complexfloating],
-    known: FloatArray,
-    sums: FloatArray,
-    spread: FloatArray,
-) -> None:
-    post, s = np.repeat(np.arange(indptr.size - 1), np.diff(indptr)), np.sign(weights)[:, None]
-    t = np.abs(z[post] - s * z[indices]) ** 2
-    if local.size > 0:
-        t -= np.abs(local[post] - s * local[indices]) ** 2 - known[post] - known[indices]
-    sums += np.sum(t, axis=1)
-    spread += np.sum(np.diff(t, 2, axis=1) ** 2, axis=1) / 6.0
-
-
-differences = _interpreted_differences if numba.config.DISABLE_JIT else _differences
 
 
 @sequential

@@ -8,7 +8,7 @@ refit      the kept weights fitted to the certificate   (see `refit`)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from noiseprune.checks import at_least, one_of
@@ -108,10 +108,16 @@ class Recipe:
     @property
     def is_the_theorem_s(self) -> bool:
         """True for the method that the theorem is about."""
-        return (self.rule, self.sampling, self.balance, self.refit) == ("noise", *_THEOREM, False)
+        return self == replace(THEOREM, max_factor=self.max_factor)
+
+    def as_asked(self) -> tuple[str, str | None, str | None]:
+        """Rule, sampling and balance, with None for what the rule leaves no choice of."""
+        sampling = None if self.rule in _IMPLIED else self.sampling
+        return self.rule, sampling, None if self.rule == "paper" else self.balance
 
 
 PAPER = Recipe(rule="paper")
+THEOREM = Recipe(sampling="independent", balance="leak")
 RIVALS = (
     Recipe(),
     Recipe(balance="none"),

@@ -80,13 +80,11 @@ def self_balancing(
     target = int(np.floor(np.sum(probability) + np.clip(rng.random(), 1e-6, 1 - 1e-6)))
     n_rows, n_columns = csr.shape
     ahead = 0 if n_rows == n_columns else n_columns
-    neurons = np.arange(ahead, ahead + n_rows, dtype=csr.indices.dtype)
     return kernels.self_balancing_walk(
         np.pad(csr.indptr, (ahead, 0)),
         csr.indices,
         csr.data,
         np.pad(starts, (ahead, 0)),
-        np.repeat(neurons, np.diff(starts)),
         probability,
         rng.permutation(np.arange(probability.size, dtype=size)),
         rng.random(probability.size),

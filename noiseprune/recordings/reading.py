@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from noiseprune import datasets, files
 from noiseprune.checks import one_of, positive
+from noiseprune.choices import Kind
 from noiseprune.errors import FileError, MissingExtraError, RecordingError
 from noiseprune.files.guard import open_arrays, printable, reading
 from noiseprune.recordings import nwb
@@ -36,7 +37,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 def read(
     path: str | os.PathLike[str],
     *,
-    kind: str = "auto",
+    kind: Kind = "auto",
     bin: float = 0.1,
     smoothing: float | None = None,
     burn_in: float = 0.0,

@@ -29,7 +29,7 @@ _NAMES = ("labels", "channel_names", "names", "channel_ids", "ids")
 def from_neo(
     data: Any,
     *,
-    kind: str = "auto",
+    kind: Kind = "auto",
     bin: float = 0.1,
     smoothing: float | None = None,
     burn_in: float = 0.0,

@@ -34,14 +34,14 @@ import numpy.typing as npt
 from scipy import fft
 
 from noiseprune.checks import one_of, positive
-from noiseprune.choices import ZeroLag
+from noiseprune.choices import Shrinkage, ZeroLag
 from noiseprune.errors import RecordingError
 from noiseprune.progress import Progress, silent
 from noiseprune.recordings.record import Recording
 from noiseprune.weights import FloatArray
 
 ZERO_LAGS: tuple[ZeroLag, ...] = get_args(ZeroLag)
-SHRINKAGES = ("auto", "none", "ledoit-wolf")
+SHRINKAGES: tuple[Shrinkage, ...] = get_args(Shrinkage)
 _FEWEST_BLOCKS, _MOST_BLOCKS = 8, 64
 _BLOCK = 4.0
 """Length of a block in autocorrelation times, where the recording is long enough."""
@@ -241,8 +241,8 @@ def blocks(
 def covariance(
     recording: Recording,
     *,
-    shrink: str = "auto",
-    zero_lag: str = "poisson",
+    shrink: Shrinkage = "auto",
+    zero_lag: ZeroLag = "poisson",
     block: float | None = None,
     progress: Progress = silent,
 ) -> RecordedCovariance:

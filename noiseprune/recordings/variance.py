@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from noiseprune.checks import Seed, one_of, positive
+from noiseprune.choices import Match, Shrinkage, ZeroLag
 from noiseprune.errors import NetworkError, RecordingError
 from noiseprune.network import RateNetwork, not_a_network
 from noiseprune.progress import Progress, silent
@@ -100,9 +101,9 @@ class Recorded:
     """Synapse variances from a recording, as a source; the options of `synapse_variance`."""
 
     recording: Recording
-    match: str = "auto"
-    shrink: str = "auto"
-    zero_lag: str = "poisson"
+    match: Match = "auto"
+    shrink: Shrinkage = "auto"
+    zero_lag: ZeroLag = "poisson"
     scale: FloatArray | None = None
 
     def measure(
@@ -130,9 +131,9 @@ def synapse_variance(
     net: RateNetwork,
     recording: Recording,
     *,
-    match: str = "auto",
-    shrink: str = "auto",
-    zero_lag: str = "poisson",
+    match: Match = "auto",
+    shrink: Shrinkage = "auto",
+    zero_lag: ZeroLag = "poisson",
     block: float | None = None,
     noise: float | None = None,
     scale: FloatArray | None = None,

@@ -7,7 +7,8 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files as resources
-from typing import Any
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
@@ -33,8 +34,10 @@ from noiseprune.report.markup import (
     table,
 )
 from noiseprune.report.recorded import recorded
-from noiseprune.similarity import SpectralReport
 from noiseprune.weights import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from noiseprune.similarity import SpectralReport
 
 _NORMS = {
     "pencil": "‖M<sup>-1/2</sup> (M<sub>s</sub> - M) M<sup>-1/2</sup>‖<sub>2</sub> with M = -A",
@@ -355,6 +358,7 @@ def _dynamics(report: SpectralReport) -> str:
         )
         return section("Dynamics", paragraph(reason))
     peak = int(np.argmax(found.mean))
+    drive = f"{number(float(found.drive))} 1/s" if isinstance(found.drive, Real) else "by neuron"
     svg = figures.over_time("dynamics", found.times, found.mean, found.std)
     return section(
         "Dynamics",
@@ -365,8 +369,7 @@ def _dynamics(report: SpectralReport) -> str:
         ),
         paragraph(
             f"{number(found.replicas)} runs from uniform starts in (0, 1), Euler-Maruyama steps "
-            f"of {number(found.dt)} s, noise {number(found.noise)}, drive "
-            f"{number(found.drive)} 1/s.",
+            f"of {number(found.dt)} s, noise {number(found.noise)}, drive {drive}.",
             "quiet",
         ),
         _figures(figure(svg, "‖x<sub>pruned</sub>(t) - x(t)‖ / ‖x(t)‖, over the runs.")),

@@ -18,6 +18,7 @@ with one seed and `dt` see the same noise, and more replicas or a longer run onl
 was.
 """
 
+from noiseprune.simulation.engine import DURATION, Simulation
 from noiseprune.simulation.stability import default_step, largest_stable_step, safe_step
 from noiseprune.simulation.streaming import (
     StreamedCovariance,
@@ -25,14 +26,17 @@ from noiseprune.simulation.streaming import (
     streaming_covariance,
     streaming_synapse_variance,
 )
-from noiseprune.simulation.trajectory import Trajectory, simulate
+from noiseprune.simulation.trajectory import Trajectory, record_rates, simulate
 
 __all__ = [
+    "DURATION",
+    "Simulation",
     "StreamedCovariance",
     "StreamedVariance",
     "Trajectory",
     "default_step",
     "largest_stable_step",
+    "record_rates",
     "safe_step",
     "simulate",
     "streaming_covariance",

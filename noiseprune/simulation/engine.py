@@ -24,12 +24,12 @@ from noiseprune.checks import (
     seed_sequence,
     substream,
 )
-from noiseprune.choices import Activation
+from noiseprune.choices import Activation, Start
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
-from noiseprune.simulation.kernels import TILE, VECTOR, VECTORS, rate_steps
+from noiseprune.simulation.kernels import TILE, VECTOR, VECTORS, Scheme, rate_steps
 from noiseprune.simulation.stability import (
     default_step,
     largest_stable_step,
@@ -40,6 +40,9 @@ from noiseprune.weights import FloatArray
 from noiseprune.work import digest
 
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+
+DURATION = 40.0
+"""s, the paper's."""
 
 TILE_WORTH = 1.4
 """Synapses in a tile of TILE rows from which on it costs less than its rows one by one. Measured at
@@ -119,52 +122,69 @@ class Run:
                 raise UnstableError(unstable_drift(abscissa))
 
 
-def checked(
-    net: RateNetwork,
-    duration: float,
-    dt: float | None,
-    noise: float,
-    drive: float | npt.ArrayLike,
-    x0: str | npt.ArrayLike,
-    replicas: int,
-    record_every: int,
-    activation: str,
-    dtype: npt.DTypeLike,
-    seed: Seed,
-) -> Run:
-    one_of("activation", activation, ACTIVATIONS)
-    duration = positive("duration", duration)
-    dt = default_step(net, activation=activation) if dt is None else positive("dt", dt)
-    if duration < dt:
-        raise OptionError(
-            f"duration is {duration:g} s, shorter than one step of {dt:g} s: lower dt or run longer"
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """What is asked of a simulation, but for the network; see `noiseprune.simulate`.
+
+    duration : s; None is the paper's 40, or less where it is said
+    dt : s; None is the paper's 0.005, or half of a stable step if that is less
+    """
+
+    duration: float | None = None
+    dt: float | None = None
+    noise: float = 0.01
+    drive: float | npt.ArrayLike = 0.0002
+    x0: Start | npt.ArrayLike = "uniform"
+    replicas: int = 1
+    record_every: int = 10
+    activation: Activation = "linear"
+    dtype: npt.DTypeLike = "float64"
+    seed: Seed = None
+
+    def of(self, net: RateNetwork) -> Run:
+        """The checked run of a network.
+
+        Raises
+        ------
+        OptionError
+            If an option lies outside its range.
+        """
+        one_of("activation", self.activation, ACTIVATIONS)
+        duration = DURATION if self.duration is None else positive("duration", self.duration)
+        dt = self.dt
+        dt = default_step(net, activation=self.activation) if dt is None else positive("dt", dt)
+        if duration < dt:
+            raise OptionError(
+                f"duration is {duration:g} s, shorter than one step of {dt:g} s: lower dt or run "
+                "longer"
+            )
+        n_steps = round(duration / dt)
+        if count("record_every", self.record_every) > n_steps:
+            raise OptionError(
+                f"record_every is {self.record_every}, but the run has only {n_steps} steps: "
+                "lower it, or run longer"
+            )
+        root = seed_sequence(self.seed)
+        try:
+            precision = np.dtype(self.dtype).name
+        except TypeError:
+            precision = str(self.dtype)
+        precision = one_of("dtype", precision, ("float64", "float32"))
+        n, replicas = net.n_neurons, count("replicas", self.replicas)
+        initial = _initial(self.x0, n, replicas, root).astype(precision, order="C")
+        drive = np.broadcast_to(numbers_of("drive", self.drive, ((), (n,))), (n,))
+        return Run(
+            net=net,
+            n_steps=n_steps,
+            dt=dt,
+            noise=positive("noise", self.noise),
+            drive=np.array(drive),
+            initial=initial,
+            largest=float(np.max(np.abs(initial))),
+            every=int(self.record_every),
+            activation=self.activation,
+            root=root,
         )
-    n_steps = round(duration / dt)
-    if count("record_every", record_every) > n_steps:
-        raise OptionError(
-            f"record_every is {record_every}, but the run has only {n_steps} steps: lower it, "
-            "or run longer"
-        )
-    root = seed_sequence(seed)
-    try:
-        precision = np.dtype(dtype).name
-    except TypeError:
-        precision = str(dtype)
-    precision = one_of("dtype", precision, ("float64", "float32"))
-    n, replicas = net.n_neurons, count("replicas", replicas)
-    initial = _initial(x0, n, replicas, root).astype(precision, order="C")
-    return Run(
-        net=net,
-        n_steps=n_steps,
-        dt=dt,
-        noise=positive("noise", noise),
-        drive=np.array(np.broadcast_to(numbers_of("drive", drive, ((), (n,))), (n,))),
-        initial=initial,
-        largest=float(np.max(np.abs(initial))),
-        every=int(record_every),
-        activation=activation,
-        root=root,
-    )
 
 
 def _initial(
@@ -311,27 +331,21 @@ def _stepper(
     work = tiles.indptr[:: TILE // height] + 16.0 * np.arange(rows // TILE + 1)
     cuts = np.linspace(0.0, work[-1], min(PIECES, rows // TILE) + 1)
     bounds = TILE * np.searchsorted(work, cuts)
-    decay = np.pad(1.0 - h * net.leak, padding).astype(real)
-    drive = np.pad(h * run.drive, padding).astype(real)
-    key = substream(run.root, 1).generate_state(2, np.uint32).astype(np.uint64)
+    scheme = Scheme(
+        starts=tiles.indptr,
+        indices=tiles.indices,
+        weights=tiles.data.reshape(-1, height),
+        decay=np.pad(1.0 - h * net.leak, padding).astype(real),
+        drive=np.pad(h * run.drive, padding).astype(real),
+        rectified=run.activation == "rectified",
+        noise=float(run.noise * np.sqrt(h)),
+        key=substream(run.root, 1).generate_state(2, np.uint32).astype(np.uint64),
+        first_replica=run.first,
+        panel=lanes.panel,
+    )
 
     def advance(start: int, state: Reals, block: Reals) -> None:
-        rate_steps(
-            bounds,
-            tiles.indptr,
-            tiles.indices,
-            tiles.data.reshape(-1, height),
-            decay,
-            drive,
-            run.activation == "rectified",
-            run.noise * np.sqrt(h),
-            key,
-            start,
-            run.first,
-            lanes.panel,
-            state,
-            block,
-        )
+        rate_steps(scheme, bounds, start, state, block)
 
     return advance
 

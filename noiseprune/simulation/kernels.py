@@ -17,7 +17,7 @@ each to two neurons. No order of work, and no number of threads, changes it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -25,7 +25,6 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from scipy import sparse
 
 from noiseprune.kernels import Reals, inlined, kernel, philox, sequential
 from noiseprune.weights import FloatArray, IntArray
@@ -184,6 +183,28 @@ def noise_of_two(
 # -------------------------------------------------------------------------------- steps
 
 
+class Scheme(NamedTuple):
+    """All of x <- decay x + phi(W x + drive) + noise xi that no step changes.
+
+    starts, indices, weights : W (h W) in tiles, (rows / G + 1,), (tiles,) and (tiles, G)
+    decay, drive : (rows,)
+    rectified, noise : phi, and the size of the noise
+    key : of the random numbers
+    first_replica, panel : the number of the first replica, and the lanes of a panel
+    """
+
+    starts: IntArray
+    indices: IntArray
+    weights: Reals
+    decay: Reals
+    drive: Reals
+    rectified: bool
+    noise: float
+    key: npt.NDArray[np.uint64]
+    first_replica: int
+    panel: int
+
+
 @sequential
 def finish(
     decay: float, rectified: bool, noise: float, xi: FloatArray, old: Reals, new: Reals
@@ -199,12 +220,9 @@ def finish(
 
 @sequential
 def finish_rows(
+    scheme: Scheme,
     top: int,
     bottom: int,
-    decay: Reals,
-    rectified: bool,
-    noise: float,
-    key: npt.NDArray[np.uint64],
     step: np.uint64,
     left: np.uint64,
     old: Reals,
@@ -213,135 +231,48 @@ def finish_rows(
     """`finish` for the rows top .. bottom - 1, each with its noise."""
     xi = np.empty((2, new.shape[1]))
     for i in range(top, bottom, 2):
-        noise_of_two(key, step, np.uint64(i // 2), left, xi)
+        noise_of_two(scheme.key, step, np.uint64(i // 2), left, xi)
         for g in range(2):
-            finish(decay[i + g], rectified, noise, xi[g], old[i + g], new[i + g])
+            decay = scheme.decay[i + g]
+            finish(decay, scheme.rectified, scheme.noise, xi[g], old[i + g], new[i + g])
 
 
 @sequential
 def step_of_piece(
-    top: int,
-    bottom: int,
-    starts: IntArray,
-    indices: IntArray,
-    weights: Reals,
-    decay: Reals,
-    drive: Reals,
-    rectified: bool,
-    noise: float,
-    key: npt.NDArray[np.uint64],
-    step: np.uint64,
-    first_replica: int,
-    panel: int,
-    before: Reals,
-    after: Reals,
+    scheme: Scheme, top: int, bottom: int, step: np.uint64, before: Reals, after: Reals
 ) -> None:
     """One step of the rows top .. bottom - 1, as `rate_steps`."""
-    rows = decay.size
+    starts, indices, weights = scheme.starts, scheme.indices, scheme.weights
+    rows = scheme.decay.size
     lanes = before.size // rows
     height = weights.shape[1]
-    for left in range(0, lanes, panel):
-        width = min(panel, lanes - left)
+    for left in range(0, lanes, scheme.panel):
+        width = min(scheme.panel, lanes - left)
         old = before[left * rows : (left + width) * rows].reshape(rows, width)
         new = after[left * rows : (left + width) * rows].reshape(rows, width)
         for i in range(top, bottom):
-            new[i] = drive[i]
+            new[i] = scheme.drive[i]
         for line in range(top // height, bottom // height):
             start, end = starts[line], starts[line + 1]
             if height == 1:
                 _product_of_rows(indices, weights, start, end, old, new, line)
             else:
                 _product_of_tiles(indices, weights, start, end, old, new, line * height)
-        lane = np.uint64(first_replica + left)
-        finish_rows(top, bottom, decay, rectified, noise, key, step, lane, old, new)
+        lane = np.uint64(scheme.first_replica + left)
+        finish_rows(scheme, top, bottom, step, lane, old, new)
 
 
 @kernel
-def _rate_steps(
-    bounds: IntArray,
-    starts: IntArray,
-    indices: IntArray,
-    weights: Reals,
-    decay: Reals,
-    drive: Reals,
-    rectified: bool,
-    noise: float,
-    key: npt.NDArray[np.uint64],
-    first_step: int,
-    first_replica: int,
-    panel: int,
-    state: Reals,
-    block: Reals,
+def rate_steps(
+    scheme: Scheme, bounds: IntArray, first_step: int, state: Reals, block: Reals
 ) -> None:
-    """x <- decay x + phi(W x + drive) + noise xi, from `state` into the slices of `block`.
+    """Steps first_step, first_step + 1, ... from `state` into the slices of `block`.
 
-    W (h W) in tiles: starts (rows / G + 1,), indices (tiles,), weights (tiles, G). `decay` and
-    `drive` are (rows,), `state` (rows * lanes,), `block` (steps, rows * lanes), panels of
-    `panel` lanes, the first being replica number `first_replica`. `bounds` cuts the rows, at
-    multiples of TILE, into pieces of equal work.
+    `state` is (rows * lanes,), `block` (steps, rows * lanes), both in panels. `bounds` cuts the
+    rows, at multiples of TILE, into pieces of equal work.
     """
     for step in range(block.shape[0]):
         before = state if step == 0 else block[step - 1]
         now = np.uint64(first_step + step)
         for piece in numba.prange(bounds.size - 1):
-            step_of_piece(
-                bounds[piece],
-                bounds[piece + 1],
-                starts,
-                indices,
-                weights,
-                decay,
-                drive,
-                rectified,
-                noise,
-                key,
-                now,
-                first_replica,
-                panel,
-                before,
-                block[step],
-            )
-
-
-def _interpreted_steps(
-    bounds: IntArray,
-    starts: IntArray,
-    indices: IntArray,
-    weights: Reals,
-    decay: Reals,
-    drive: Reals,
-    rectified: bool,
-    noise: float,
-    key: npt.NDArray[np.uint64],
-    first_step: int,
-    first_replica: int,
-    panel: int,
-    state: Reals,
-    block: Reals,
-) -> None:
-    """What `_rate_steps` does, all rows and lanes at once, where Numba compiles nothing."""
-    steps, rows, lanes = block.shape[0], decay.size, state.size // decay.size
-    tiles = weights[:, :, None]
-    matrix = sparse.bsr_array((tiles, indices, starts), shape=(rows, rows)).tocsr()
-    step = np.arange(first_step, first_step + steps, dtype=np.uint64)[:, None, None]
-    counters: Any = np.broadcast_arrays(
-        np.arange(first_replica, first_replica + lanes, dtype=np.uint64),
-        np.arange(rows // 2, dtype=np.uint64)[:, None],
-        step & _LOW,
-        step >> _32,
-    )
-    pairs: Any = normal_pair(*philox(*counters, *key))
-    xi = np.stack(pairs, axis=2).reshape(steps, rows, lanes)
-    panels = [slice(left * rows, (left + panel) * rows) for left in range(0, lanes, panel)]
-    rates = np.hstack([state[piece].reshape(rows, -1) for piece in panels])
-    with np.errstate(over="ignore", invalid="ignore"):
-        for k in range(steps):
-            change = matrix @ rates + drive[:, None]
-            if rectified:
-                np.maximum(change, 0.0, out=change)
-            rates = decay[:, None] * rates + change + noise * xi[k]
-            for left, piece in zip(range(0, lanes, panel), panels):
-                block[k, piece] = rates[:, left : left + panel].ravel()
-
-
-rate_steps = _interpreted_steps if numba.config.DISABLE_JIT else _rate_steps
+            step_of_piece(scheme, bounds[piece], bounds[piece + 1], now, before, block[step])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from noiseprune.checks import Seed
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
-from noiseprune.simulation.engine import checked
+from noiseprune.simulation.engine import Simulation
 from noiseprune.simulation.parts import (
     Products,
     Squares,
@@ -79,40 +77,29 @@ class StreamedVariance:
 
 def streaming_covariance(
     net: RateNetwork,
+    asked: Simulation,
     *,
-    duration: float = 40.0,
     burn_in: float = 10.0,
-    dt: float | None = None,
-    noise: float = 0.01,
-    drive: float | npt.ArrayLike = 0.0002,
-    x0: str | npt.ArrayLike = "uniform",
-    replicas: int = 1,
-    record_every: int = 10,
-    activation: str = "linear",
-    dtype: npt.DTypeLike = "float64",
-    seed: Seed = None,
     progress: Progress = silent,
     worker: Worker = serial,
 ) -> StreamedCovariance:
-    """Covariance (N, N) of the rates over every `record_every`-th state after `burn_in` (s).
+    """Covariance (N, N) of the rates over the recorded states after `burn_in` (s).
 
     Linear: the deviation of a state from its mean given x(0) obeys x <- P x + sigma sqrt(h) xi
     from zero, whatever the drive and x(0). That is what runs here, so the covariance is around
     the exact mean, zero, and neither a decaying x(0) nor an estimated mean biases it:
-    `drive` and `x0` are checked but do not enter.
+    drive and x0 are checked but do not enter.
 
     Rectified: drive and x0 enter, and the covariance is around the mean of the samples
     (normalised by their number).
 
     `worker` makes the parts (see `noiseprune.cluster`); the result does not depend on it.
 
-    Other parameters and errors are those of `simulate`; besides, a singular or unstable linear
+    Errors are those of `simulate`; besides, a singular or unstable linear
     network raises UnstableError: it has no stationary covariance. Memory: 3 N^2 numbers; with a
     worker N^2 for every part that it makes, and here those that wait for an earlier one, too.
     """
-    run = checked(
-        net, duration, dt, noise, drive, x0, replicas, record_every, activation, dtype, seed
-    )
+    run = asked.of(net)
     run.check_step(stationary=True)
     if run.activation == "linear":
         run = run.fluctuations()
@@ -138,26 +125,18 @@ def streaming_covariance(
 
 def streaming_synapse_variance(
     net: RateNetwork,
+    asked: Simulation,
     *,
-    duration: float = 40.0,
     burn_in: float = 10.0,
-    dt: float | None = None,
-    noise: float = 0.01,
-    replicas: int = 1,
-    record_every: int = 10,
-    dtype: npt.DTypeLike = "float64",
-    seed: Seed = None,
     progress: Progress = silent,
     worker: Worker = serial,
 ) -> StreamedVariance:
     """v_ij = mean (x_i - sgn(w_ij) x_j)^2 on the synapses alone: memory grows with their number.
 
-    The linear network runs from zero without drive, so the mean is exactly zero. Parameters,
-    errors and the samples that count are those of `streaming_covariance`.
+    The linear network runs from zero without drive, whatever was asked for, so the mean is exactly
+    zero. Errors and the samples that count are those of `streaming_covariance`.
     """
-    run = checked(
-        net, duration, dt, noise, 0.0, "zero", replicas, record_every, "linear", dtype, seed
-    )
+    run = replace(asked, drive=0.0, x0="zero", activation="linear").of(net)
     run.check_step(stationary=True)
     shared = streaming(run, Squares, burn_in)
     parts = parts_of(run.replicas)

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from noiseprune.checks import Seed
+from noiseprune.choices import Activation, Start
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
-from noiseprune.simulation.engine import Run, checked, integrate
+from noiseprune.simulation.engine import Run, Simulation, integrate
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
 
@@ -83,10 +84,10 @@ def simulate(
     dt: float | None = None,
     noise: float = 0.01,
     drive: float | npt.ArrayLike = 0.0002,
-    x0: str | npt.ArrayLike = "uniform",
+    x0: Start | npt.ArrayLike = "uniform",
     replicas: int = 1,
     record_every: int = 10,
-    activation: str = "linear",
+    activation: Activation = "linear",
     dtype: npt.DTypeLike = "float64",
     seed: Seed = None,
     progress: Progress = silent,
@@ -126,9 +127,26 @@ def simulate(
         run diverges. A singular A has no stationary state but neither does it diverge: it is
         simulated.
     """
-    run = checked(
-        net, duration, dt, noise, drive, x0, replicas, record_every, activation, dtype, seed
+    asked = Simulation(
+        duration=duration,
+        dt=dt,
+        noise=noise,
+        drive=drive,
+        x0=x0,
+        replicas=replicas,
+        record_every=record_every,
+        activation=activation,
+        dtype=dtype,
+        seed=seed,
     )
+    return record_rates(net, asked, progress=progress, worker=worker)
+
+
+def record_rates(
+    net: RateNetwork, asked: Simulation, *, progress: Progress = silent, worker: Worker = serial
+) -> Trajectory:
+    """The rates of a network in the simulation that is asked for; `simulate` with a record."""
+    run = asked.of(net)
     run.check_step(stationary=False)
     rates = _rates(run, progress) if worker is serial else _gathered(run, worker, progress)
     return Trajectory(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from scipy import sparse
 
 from noiseprune.kernels import Reals, kernel
 from noiseprune.weights import FloatArray, IntArray
@@ -18,7 +17,7 @@ ROWS = 512
 
 
 @kernel
-def _product(
+def _product_of_many(
     indptr: IntArray, indices: IntArray, weights: FloatArray, leak: FloatArray, x: Reals, y: Reals
 ) -> FloatArray:
     """y = (diag(leak) - W) x; returns the k sums of x y."""
@@ -78,27 +77,16 @@ def _product_of_one(
     return sums.sum(axis=0)  # type: ignore[no-any-return]
 
 
-def _compiled_product(
+def product(
     indptr: IntArray, indices: IntArray, weights: FloatArray, leak: FloatArray, x: Reals, y: Reals
 ) -> FloatArray:
     if x.shape[1] == 1:
         return _product_of_one(indptr, indices, weights, leak, x[:, 0], y[:, 0])
-    return _product(indptr, indices, weights, leak, x, y)
-
-
-def _interpreted_product(
-    indptr: IntArray, indices: IntArray, weights: FloatArray, leak: FloatArray, x: Reals, y: Reals
-) -> FloatArray:
-    matrix = sparse.csr_array((weights, indices, indptr), shape=(leak.size, leak.size))
-    y[:] = leak[:, None] * x - matrix @ x
-    return np.einsum("ic,ic->c", x, y, dtype=np.float64)  # type: ignore[no-any-return]
-
-
-product = _interpreted_product if numba.config.DISABLE_JIT else _compiled_product
+    return _product_of_many(indptr, indices, weights, leak, x, y)
 
 
 @kernel
-def _advance(
+def advance(
     alpha: Reals, inverse: FloatArray, p: Reals, q: Reals, x: Reals, r: Reals
 ) -> FloatArray:
     """x += alpha p, r -= alpha q; returns the k sums of r^2 / diagonal."""
@@ -114,21 +102,8 @@ def _advance(
     return sums.sum(axis=0)  # type: ignore[no-any-return]
 
 
-def _interpreted_advance(
-    alpha: Reals, inverse: FloatArray, p: Reals, q: Reals, x: Reals, r: Reals
-) -> FloatArray:
-    x += alpha * p
-    r -= alpha * q
-    return np.einsum(  # type: ignore[no-any-return]
-        "i,ic,ic->c", inverse, r, r, dtype=np.float64
-    )
-
-
-advance = _interpreted_advance if numba.config.DISABLE_JIT else _advance
-
-
 @kernel
-def _turn(beta: Reals, inverse: FloatArray, r: Reals, p: Reals) -> None:
+def turn(beta: Reals, inverse: FloatArray, r: Reals, p: Reals) -> None:
     """p <- r / diagonal + beta p"""
     n, k = p.shape
     one = p.dtype.type(1)
@@ -136,11 +111,3 @@ def _turn(beta: Reals, inverse: FloatArray, r: Reals, p: Reals) -> None:
         own = one * inverse[i]
         for c in range(k):
             p[i, c] = own * r[i, c] + beta[c] * p[i, c]
-
-
-def _interpreted_turn(beta: Reals, inverse: FloatArray, r: Reals, p: Reals) -> None:
-    p *= beta
-    p += inverse[:, None] * r
-
-
-turn = _interpreted_turn if numba.config.DISABLE_JIT else _turn

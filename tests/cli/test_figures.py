@@ -1,5 +1,6 @@
 """The figures, on their fast variants: the numbers are right, and what is drawn is the numbers."""
 
+import functools
 import json
 from pathlib import Path
 from xml.etree import ElementTree
@@ -32,21 +33,23 @@ def strict(text):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Every figure made once: the folder, its documents, and what was reported meanwhile."""
-    folder, documents, reports = tmp_path_factory.mktemp("figures"), {}, {}
-    for name in figures.PICTURES:
-        reports[name] = calls = []
+    """A figure, made once when it is first asked for: its folder, its document, its progress."""
+
+    @functools.cache
+    def make(name):
+        folder, calls = tmp_path_factory.mktemp(name), []
         files = figures.remake(
-            name, folder, fast=True, seed=SEED, progress=lambda *x, calls=calls: calls.append(x)
+            name, folder, fast=True, seed=SEED, progress=lambda *x: calls.append(x)
         )
         assert files == [folder / f"{name}.{suffix}" for suffix in ("json", "png", "svg")]
-        documents[name] = strict(files[0].read_text(encoding="utf-8"))
-    return folder, documents, reports
+        return folder, strict(files[0].read_text(encoding="utf-8")), calls
+
+    return make
 
 
 @pytest.fixture
 def numbers(made):
-    return {name: document["numbers"] for name, document in made[1].items()}
+    return lambda name: made(name)[1]["numbers"]
 
 
 def network(about):
@@ -91,8 +94,7 @@ def drawn(axes, x, y):
 
 @NAMES
 def test_files_are_whole_and_say_what_they_hold(made, name):
-    folder, documents, _ = made
-    document = documents[name]
+    folder, document, _ = made(name)
     assert document.keys() == {"figure", "noiseprune", "fast", "seed", "numbers"}
     assert (document["figure"], document["fast"], document["seed"]) == (name, True, SEED)
     assert document["noiseprune"] == npr.__version__
@@ -100,13 +102,13 @@ def test_files_are_whole_and_say_what_they_hold(made, name):
     assert ElementTree.parse(folder / f"{name}.svg").getroot().tag.endswith("svg")
     for file in folder.glob(f"{name}.*"):
         assert file.stat().st_size < 500_000
-    assert sorted(file.stem for file in folder.iterdir()) == sorted([*figures.PICTURES] * 3)
+    assert len(list(folder.iterdir())) == 3
 
 
 @NAMES
 def test_the_same_numbers_give_the_same_picture(made, name, tmp_path, monkeypatch):
-    folder = made[0]
-    monkeypatch.setattr(figures, "FORMATS", ("svg",))
+    folder = made(name)[0]
+    monkeypatch.setattr(figures.pictures, "FORMATS", ("svg",))
     (tmp_path / f"{name}.json").write_bytes((folder / f"{name}.json").read_bytes())
     (again,) = figures.redraw(name, tmp_path)
     assert again.read_bytes() == (folder / f"{name}.svg").read_bytes()
@@ -114,7 +116,7 @@ def test_the_same_numbers_give_the_same_picture(made, name, tmp_path, monkeypatc
 
 @NAMES
 def test_progress_only_grows_and_ends(made, name):
-    fractions = [done / total for done, total in made[2][name]]
+    fractions = [done / total for done, total in made(name)[2]]
     assert fractions == sorted(fractions)
     assert fractions[0] > 0
     assert fractions[-1] == 1
@@ -122,7 +124,7 @@ def test_progress_only_grows_and_ends(made, name):
 
 @NAMES
 def test_every_axis_is_labelled_or_shares_a_label(made, numbers, name):
-    figure = figures.PICTURES[name].draw(numbers[name])
+    figure = figures.PICTURES[name].draw(numbers(name))
     axes = [a for a in figure.axes if a.get_label() != "<colorbar>"]
     assert any(a.get_xlabel() for a in axes)
     if name != "similarity":  # whose rows are named one by one
@@ -154,7 +156,7 @@ def test_numbers_are_listed_to_some_digits():
 
 
 def test_panels_are_the_rule_written_out(numbers):
-    found = numbers["panels"]
+    found = numbers("panels")
     net = network(found["network"])
     weights, leak = net.dense_weights(), net.leak
     present = weights != 0
@@ -179,7 +181,7 @@ def test_panels_are_the_rule_written_out(numbers):
 
 
 def test_eigenvalues_are_those_of_the_drifts(numbers):
-    found = numbers["eigenvalues"]
+    found = numbers("eigenvalues")
     net = network(found["network"])
     before = np.linalg.eigvalsh(np.diag(net.leak) - net.dense_weights())
     np.testing.assert_allclose(found["eigenvalues"], before, rtol=1e-5)
@@ -194,7 +196,7 @@ def test_eigenvalues_are_those_of_the_drifts(numbers):
 
 
 def test_eigenvalues_below_the_axis_are_marked(numbers):
-    found = json.loads(json.dumps(numbers["eigenvalues"]))
+    found = json.loads(json.dumps(numbers("eigenvalues")))
     found["rivals"]["noise"]["eigenvalues"][:2] = [-0.5, 0.0]
     figure = figures.PICTURES["eigenvalues"].draw(found)
     (marked,) = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
@@ -203,7 +205,7 @@ def test_eigenvalues_below_the_axis_are_marked(numbers):
 
 
 def test_similarity_is_measured_vector_by_vector(numbers):
-    found = numbers["similarity"]
+    found = numbers("similarity")
     net = network(found["network"])
     drift = net.dense_drift()
     values, vectors = np.linalg.eigh(drift)
@@ -231,7 +233,7 @@ def test_similarity_is_measured_vector_by_vector(numbers):
 
 
 def test_dynamics_are_two_simulations_under_one_noise(numbers):
-    found = numbers["dynamics"]
+    found = numbers("dynamics")
     net = network(found["network"])
 
     def states(of):
@@ -265,12 +267,12 @@ def test_dynamics_are_two_simulations_under_one_noise(numbers):
 
 
 def test_the_default_beats_the_paper_s_rule_and_that_the_weights(numbers):
-    late = {name: rival["mean"][-1] for name, rival in numbers["dynamics"]["rivals"].items()}
+    late = {name: rival["mean"][-1] for name, rival in numbers("dynamics")["rivals"].items()}
     assert late["noise"] < late["paper"] < late["weight"]
 
 
 def test_kept_is_what_compare_finds(numbers):
-    found = numbers["kept"]
+    found = numbers("kept")
     net = network(found["network"])
     degrees = [keep * net.n_synapses / net.n_neurons for keep in found["fractions"]]
     np.testing.assert_allclose(found["best_possible"], 2 / np.sqrt(degrees), rtol=1e-5)
@@ -289,8 +291,8 @@ def test_kept_is_what_compare_finds(numbers):
 
 
 def test_counts_are_equal_but_for_coins_and_the_paper_s_clipping(numbers):
-    for curve in numbers["kept"]["curves"]:
-        asked = np.array(numbers["kept"]["fractions"])
+    for curve in numbers("kept")["curves"]:
+        asked = np.array(numbers("kept")["fractions"])
         if curve["sampling"] in ("systematic", "balanced", "none"):
             np.testing.assert_allclose(curve["kept"], asked, rtol=0.005)
         elif curve["rule"] == "paper":
@@ -312,7 +314,7 @@ def test_the_bound_is_the_theorem_s_and_holds():
 
 
 def test_kept_draws_every_curve_in_its_panel(numbers):
-    found = json.loads(json.dumps(numbers["kept"]))
+    found = json.loads(json.dumps(numbers("kept")))
     percent = [100 * keep for keep in found["fractions"]]
     promise = found["curves"][0]
     assert (promise["rule"], promise["sampling"], promise["balance"]) == (
@@ -346,7 +348,7 @@ def test_kept_draws_every_curve_in_its_panel(numbers):
 
 
 def test_connectomes_are_what_compare_finds(numbers):
-    found = numbers["connectomes"]
+    found = numbers("connectomes")
     assert len(found["networks"]) == 4
     net = npr.datasets.load("mushroom-body")
     about = found["networks"]["mushroom-body"]
@@ -366,7 +368,7 @@ def test_connectomes_are_what_compare_finds(numbers):
 
 
 def test_cost_slopes_are_those_of_the_logarithms(numbers):
-    found = numbers["cost"]
+    found = numbers("cost")
     sizes = found["n_neurons"]
     assert found["machine"]["threads"] >= 1
     figure = figures.PICTURES["cost"].draw(found)
@@ -382,7 +384,7 @@ def test_cost_slopes_are_those_of_the_logarithms(numbers):
 
 
 def test_spikes_are_judged_by_the_exact_variances(numbers):
-    found = numbers["spikes"]
+    found = numbers("spikes")
     net = network(found["network"])
     exact = npr.synapse_variance(net).variance
     figure = figures.PICTURES["spikes"].draw(found)
@@ -406,7 +408,7 @@ def test_spikes_are_judged_by_the_exact_variances(numbers):
 
 
 def test_inference_errors_and_slopes_are_those_drawn(numbers):
-    found = numbers["inference"]
+    found = numbers("inference")
     (axes,) = figures.PICTURES["inference"].draw(found).axes
     for curve in found["curves"].values():
         assert drawn(axes, found["lengths"], curve["errors"])

@@ -22,7 +22,7 @@ from noiseprune import (
     synapse_variance,
 )
 from noiseprune.cluster import job_script, pool, resumed, slurm_options, workers
-from noiseprune.simulation import streaming_covariance
+from noiseprune.simulation import Simulation, streaming_covariance
 from noiseprune.work import digest, in_order, serial
 
 
@@ -154,10 +154,13 @@ def test_a_lost_worker_costs_its_piece_only(tmp_path):
 
 def test_a_piece_that_kills_every_worker_is_given_up(monkeypatch):
     """Dask may give up a worker that dies as it starts: then there is none left."""
+    import dask
+
     monkeypatch.setattr(pool, "ATTEMPTS", 2)
     monkeypatch.setattr(pool, "WAIT", 5)
     monkeypatch.setattr(pool, "POLL", 1)
     with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),  # one death, one attempt
         workers("local:1", threads=1) as worker,
         pytest.raises(ClusterError, match=r"(lost its worker 2 times|none came back).*memory"),
     ):
@@ -230,8 +233,8 @@ def rates(worker, seed=5):
 
 
 def covariance(worker, seed=5):
-    options = {"duration": 0.1, "burn_in": 0.05, "replicas": 150, "record_every": 2}
-    return streaming_covariance(network(), seed=seed, worker=worker, **options).covariance
+    asked = Simulation(duration=0.1, replicas=150, record_every=2, seed=seed)
+    return streaming_covariance(network(), asked, burn_in=0.05, worker=worker).covariance
 
 
 @pytest.mark.parametrize("simulated", [rates, covariance])
@@ -328,9 +331,10 @@ def test_a_scheduler_without_workers(pair, monkeypatch):
         pass
 
 
-def test_a_lost_scheduler_is_told_from_a_lost_worker():
+def test_a_lost_scheduler_is_told_from_a_lost_worker(monkeypatch):
     from distributed import LocalCluster
 
+    monkeypatch.setattr(pool, "ANSWER", 2)
     cluster = LocalCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
     )

@@ -7,7 +7,8 @@ import pytest
 
 import noiseprune as npr
 from noiseprune import fluctuations, lyapunov
-from noiseprune.fluctuations import simulate_with_statistics
+from noiseprune.simulation import Simulation
+from noiseprune.work import serial
 
 SYMMETRIC = npr.clustered_network((14, 3, 3), 0.6, 20, leak_margin=0.3, seed=7)
 
@@ -17,6 +18,11 @@ def network(n=12):
     weights = np.random.default_rng(3).normal(0.0, 0.3, (n, n))
     np.fill_diagonal(weights, 0.0)
     return npr.RateNetwork(weights, leak=3.0)
+
+
+def simulate_with_statistics(net, *, store=False, worker=serial, replicas=20, **asked):
+    asked = Simulation(replicas=replicas, **asked)
+    return fluctuations.simulate_with_statistics(net, asked, store=store, worker=worker)
 
 
 def backwards(function, shared, items):

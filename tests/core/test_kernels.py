@@ -7,6 +7,8 @@ from scipy import sparse
 
 from noiseprune import RateNetwork, kernels
 
+pytestmark = pytest.mark.usefixtures("by_one_thread_and_by_two")
+
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize("density", [0.2, 1.0])
@@ -109,9 +111,7 @@ def test_the_self_balancing_walk_is_its_twin(symmetric, surplus, seed):
     probability[[4, 11]] = 0.0
     drawn = probability, rng.permutation(m), rng.random(m), int(probability.sum()) + surplus
     target = drawn[-1]
-    kept = kernels.self_balancing_walk(
-        csr.indptr, csr.indices, csr.data, starts, post, *drawn, symmetric
-    )
+    kept = kernels.self_balancing_walk(csr.indptr, csr.indices, csr.data, starts, *drawn, symmetric)
     twin = naive.self_balancing_walk(post, pre, weights[post, pre], *drawn, n, symmetric)
     assert kept.tolist() == twin
     assert np.count_nonzero(kept) == target

@@ -1,7 +1,6 @@
 """The rule as plasticity: exact laws of its parts, locality, and nearness to the batch rule."""
 
 import naive_simulation
-import numba
 import numpy as np
 import pytest
 from naive import assert_unbiased, entries, synapse_variance
@@ -10,9 +9,8 @@ from scipy import linalg, stats
 import noiseprune as npr
 from noiseprune import figures
 from noiseprune.figures.protocol import paper_network
-from noiseprune.online import synapses as module
 from noiseprune.online.homeostasis import Homeostasis
-from noiseprune.online.plan import planned
+from noiseprune.online.plan import Request
 from noiseprune.online.process import Process
 from noiseprune.online.synapses import Synapses, threshold_at, uniform
 from noiseprune.pruning.recipe import MAX_FACTOR
@@ -45,7 +43,7 @@ def network(n=24, *, directed=False, density=0.5, margin=0.2, seed=41):
 
 
 def process(net, **options):
-    return Process(planned(net, **(DEFAULTS | options)))
+    return Process(Request(**(DEFAULTS | options)).plan(net))
 
 
 def with_variance(net, variance):
@@ -82,20 +80,6 @@ def test_the_trace_is_the_weighted_variance(directed, centred, decay):
         assert synapses.variance[e] == pytest.approx(expected, rel=1e-12)
 
 
-def test_compiled_and_interpreted_loops_agree():
-    rng = np.random.default_rng(9)
-    post, pre = rng.integers(0, 6, (2, 40))
-    weights, activity = rng.standard_normal(40), rng.standard_normal((6, 8))
-    share = 1.0 / np.arange(1, 9)
-    found = []
-    for loop in (module._running_variance, module._interpreted_variance):
-        mean, square = np.full(40, 0.5), np.full(40, 2.0)
-        loop(post, pre, weights, activity, 0.8, share, True, mean, square)
-        found.append((mean, square))
-    np.testing.assert_allclose(found[0], found[1], rtol=1e-13)
-
-
-@pytest.mark.compiled
 @BOTH
 def test_the_trace_finds_the_variance_of_the_discrete_scheme(directed):
     net = network(12, directed=directed, margin=0.5)
@@ -333,17 +317,12 @@ def test_a_seed_repeats_the_run():
     assert not same(first, other)
 
 
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="there are no threads")
-def test_the_number_of_threads_changes_nothing():
+def test_the_number_of_threads_changes_nothing(loops_of):
     net = paper_network(90)
-    before = numba.get_num_threads()
     found = []
-    try:
-        for threads in (1, min(2, before)):
-            numba.set_num_threads(threads)
+    for threads in (1, 2):
+        with loops_of(threads):
             found.append(npr.plasticity(net, 0.4, rounds=2, seed=5))
-    finally:
-        numba.set_num_threads(before)
     assert same(*found)
 
 
@@ -356,7 +335,6 @@ def test_keeping_all_changes_nothing():
     assert found.gain == np.inf
 
 
-@pytest.mark.compiled
 def test_a_fixed_gain_keeps_about_as_many_as_the_batch_rule():
     net = network(30)
     batch = npr.prune(net, 0.4, sampling="independent", seed=1)
@@ -386,7 +364,6 @@ def test_without_scaling_weights_are_strengthened_only():
     assert not np.array_equal(adapted.network.leak, net.leak)
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("continuous", [False, True])
 def test_the_end_is_as_near_the_original_as_by_the_batch_rule(continuous):
     net = paper_network(120)
@@ -400,7 +377,6 @@ def test_the_end_is_as_near_the_original_as_by_the_batch_rule(continuous):
     assert npr.spectral_similarity(net, worse).epsilon > 1.25 * np.mean(batch)
 
 
-@pytest.mark.compiled
 def test_a_rectified_network_prunes_itself_by_its_own_noise():
     net = network(30, margin=0.5)
     found = npr.plasticity(net, 0.5, rounds=2, activation="rectified", interval=150.0, seed=5)
@@ -413,13 +389,15 @@ def test_a_rectified_network_prunes_itself_by_its_own_noise():
     whole = npr.plasticity(net, 1.0, rounds=1, activation="rectified", interval=600.0, seed=7)
     law = npr.simulation.streaming_covariance(
         net,
-        activation="rectified",
-        noise=1.0,
-        drive=found.drive,
-        dt=whole.dt,
-        duration=600.0,
-        replicas=4,
-        seed=9,
+        npr.simulation.Simulation(
+            activation="rectified",
+            noise=1.0,
+            drive=found.drive,
+            dt=whole.dt,
+            duration=600.0,
+            replicas=4,
+            seed=9,
+        ),
     )
     expected = synapse_variance(net.dense_weights(), law.covariance)
     assert np.median(whole.variance / expected) == pytest.approx(1.0, abs=0.06)
@@ -459,7 +437,6 @@ def test_bad_networks_are_refused():
         npr.plasticity(npr.RateNetwork(np.ones((4, 4)) - np.eye(4), leak=2.0))
 
 
-@pytest.mark.compiled
 def test_a_network_that_loses_its_stability_is_named():
     net = npr.RateNetwork(np.ones((30, 30)) - np.eye(30), leak_margin=0.001)
     with pytest.raises(npr.UnstableError, match=r"after round 1 of 1, with 80 synapses left, "):

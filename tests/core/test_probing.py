@@ -1,7 +1,7 @@
 """Noise probes: of known precision, and the same whoever makes them."""
 
 import naive
-import numba
+import naive_probing
 import numpy as np
 import pytest
 from scipy import sparse
@@ -59,21 +59,69 @@ def test_a_drive_of_one_pair_is_a_sign_on_both_neurons():
         assert 40 < np.sum(drives[0] > 0) < 88
 
 
-@pytest.mark.skipif(not numba.config.DISABLE_JIT, reason="compiled, the twins take no arrays")
-def test_loops_agree_with_their_interpreted_twins():
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
+@pytest.mark.parametrize("block", [0, 6])
+def test_drives_are_those_of_their_twin(block):
     net = dominant_network(9)
-    csr, leak, rng = net.csr, net.leak, np.random.default_rng(41)
-    excess, starts = np.maximum(net.dominance_excess, 0.0), pair_starts(csr.indptr, csr.indices)
-    where = csr.indptr, csr.indices, csr.data
-    first, second = np.empty((9, 21)), np.empty((9, 21))
-    kernels._drive(*where, excess, key(7), 6, first)
-    kernels._interpreted_drive(*where, excess, key(7), 6, second)
-    np.testing.assert_allclose(first, second, rtol=1e-14, atol=1e-14)
-    y, z = rng.standard_normal((2, 9, 21))
+    csr, excess = net.csr, np.maximum(net.dominance_excess, 0.0)
+    load = np.empty((9, 21))
+    kernels.drive(csr.indptr, csr.indices, csr.data, excess, key(7), block, load)
+    words = [int(word) for word in key(7)]
+    expected = naive_probing.drive(net.dense_weights(), excess, words, block, 21)
+    np.testing.assert_allclose(load, expected, rtol=1e-14, atol=1e-14)
+    kernels.signs(key(7), block, load)
+    expected = [
+        [naive_probing.random_sign(words, block, c, i, i) for c in range(21)] for i in range(9)
+    ]
+    np.testing.assert_array_equal(load, expected)
+
+
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
+@pytest.mark.parametrize("columns", [1, 21])
+def test_sums_over_probes_are_those_of_their_twins(columns):
+    rng = np.random.default_rng(41)
+    net = dominant_network(9)
+    csr, starts = net.csr, pair_starts(net.csr.indptr, net.csr.indices)
+    y, z = rng.standard_normal((2, 9, columns))
     for local in (z, z[:0]):
-        first = kernels._squares(*where, leak, starts, y, local)
-        second = kernels._interpreted_squares(*where, leak, starts, y, local)
-        np.testing.assert_allclose(first, second, rtol=1e-12)
+        found = kernels.squares(csr.indptr, csr.indices, csr.data, net.leak, starts, y, local)
+        expected = naive_probing.squares(net.dense_weights(), net.leak, y, local)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    net = dominant_network(9, both=False)
+    csr = net.csr
+    z, local = rng.standard_normal((2, 9, columns)) + 1j * rng.standard_normal((2, 9, columns))
+    known = rng.random((9, columns))
+    for some in (local, local[:0]):
+        sums, spread = np.zeros((2, csr.nnz))
+        kernels.differences(csr.indptr, csr.indices, csr.data, z, some, known, sums, spread)
+        expected = naive_probing.differences(net.dense_weights(), z, some, known)
+        np.testing.assert_allclose((sums, spread), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
+@pytest.mark.parametrize("reduced", [False, True])
+def test_estimates_are_those_of_their_twin(reduced):
+    net = dominant_network(15)
+    csr, starts = net.csr, pair_starts(net.csr.indptr, net.csr.indices)
+    pairs = np.array([w for i, j, w in naive.entries(net.dense_weights()) if i < j])
+    total = 50 * np.exp(np.random.default_rng(43).normal(0.0, 2.0, pairs.size)) / np.abs(pairs)
+    expected = naive_probing.estimates(net.dense_weights(), net.leak, 50, reduced, total)
+    spread = kernels.estimates(
+        csr.indptr, csr.indices, csr.data, net.leak, starts, 50, reduced, total
+    )
+    np.testing.assert_allclose(total, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(spread, expected[1], rtol=1e-9, atol=1e-12)
+
+
+def test_a_tight_part_is_one_that_makes_the_matrix_singular():
+    rng = np.random.default_rng(47)
+    found = []
+    for _ in range(300):
+        csr = sparse.csr_array(np.sign(naive.signed_weights(7, rng, symmetric=True, density=0.2)))
+        leaks = rng.random(7) < 0.4
+        found.append(kernels.has_tight_part(csr.indptr, csr.indices, csr.data, leaks))
+        assert found[-1] == naive_probing.has_tight_part(csr.toarray(), leaks)
+    assert 50 < sum(found) < 250
 
 
 def test_estimates_are_what_the_drives_give():
@@ -120,7 +168,6 @@ def test_plain_estimates_are_unbiased_with_the_promised_precision(both):
     assert stated == pytest.approx(spread, rel=0.12)
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("both", [True, False])
 @pytest.mark.parametrize("q", [32, 128])
 def test_what_the_pair_explains_lowers_the_error(both, q):

@@ -156,7 +156,6 @@ def test_water_filling_has_no_unit(values, fraction, exponent):
     np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
-@pytest.mark.compiled
 def test_water_filling_of_many_synapses_keeps_its_digits():
     importance = np.exp(4 * np.random.default_rng(7).standard_normal(300_001))
     for budget in (3.0, 30_000.0, 290_000.0):
@@ -260,7 +259,6 @@ def signed_inputs(net):
     return np.array([np.maximum(sign * weights, 0).sum(axis=1) for sign in (1, -1)])
 
 
-@pytest.mark.compiled
 @either_symmetry
 def test_the_walk_keeps_probabilities_nearly_and_strengths_far_better(symmetric):
     """Against independent draws: the mean of W within 5 %, input errors less than half.

@@ -12,6 +12,7 @@ from noiseprune import similarity, spectrum
 from noiseprune.cli import app
 from noiseprune.pruning import refit
 from noiseprune.pruning.network import mirrored
+from noiseprune.simulation import Simulation
 
 
 def network(symmetric=True, n=40, seed=3, **options):
@@ -103,7 +104,6 @@ def test_the_unit_of_time_does_not_matter(unit):
     assert first.epsilon_after == pytest.approx(second.epsilon_after, rel=1e-2)
 
 
-@pytest.mark.compiled
 def test_trajectories_follow_better_for_the_emphasis(monkeypatch):
     """Collective modes decide them: without emphasis epsilon falls further, but they do not."""
     net = npr.clustered_network((270, 10, 10, 10), long_range=500, seed=3)
@@ -111,7 +111,9 @@ def test_trajectories_follow_better_for_the_emphasis(monkeypatch):
     for emphasis in (1.0, refit._MAX_EMPHASIS):
         monkeypatch.setattr(refit, "_MAX_EMPHASIS", emphasis)
         pruned = npr.prune(net, 0.4, sampling="systematic", seed=3, refit=True).network
-        error = similarity.dynamics_error(net, pruned, duration=20.0, replicas=4, seed=5)
+        error = similarity.dynamics_error(
+            net, pruned, Simulation(duration=20.0, replicas=4, seed=5)
+        )
         found[emphasis] = np.mean(error.mean), spectrum.epsilon(net, pruned).epsilon
     plain, emphasised = found.values()
     assert emphasised[0] < 0.7 * plain[0]

@@ -1,19 +1,23 @@
 """The similarity report: nothing where nothing changed, stability by eigenvalues, JSON keys."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import linalg
 
 import noiseprune as npr
-from noiseprune import similarity, spectrum
-from noiseprune.similarity import dynamics_error, is_stable, spectral_similarity
+from noiseprune import pair, spectrum
+from noiseprune.pair import is_stable
+from noiseprune.pruning.network import guarantee_of
+from noiseprune.similarity import dynamics_error, spectral_similarity
+from noiseprune.simulation import Simulation, record_rates
 
 SYMMETRIC = npr.clustered_network((14, 3, 3), 0.6, 20, leak_margin=0.3, seed=7)
 DIRECTED = npr.clustered_network((14, 3, 3), 0.6, 21, directed=True, leak_margin=0.3, seed=7)
 NETWORKS = pytest.mark.parametrize("net", [SYMMETRIC, DIRECTED], ids=["symmetric", "directed"])
-SHORT = {"duration": 2.0, "dt": 0.02, "replicas": 3}
+SHORT = Simulation(duration=2.0, dt=0.02, replicas=3)
 
 
 def with_leak(net, factor):
@@ -106,7 +110,7 @@ def test_the_cases_of_stability_are_of_both_kinds():
 def test_stability_without_dense_eigenvalues(monkeypatch):
     """Above the dense limit, as of a large network: Lanczos intervals, then Arnoldi."""
     monkeypatch.setattr(spectrum, "DENSE_PENCIL", 10)
-    monkeypatch.setattr(similarity, "DENSE_EIGENVALUES", 10)
+    monkeypatch.setattr(pair, "DENSE_EIGENVALUES", 10)
     for net in (SYMMETRIC, DIRECTED):
         for factor in (0.4, 0.9):
             report = spectral_similarity(net, with_leak(net, factor), seed=3)
@@ -118,10 +122,10 @@ def test_stability_without_dense_eigenvalues(monkeypatch):
 @NETWORKS
 def test_an_unstable_network_has_no_covariance_error(net):
     unstable = with_leak(net, 0.01)
-    for pair in ((net, unstable), (unstable, net)):
-        report = spectral_similarity(*pair)
+    for one, other in ((net, unstable), (unstable, net)):
+        report = spectral_similarity(one, other)
         assert report.covariance_error is None
-        assert report.stable == (pair[1] is net)
+        assert report.stable == (other is net)
 
 
 def test_covariance_error_is_the_distance_of_the_covariances():
@@ -135,8 +139,8 @@ def test_covariance_error_is_the_distance_of_the_covariances():
 
 def test_guarantee_is_of_the_class_of_networks():
     weak = with_leak(SYMMETRIC, 0.7)
-    assert similarity.guarantee(SYMMETRIC) == "symmetric-diagonally-dominant"
-    assert [similarity.guarantee(net) for net in (DIRECTED, weak)] == ["none", "none"]
+    assert guarantee_of(SYMMETRIC) == "symmetric-diagonally-dominant"
+    assert [guarantee_of(net) for net in (DIRECTED, weak)] == ["none", "none"]
     assert spectral_similarity(weak, weak).guarantee == "none"
 
 
@@ -162,8 +166,10 @@ def test_the_dictionary_has_the_keys_and_is_json(net, detail):
         assert found["eigenvalue_error"].keys() == {"median", "max", "min"}
         assert found["eigenvalue_error"]["median"] == report.eigenvalue_error.median
     assert found["dynamics_error"] is None
-    dynamics = dynamics_error(net, pruned, seed=3, **SHORT)
-    found = json.loads(json.dumps(report.with_dynamics(dynamics).to_dict(), allow_nan=False))
+    dynamics = dynamics_error(net, pruned, replace(SHORT, seed=3))
+    found = json.loads(
+        json.dumps(replace(report, dynamics_error=dynamics).to_dict(), allow_nan=False)
+    )
     assert found["dynamics_error"].keys() == {"times", "mean", "std"}
     assert found["dynamics_error"]["mean"] == dynamics.mean.tolist()
     assert report.dynamics_error is None  # a copy carries it
@@ -174,7 +180,7 @@ def test_the_dictionary_has_the_keys_and_is_json(net, detail):
 
 @NETWORKS
 def test_identical_networks_move_identically(net):
-    found = dynamics_error(net, net, seed=3, **SHORT)
+    found = dynamics_error(net, net, replace(SHORT, seed=3))
     assert not found.mean.any()
     assert not found.std.any()
 
@@ -182,7 +188,7 @@ def test_identical_networks_move_identically(net):
 @NETWORKS
 def test_pruned_networks_drift_away(net):
     pruned = npr.prune(net, 0.5, seed=5).network
-    found = dynamics_error(net, pruned, seed=3, **SHORT)
+    found = dynamics_error(net, pruned, replace(SHORT, seed=3))
     assert found.times[0] == found.mean[0] == 0
     assert found.times[-1] == pytest.approx(2.0)
     assert found.times.shape == found.mean.shape == found.std.shape == (101,)
@@ -192,8 +198,10 @@ def test_pruned_networks_drift_away(net):
 
 def test_dynamics_by_their_definition():
     pruned = npr.prune(DIRECTED, 0.5, seed=5).network
-    found = dynamics_error(DIRECTED, pruned, seed=3, **SHORT)
-    before, after = (npr.simulate(x, record_every=1, seed=3, **SHORT) for x in (DIRECTED, pruned))
+    found = dynamics_error(DIRECTED, pruned, replace(SHORT, seed=3))
+    before, after = (
+        record_rates(x, replace(SHORT, record_every=1, seed=3)) for x in (DIRECTED, pruned)
+    )
     ratio = np.linalg.norm(after.rates - before.rates, axis=2) / np.linalg.norm(
         before.rates, axis=2
     )
@@ -205,7 +213,7 @@ def test_every_kind_of_seed():
     pruned = npr.prune(SYMMETRIC, 0.5, seed=5).network
 
     def mean(seed):
-        return dynamics_error(SYMMETRIC, pruned, seed=seed, **SHORT).mean
+        return dynamics_error(SYMMETRIC, pruned, replace(SHORT, seed=seed)).mean
 
     np.testing.assert_array_equal(mean(3), mean(3))
     np.testing.assert_array_equal(mean(3), mean(np.random.SeedSequence(3)))
@@ -214,21 +222,21 @@ def test_every_kind_of_seed():
     assert not np.array_equal(mean(None), mean(None))
     # One seed for both networks, also where it is a stream: else identical ones would differ.
     for seed in (None, np.random.default_rng(3)):
-        assert not dynamics_error(SYMMETRIC, SYMMETRIC, seed=seed, **SHORT).mean.any()
+        assert not dynamics_error(SYMMETRIC, SYMMETRIC, replace(SHORT, seed=seed)).mean.any()
 
 
 def test_the_default_step_is_stable_for_both():
     fast = npr.RateNetwork([[0.0, 1.0], [1.0, 0.0]], leak=1000.0)
     slow = npr.RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=3.0)
-    options = {"duration": 0.1, "replicas": 2, "seed": 3}
-    assert dynamics_error(slow, slow, **options).dt == 0.005
-    assert dynamics_error(slow, fast, **options).dt == pytest.approx(1 / 1001)
-    assert dynamics_error(fast, slow, **options).dt == pytest.approx(1 / 1001)
+    asked = Simulation(duration=0.1, replicas=2, seed=3)
+    assert dynamics_error(slow, slow, asked).dt == 0.005
+    assert dynamics_error(slow, fast, asked).dt == pytest.approx(1 / 1001)
+    assert dynamics_error(fast, slow, asked).dt == pytest.approx(1 / 1001)
 
 
 def test_progress_covers_both_runs():
     calls = []
-    dynamics_error(SYMMETRIC, SYMMETRIC, progress=lambda *x: calls.append(x), **SHORT)
+    dynamics_error(SYMMETRIC, SYMMETRIC, SHORT, progress=lambda *x: calls.append(x))
     done, totals = zip(*calls)
     assert list(done) == sorted(done)
     assert set(totals) == {200}
@@ -241,7 +249,7 @@ def test_what_is_refused():
         with pytest.raises(npr.OptionError, match="20 neurons and the pruned network 3"):
             measure(SYMMETRIC, other)
     with pytest.raises(npr.UnstableError, match="spectral abscissa"):
-        dynamics_error(SYMMETRIC, with_leak(SYMMETRIC, 0.01), **SHORT)
+        dynamics_error(SYMMETRIC, with_leak(SYMMETRIC, 0.01), SHORT)
     singular = npr.RateNetwork(np.ones((4, 4)) - np.eye(4), leak_margin=0)
     with pytest.raises(npr.UnstableError, match="singular"):
         spectral_similarity(singular, singular)

@@ -7,23 +7,22 @@ import threading
 from itertools import pairwise
 
 import naive_simulation as naive
-import numba
 import numpy as np
 import pytest
 from scipy import linalg, sparse, stats
 from threadpoolctl import threadpool_limits
 
 import noiseprune as npr
-from noiseprune import kernels
+from noiseprune import kernels, simulation
+from noiseprune.progress import silent
 from noiseprune.simulation import (
+    Simulation,
     default_step,
     engine,
     largest_stable_step,
     parts,
     simulate,
     stability,
-    streaming_covariance,
-    streaming_synapse_variance,
     trajectory,
 )
 from noiseprune.simulation import kernels as simulation_kernels
@@ -41,6 +40,16 @@ def network(n, *, directed=False, density=0.6, margin=0.1, seed=41):
     np.fill_diagonal(weights, 0.0)
     weights /= np.abs(weights).sum(axis=1).mean()
     return npr.RateNetwork(weights, leak_margin=margin)
+
+
+def streaming_covariance(net, *, burn_in=10.0, progress=silent, worker=serial, **asked):
+    options = {"burn_in": burn_in, "progress": progress, "worker": worker}
+    return simulation.streaming_covariance(net, Simulation(**asked), **options)
+
+
+def streaming_synapse_variance(net, *, burn_in=10.0, progress=silent, worker=serial, **asked):
+    options = {"burn_in": burn_in, "progress": progress, "worker": worker}
+    return simulation.streaming_synapse_variance(net, Simulation(**asked), **options)
 
 
 def discrete_law(net, dt, noise):
@@ -88,8 +97,8 @@ def test_steps_agree_with_their_naive_twin(replicas, density, height, rectified,
     activation = "rectified" if rectified else "linear"
     options = {"duration": 0.15, "dt": 0.05, "noise": 0.3, "drive": drive, "replicas": replicas}
     run = simulate(net, record_every=1, activation=activation, dtype=dtype, seed=7, **options)
-    request = engine.checked(
-        net, 0.15, 0.05, 0.3, drive, "uniform", replicas, 1, activation, dtype, 7
+    request = Simulation(record_every=1, activation=activation, dtype=dtype, seed=7, **options).of(
+        net
     )
     assert engine._tiles(request).blocksize == (height, 1)
     key = np.random.SeedSequence(7, spawn_key=(1,)).generate_state(2)
@@ -194,7 +203,6 @@ def test_normal_numbers_of_extreme_words():
         assert np.allclose(simulation_kernels.normal_pair(*given), expected, rtol=0, atol=1e-7)
 
 
-@pytest.mark.compiled
 def test_law_of_the_noise():
     n, replicas = 1000, 500
     key, xi = np.array([3, 5], np.uint64), np.empty((n, replicas))
@@ -249,10 +257,8 @@ LONELY = {"duration": 0.5, "dt": 0.05, "noise": 0.3, "drive": 2.0, "record_every
 @pytest.mark.parametrize("density", [0.05, 0.7])
 def test_any_cut_of_the_replicas_gives_the_same_rates(density, activation, dtype):
     net = network(41, directed=True, density=density)
-    request = engine.checked(
-        net, 0.5, 0.05, 0.3, 2.0, "uniform", 31, 1, activation, dtype, np.random.SeedSequence(23)
-    )
     options = {**LONELY, "activation": activation, "dtype": dtype, "replicas": 31}
+    request = Simulation(**options).of(net)
     whole = simulate(net, **options).rates
     for cuts in ((0, 1, 2, 15, 31), (0, 13, 30, 31)):
         pieces = [trajectory.rates_of_replicas(request, piece)[0] for piece in pairwise(cuts)]
@@ -334,19 +340,20 @@ def test_a_diverging_piece_is_named_as_the_whole_run_is():
 def test_digests_of_runs_differ_where_their_rates_do():
     net = network(6)
     plain = {
-        "net": net, "duration": 1.0, "dt": 0.01, "noise": 0.1, "drive": 0.0, "x0": "uniform",
+        "duration": 1.0, "dt": 0.01, "noise": 0.1, "drive": 0.0, "x0": "uniform",
         "replicas": 2, "record_every": 1, "activation": "linear", "dtype": "float64", "seed": 1,
     }  # fmt: skip
     others = [
-        {"net": network(6, seed=43)}, {"net": npr.RateNetwork(net.weights, leak_margin=0.2)},
         {"duration": 2.0}, {"dt": 0.02, "duration": 2.0}, {"noise": 0.2}, {"drive": 1.0},
         {"x0": "zero"}, {"replicas": 3}, {"record_every": 2}, {"activation": "rectified"},
         {"dtype": "float32"}, {"seed": 2}, {"x0": np.zeros(6), "dtype": "float32"},
     ]  # fmt: skip
-    runs = [engine.checked(**{**plain, **other}) for other in ({}, *others)]
+    nets = network(6, seed=43), npr.RateNetwork(net.weights, leak_margin=0.2)
+    runs = [Simulation(**{**plain, **other}).of(net) for other in ({}, *others)]
+    runs += [Simulation(**plain).of(other) for other in nets]
     texts = [run.digest() for run in (*runs, runs[0].part(1, 2), runs[0].part(0, 1))]
     assert len(set(texts)) == len(texts)
-    assert engine.checked(**plain).digest() == texts[0]
+    assert Simulation(**plain).of(net).digest() == texts[0]
     shared = [
         parts.streaming(runs[0], kind, burn_in).digest()
         for kind in (parts.Products, parts.Squares)
@@ -384,37 +391,24 @@ def test_blocks_join(monkeypatch):
     assert np.allclose(streamed.covariance, samples.T @ samples / 32, rtol=1e-12)
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("density", [0.05, 0.7])
-def test_number_of_threads_does_not_matter(density):
+def test_number_of_threads_does_not_matter(density, loops_of):
     net = network(300, density=density)
-    most = numba.get_num_threads()
+    options = {"duration": 0.5, "dt": 0.05, "replicas": 5, "record_every": 2, "seed": 23}
     results = []
-    for threads in (1, min(2, most)):
-        numba.set_num_threads(threads)
-        try:
-            with threadpool_limits(threads):
-                options = {
-                    "duration": 0.5,
-                    "dt": 0.05,
-                    "replicas": 5,
-                    "record_every": 2,
-                    "seed": 23,
-                }
-                results.append(
-                    (
-                        simulate(net, **options).rates,
-                        streaming_covariance(net, burn_in=0.1, **options).covariance,
-                        streaming_synapse_variance(net, burn_in=0.1, **options).variance,
-                    )
+    for threads in (1, 2):
+        with loops_of(threads), threadpool_limits(threads):
+            results.append(
+                (
+                    simulate(net, **options).rates,
+                    streaming_covariance(net, burn_in=0.1, **options).covariance,
+                    streaming_synapse_variance(net, burn_in=0.1, **options).variance,
                 )
-        finally:
-            numba.set_num_threads(most)
+            )
     for one, two in zip(*results):
         assert np.array_equal(one, two)
 
 
-@pytest.mark.compiled
 def test_number_of_threads_does_not_matter_to_a_fresh_process():
     # of a size at which the threads of BLAS would tell, were it not limited before it is loaded
     script = (

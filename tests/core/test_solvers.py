@@ -76,6 +76,7 @@ def test_single_precision_and_any_number_of_columns():
     np.testing.assert_allclose(single, whole, atol=5e-3 * np.abs(whole).max())
 
 
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
 @pytest.mark.parametrize("columns", [1, 2, 32])
 @pytest.mark.parametrize("real", [np.float32, np.float64])
 def test_the_product_and_its_sums(columns, real):
@@ -88,6 +89,24 @@ def test_the_product_and_its_sums(columns, real):
     tolerance = 1e-5 if real == np.float32 else 1e-12
     np.testing.assert_allclose(y, expected, atol=tolerance * np.abs(expected).max())
     np.testing.assert_allclose(sums, np.sum(x * expected, axis=0), rtol=100 * tolerance)
+
+
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_a_step_of_conjugate_gradients(real):
+    """x += alpha p, r -= alpha q, and the sums of r^2 / diagonal; p <- r / diagonal + beta p."""
+    rng = np.random.default_rng(19)
+    x, r, p, q = rng.standard_normal((4, 700, 3)).astype(real)  # more rows than a chunk
+    alpha, beta = rng.standard_normal((2, 3)).astype(real)
+    inverse = rng.random(700)
+    tolerance = 1e-5 if real == np.float32 else 1e-13
+    expected = x + alpha * p, r - alpha * q
+    sums = kernels.advance(alpha, inverse, p, q, x, r)
+    np.testing.assert_allclose((x, r), expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(sums, inverse @ r.astype(float) ** 2, rtol=1e-12)
+    expected = r * inverse[:, None] + beta * p
+    kernels.turn(beta, inverse, r, p)
+    np.testing.assert_allclose(p, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_directed_networks_give_their_symmetric_part():
@@ -121,7 +140,7 @@ def test_without_other_packages_the_diagonal_has_to_do(monkeypatch):
     monkeypatch.setattr(preconditioners, "find_spec", lambda name: None)
     hard = Dominant.of(sheet(60, 1e-6)).with_preconditioner("auto")
     assert hard.name == "diagonal"
-    monkeypatch.setattr(solvers, "MAX_STEPS", 70)
+    monkeypatch.setattr(solvers.dominant, "MAX_STEPS", 70)
     with pytest.raises(ConvergenceError, match=r"70 steps.*noiseprune\[scale\]"):
         hard.solve(np.random.default_rng(1).standard_normal((3600, 1)))
     with pytest.raises(ImportError, match=r"noiseprune\[scale\]"):

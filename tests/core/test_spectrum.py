@@ -161,7 +161,6 @@ def test_above_minus_one_the_pruned_network_is_stable(symmetric):
 # ----------------------------------------------------------------------------------- Lanczos
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("solver", ["factor", "conjugate gradients"], indirect=True)
 @pytest.mark.parametrize("width", [0.005, 0.15])
 @either_symmetry

@@ -65,8 +65,19 @@ def is_compiled(function: Function) -> bool:
     return bool(decorators & {"kernel", "sequential", "inlined"})
 
 
-def called(tree: ast.AST) -> set[str]:
+def names(tree: ast.AST) -> set[str]:
     """Every name, and the last part of every dotted name, that a tree mentions."""
-    nodes = list(ast.walk(tree))
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return {
+        node.id if isinstance(node, ast.Name) else node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute)
+    }
+
+
+def names_of_others(tree: ast.AST) -> set[str]:
+    """What a tree takes from other modules: names that it imports, last parts of dotted names."""
+    found = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+    return found

@@ -5,7 +5,6 @@ import shlex
 from contextlib import chdir
 from pathlib import Path
 
-import numba
 import pytest
 from typer.testing import CliRunner
 
@@ -33,9 +32,6 @@ def test_the_python_runs(source, tmp_path):
         exec(compile(source, "README.md", "exec"), {})
 
 
-@pytest.mark.skipif(
-    bool(numba.config.DISABLE_JIT), reason="minutes of simulation in pure Python prove no more"
-)
 def test_the_commands_run(tmp_path):
     """In order, in one folder: each finds what those before it have written."""
     lines = [line for block in blocks("console") for line in block.splitlines()]

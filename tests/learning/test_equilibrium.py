@@ -2,7 +2,6 @@
 
 from typing import get_args
 
-import numba
 import numpy as np
 import pytest
 from scipy import linalg
@@ -10,6 +9,7 @@ from scipy import linalg
 from noiseprune import OptionError
 from noiseprune.learning import DirectedEP, prune_equilibrium
 from noiseprune.learning.data.logic import answers_of, logic_task
+from noiseprune.learning.models.equilibrium import kernels
 from noiseprune.learning.models.equilibrium.settings import Dynamics, Learning
 from noiseprune.learning.models.equilibrium.sparsification import Sparsification
 from noiseprune.learning.models.equilibrium.stability import stability
@@ -99,6 +99,59 @@ def test_epochs_are_those_of_the_plain_loops(dynamics, learning):
         np.testing.assert_allclose(made.biases, b, rtol=1e-9, atol=1e-12)
         assert lesson.change.min() > 0
     assert not np.array_equal(w[0], w[1])
+
+
+def naive_phase(jacobian, drive, target, beta, dt, steps, stop, state):
+    """s(0), s(1), ... of one sample of one network, until it rests."""
+    states = [state]
+    for _ in range(steps):
+        force = jacobian @ state + drive
+        force[-target.size :] += beta * (target - state[-target.size :])
+        state = np.clip(state + dt * force, 0, 1)
+        states.append(state)
+        if np.sum((states[-1] - states[-2]) ** 2) / dt**2 <= stop:
+            break
+    return np.array(states)
+
+
+@pytest.mark.usefixtures("by_one_thread_and_by_two")
+@pytest.mark.parametrize("stop", [0.0, 1e-3])
+def test_phases_are_those_of_the_plain_loops(stop):
+    rng = np.random.default_rng(3)
+    k, m, n, beta, dt = 3, 4, 5, (2.0, -1.0), 0.05
+    jacobian = 0.5 * rng.normal(size=(k, n, n)) - np.eye(n)
+    drive, target = rng.normal(size=(k, m, n)), rng.random((m, 2))
+    states, trace = np.zeros((3, k, m, n)), np.zeros((2, k, m, n))
+    timing, coincidence = np.zeros((2, 2, k, n, n))
+    steps, speed = np.zeros((3, k, m), np.int64), np.zeros((3, k, m))
+    states[0] = 0.1 * rng.random((k, m, n))
+    expected = [np.zeros_like(a) for a in (states, timing, coincidence, trace, steps, speed)]
+    for one, sample in np.ndindex(k, m):
+        state = states[0, one, sample]
+        for p, (strength, longest) in enumerate(zip((0.0, *beta), (300, 200, 200))):
+            path = naive_phase(
+                jacobian[one], drive[one, sample], target[sample], strength, dt, longest, stop,
+                state,
+            )  # fmt: skip
+            change = np.diff(path, axis=0)
+            expected[0][p, one, sample] = path[-1]
+            expected[4][p, one, sample] = len(change)
+            expected[5][p, one, sample] = np.sum(change[-1] ** 2) / dt**2
+            if p == 0:
+                state = path[-1]
+                continue
+            still = [path[-1]] * (longest - len(change))  # the steps left out at rest
+            whole = np.array([*path[1:], *still])
+            expected[1][p - 1, one] += change.T @ path[1:]
+            expected[2][p - 1, one] += whole.T @ whole
+            expected[3][p - 1, one, sample] = whole.sum(axis=0)
+    way, sums = kernels.Way(dt, 300, 200, stop, True), kernels.Sums(timing, coincidence, trace)
+    kernels.phases(jacobian, drive, target, np.array(beta), way, states, sums, steps, speed)
+    found = states, timing, coincidence, trace, steps, speed
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+    assert steps.max() <= 300
+    assert steps.min() < 100
 
 
 def test_a_phase_that_has_come_to_rest_may_end():
@@ -337,15 +390,13 @@ def test_a_network_depends_on_its_own_seed_alone():
     np.testing.assert_array_equal(many.weights[1], one.weights[0])
 
 
-def test_threads_change_nothing():
+def test_threads_change_nothing(loops_of):
     found = []
-    before = numba.get_num_threads()
-    for threads in (1, before):
-        numba.set_num_threads(threads)
-        made = networks(range(5))
-        made.learn(XOR.inputs, XOR.targets)
+    for threads in (1, 2):
+        with loops_of(threads):
+            made = networks(range(5))
+            made.learn(XOR.inputs, XOR.targets)
         found.append(made.weights)
-    numba.set_num_threads(before)
     np.testing.assert_array_equal(*found)
 
 

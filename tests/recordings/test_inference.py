@@ -55,7 +55,6 @@ def z_scores(found, net):
 # ------------------------------------------------------------------------------------ recovery
 
 
-@pytest.mark.compiled
 def test_the_error_of_a_directed_drift_falls_as_the_root_of_the_length():
     lengths = (250.0, 1000.0, 4000.0)
     errors = [
@@ -68,7 +67,6 @@ def test_the_error_of_a_directed_drift_falls_as_the_root_of_the_length():
     assert errors[-1] < 0.1
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("method", ["lagged", "precision"])
 def test_errors_are_as_stated(method):
     net = DIRECTED if method == "lagged" else SYMMETRIC
@@ -83,7 +81,6 @@ def test_errors_are_as_stated(method):
     np.testing.assert_array_equal(found.network.dense_drift(), found.drift)
 
 
-@pytest.mark.compiled
 def test_the_precision_method_is_symmetric_and_better_where_that_is_right():
     record = simulated(SYMMETRIC, 500.0)
     symmetric, directed = (npr.infer_network(record, m) for m in ("precision", "lagged"))
@@ -93,7 +90,6 @@ def test_the_precision_method_is_symmetric_and_better_where_that_is_right():
     assert np.abs(z_scores(wrong, DIRECTED)).max() > 8, "a directed network is not symmetric"
 
 
-@pytest.mark.compiled
 def test_a_process_continuous_in_time_and_one_in_steps():
     """Each needs its own formula: with the other's, the estimate is wrong by h A / 2."""
     record = sampled(DIRECTED, 40000, 0.1)
@@ -157,7 +153,6 @@ def test_equal_noise_undoes_unequal_units():
     assert found.noise == pytest.approx(expected.noise)
 
 
-@pytest.mark.compiled
 def test_spikes_alone_give_the_drift():
     net = npr.RateNetwork(np.array([[0.0, 0.8, 0.0], [0.0, 0.0, 0.0], [-0.8, 0.0, 0.0]]), leak=1.0)
     run = npr.simulate(
@@ -175,7 +170,6 @@ def test_spikes_alone_give_the_drift():
 # ----------------------------------------------------------------------------- few, silent, bad
 
 
-@pytest.mark.compiled
 def test_the_precision_method_knows_the_lag_of_spikes():
     """Two coupled neurons, 20 Hz a unit of rate: each lag gives the drift, not a multiple of it."""
     rng = np.random.default_rng(SEED)
