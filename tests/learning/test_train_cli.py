@@ -460,7 +460,6 @@ def test_no_option_is_left_out_of_these_tests():
         ("--vary lr", "write it as --vary"),
         ("--vary rl=1", "unknown option to vary 'rl'"),
         ("--vary hidden=1,few", "hidden cannot be 'few'"),
-        ("--noise 2", "leave --noise"),
         ("--cluster laptop", "unknown cluster"),
         ("--tensorboard", "tensorboard writes into the folder of the run"),
         ("--wandb", "wandb writes into the folder of the run"),
