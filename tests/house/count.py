@@ -88,7 +88,7 @@ def inits_with_code(trees: Trees) -> list[tuple[int, str]]:
     """Statements of an `__init__` that are no face's.
 
     A face has a docstring, imports, `__all__` and `__version__`. One that finds its names when
-    they are used has `__getattr__`, `__dir__` and the table that they read, too.
+    they are used has `__getattr__`, `__dir__` and the table that they read, too, or attaches them.
     """
     return [
         (len(code), f"{module}: {', '.join(code)}")
@@ -113,6 +113,8 @@ def no_face(tree: ast.Module) -> list[str]:
             case ast.Assign([ast.Name("__all__" | "__version__")]):
                 continue
             case ast.FunctionDef("__getattr__" | "__dir__"):
+                continue
+            case ast.Assign(value=ast.Call(ast.Name("attach"))):
                 continue
             case ast.Assign(value=ast.Dict() | ast.Set() | ast.Constant()) if lazy:
                 continue
