@@ -12,7 +12,7 @@ from noiseprune.cli.options import Cluster, ClusterConfig, DryRun, print_job_scr
 from noiseprune.cli.parameters import OUTPUT
 from noiseprune.cli.shared import Common, command, one_line_errors
 from noiseprune.errors import ConvergenceError, OptionError
-from noiseprune.learning.options.base import Option, TrainOptions, options_of
+from noiseprune.learning.options.base import TrainOptions, options_of
 from noiseprune.learning.options.table import MODELS, Model
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MODEL, PRUNING, RUNS = "Model", "Pruning", "Runs"
 """Panels of the help."""
+OF_PRUNING = ("prune", "rule", "variance", "fine_tune")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Runs:
         ),
         RUNS,
     ] = None
-    sweep: Annotated[bool, "Train with each setting of the model's own grid.", RUNS] = False
+    sweep: Annotated[bool, "Train with each setting of the model's grid.", RUNS] = False
     cluster: Cluster = None
     cluster_config: ClusterConfig = None
     dry_run: DryRun = False
@@ -88,35 +89,30 @@ def register(name: str, model: Model) -> None:
     parameters += [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*own, *of_runs.values())]
     run.__name__ = name
     does = (model.options.__doc__ or "").partition("\n\n")[0]
-    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     example = f"noiseprune train {name} --epochs 2"
     run.__doc__ = f"{does}\n\n{example} -o run\n{example} --seeds 2"
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     command(app, run, "training")
 
 
 def offered(record: type[TrainOptions]) -> list[Parameter]:
-    """The options of a record as Typer takes them; seed and seeds stand with the runs.
+    """The options of a record; seed and seeds stand with the runs.
 
     Those of what follows the training come last, in a panel of their own.
     """
-    found = options_of(record)
-    names = [name for name in found if name not in ("seed", "seeds")]
-    names.sort(key=lambda name: _panel(name) == PRUNING)
-    return [parameter(name, found[name]) for name in names]
-
-
-def parameter(name: str, option: Option) -> Parameter:
-    """One option of the command line."""
-    return Parameter(
-        name,
-        Parameter.KEYWORD_ONLY,
-        default=option.default,
-        annotation=Annotated[option.kind, option.help, _panel(name)],
-    )
-
-
-def _panel(name: str) -> str:
-    return PRUNING if name in ("prune", "rule", "variance", "fine_tune") else MODEL
+    panels = {name: PRUNING if name in OF_PRUNING else MODEL for name in options_of(record)}
+    return [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=option.default,
+            annotation=Annotated[option.kind, option.help, panels[name]],
+        )
+        for name, option in sorted(
+            options_of(record).items(), key=lambda item: panels[item[0]] == PRUNING
+        )
+        if name not in ("seed", "seeds")
+    ]
 
 
 def settings_of(options: TrainOptions, runs: Runs) -> "list[TrainOptions | Training]":

@@ -2,7 +2,6 @@
 
 from typing import get_args
 
-import numba
 import numpy as np
 import pytest
 from scipy import linalg
@@ -391,15 +390,13 @@ def test_a_network_depends_on_its_own_seed_alone():
     np.testing.assert_array_equal(many.weights[1], one.weights[0])
 
 
-def test_threads_change_nothing():
+def test_threads_change_nothing(loops_of):
     found = []
-    before = numba.get_num_threads()
-    for threads in (1, before):
-        numba.set_num_threads(threads)
-        made = networks(range(5))
-        made.learn(XOR.inputs, XOR.targets)
+    for threads in (1, 2):
+        with loops_of(threads):
+            made = networks(range(5))
+            made.learn(XOR.inputs, XOR.targets)
         found.append(made.weights)
-    numba.set_num_threads(before)
     np.testing.assert_array_equal(*found)
 
 

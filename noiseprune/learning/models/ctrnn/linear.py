@@ -271,6 +271,6 @@ class LinearLayer(nn.Module):
 
 def _checked_growth_weights(rule: str | float) -> str | float:
     if isinstance(rule, str):
-        known: tuple[str, ...] = get_args(Initial)
-        return one_of("initial weight of a grown synapse", rule, known)
+        found: str = one_of("initial weight of a grown synapse", rule, get_args(Initial))
+        return found
     return not_negative("the initial weight of a grown synapse", rule)
