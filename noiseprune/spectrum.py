@@ -159,7 +159,7 @@ class Original:
     def __init__(self, net: RateNetwork, *, method: str = "auto") -> None:
         one_of("epsilon method", method, METHODS)
         n = net.n_neurons
-        self._net = net
+        self.net = net
         self._factor: _Factor | None = None
         self._solver: _Solver | None = None  # stays None where all is dense
         dense = method == "dense" or (method == "auto" and n <= DENSE_PENCIL)
@@ -174,10 +174,10 @@ class Original:
 
     def epsilon(self, pruned: RateNetwork, *, seed: Seed = 0) -> Epsilon:
         """Relative change from the drift of the original to that of `pruned`."""
-        check_same_size(self._net, pruned)
+        check_same_size(self.net, pruned)
         if self._solver is None:
-            return _dense_epsilon(self._net, pruned, self._factor)
-        return _lanczos_epsilon(self._net, pruned, self._solver, generator(seed))
+            return _dense_epsilon(self.net, pruned, self._factor)
+        return _lanczos_epsilon(self.net, pruned, self._solver, generator(seed))
 
 
 def _no_pencil(net: RateNetwork) -> Exception:
