@@ -16,7 +16,7 @@ import noiseprune as npr
 from noiseprune import choices, cli, recordings
 from noiseprune.cli import parameters
 from noiseprune.figures import PICTURES
-from noiseprune.similarity import dynamics_error
+from noiseprune.similarity import SpectralReport
 
 EVERYWHERE = {"--seed", "--json", "--quiet", "--threads", "--output", "-o", "--debug"}
 OF_NETWORKS = {"--leak", "--leak-margin", "--drop-self", "--noise"}
@@ -133,7 +133,9 @@ def examples(command):
     return re.findall(r"^ noiseprune (.*\S)", page(command).partition("Examples:")[2], re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", [entry[0].__name__ for entry in cli.COMMANDS])
+@pytest.mark.parametrize(
+    "command", [*(function.__name__ for function, _ in cli.COMMANDS), "train deep"]
+)
 def test_the_examples_run(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if command == "report":  # goes on where the example of prune ended
@@ -247,7 +249,7 @@ DIFFERS = {
         ("compare", [npr.compare]),
         ("simulate", [npr.simulate]),
         ("plasticity", [npr.plasticity]),
-        ("report", [dynamics_error]),
+        ("report", [SpectralReport.with_dynamics]),
     ],
 )
 def test_defaults_are_those_of_the_library(command, functions):
