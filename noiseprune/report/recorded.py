@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from noiseprune.inference import InferredNetwork
-from noiseprune.recordings import RecordedVariance
+from noiseprune.recordings import InferredNetwork, RecordedVariance
 from noiseprune.report.markup import escape, number, paragraph, section, table
 
 

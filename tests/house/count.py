@@ -26,7 +26,7 @@ PUBLIC = "a public signature; what it asks for becomes records in its first line
 REASONS = dict.fromkeys(
     (
         "noiseprune.fluctuations.simulate_with_statistics",
-        "noiseprune.inference.infer_network",
+        "noiseprune.recordings.inference.infer_network",
         "noiseprune.online.run.plasticity",
         "noiseprune.pipeline.prune",
         "noiseprune.similarity.dynamics_error",

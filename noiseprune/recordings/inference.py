@@ -44,8 +44,10 @@ from noiseprune.choices import Inference, Shrinkage, SilentChannels, ZeroLag
 from noiseprune.errors import OptionError, RecordingError
 from noiseprune.network import RateNetwork, size_in_words
 from noiseprune.progress import Progress, silent
-from noiseprune.recordings import Recording, from_neo, from_trajectory, read, statistics
-from noiseprune.recordings.record import refuse_silent
+from noiseprune.recordings import statistics
+from noiseprune.recordings.reading import read
+from noiseprune.recordings.record import Recording, from_trajectory, refuse_silent
+from noiseprune.recordings.signals import from_neo
 from noiseprune.records import Record, Rows, number
 from noiseprune.weights import FloatArray, stored
 
