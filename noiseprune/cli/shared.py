@@ -6,10 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from copy import copy
 from dataclasses import dataclass, field
 from functools import wraps
-from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
@@ -155,14 +153,15 @@ def command(app: typer.Typer, function: Callable[..., None], writes: Writes) -> 
     """
     text, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
     parameters = unfolded(function)
-    parameters["output"] = with_help(parameters["output"], DESTINATION[writes])
+    get_args(parameters["output"].annotation)[1].help = DESTINATION[writes]
 
     @wraps(function)
     def run(**values: Any) -> None:
         with one_line_errors(debug=values["debug"]), _threads(values["threads"]):
             for name, parameter in parameters.items():
-                if names_of(parameter) and values[name] is not None:
-                    one_of(name.replace("_", " "), values[name], names_of(parameter))
+                names = names_of(parameter)
+                if names and values[name] is not None:
+                    one_of(name.replace("_", " "), values[name], names)
             arguments = folded(function, values)
             common: Common = arguments["common"]
             seed_sequence(common.seed)
@@ -174,14 +173,6 @@ def command(app: typer.Typer, function: Callable[..., None], writes: Writes) -> 
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
     epilog = "\n\n".join(["Examples:", *examples.splitlines()])
     app.command(name=function.__name__, help=text, epilog=epilog)(run)
-
-
-def with_help(parameter: Parameter, text: str) -> Parameter:
-    """An option with another help."""
-    kind, shown = get_args(parameter.annotation)
-    shown = copy(shown)
-    shown.help = text
-    return parameter.replace(annotation=Annotated[kind, shown])
 
 
 @contextmanager

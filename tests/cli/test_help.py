@@ -133,7 +133,9 @@ def examples(command):
     return re.findall(r"^ noiseprune (.*\S)", page(command).partition("Examples:")[2], re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", [entry[0].__name__ for entry in cli.COMMANDS])
+@pytest.mark.parametrize(
+    "command", [*(function.__name__ for function, _ in cli.COMMANDS), "train deep"]
+)
 def test_the_examples_run(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if command == "report":  # goes on where the example of prune ended
