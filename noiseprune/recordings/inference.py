@@ -308,7 +308,7 @@ def _as_recording(given: Any) -> Recording:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """Of every block, (B, N, N): covariance at lag 0, at lag s, and at lag s + tau.
+    """Covariances of every block, (B, N, N), at lag 0, at lag s, and at lag s + tau.
 
     More than `MOST_PARTS` blocks are put together, neighbours first.
     """

@@ -25,14 +25,7 @@ FEWEST = 8
 
 @dataclass(frozen=True)
 class Reading:
-    """How a recording is read; checked.
-
-    kind : "signals", "spikes", or "auto" for the one that there is
-    bin : s, of spike counts; smoothing : s, standard deviation of a Gaussian kernel instead
-    burn_in : s, left out at the start of every piece
-    units : to express analog signals in; None for those of the first channel
-    series : name of the analog signal to take; None for all
-    """
+    """How a recording is read, with its checks; see `recordings.read`."""
 
     kind: Kind = "auto"
     bin: float = 0.1

@@ -38,7 +38,7 @@ def from_neo(
     """The recording in a neo Block, Segment, or list of Blocks, Segments, AnalogSignals or
     SpikeTrains.
 
-    kind, bin, smoothing, burn_in, units, series : see `Reading`
+    kind, bin, smoothing, burn_in, units, series : see `recordings.read`
 
     Raises
     ------
@@ -91,29 +91,23 @@ def _segments(data: Any) -> tuple[list[Any], list[Any]]:
     alone = (neo.Block, neo.Segment, neo.AnalogSignal, neo.SpikeTrain)
     several = isinstance(data, Iterable) and not isinstance(data, (*alone, str, bytes))
     items = list(data) if several else [data]
-    kinds: dict[str, list[Any]] = {"Block": [], "Segment": []}
-    loose = SimpleNamespace(
-        analogsignals=[], spiketrains=[], irregularlysampledsignals=[], events=[]
-    )
     for item in items:
-        match item:
-            case neo.Block():
-                kinds["Block"].append(item)
-            case neo.Segment():
-                kinds["Segment"].append(item)
-            case neo.AnalogSignal():
-                loose.analogsignals.append(item)
-            case neo.SpikeTrain():
-                loose.spiketrains.append(item)
-            case _:
-                raise RecordingError(
-                    f"a recording is {type(item).__name__}, not of Neo: give a Block, a Segment, "
-                    "or a list of AnalogSignals or SpikeTrains"
-                )
-    segments = [s for block in kinds["Block"] for s in block.segments] + kinds["Segment"]
-    if loose.analogsignals or loose.spiketrains:
-        segments.append(loose)
-    return kinds["Block"], segments
+        if not isinstance(item, alone):
+            raise RecordingError(
+                f"a recording is {type(item).__name__}, not of Neo: give a Block, a Segment, "
+                "or a list of AnalogSignals or SpikeTrains"
+            )
+    blocks, own, signals, trains = (
+        [item for item in items if isinstance(item, kind)] for kind in alone
+    )
+    segments = [segment for block in blocks for segment in block.segments] + own
+    if signals or trains:
+        segments.append(
+            SimpleNamespace(
+                analogsignals=signals, spiketrains=trains, irregularlysampledsignals=[], events=[]
+            )
+        )
+    return blocks, segments
 
 
 def _named(signals: list[list[Any]], how: Reading, source: str) -> list[list[Any]]:
