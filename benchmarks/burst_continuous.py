@@ -20,9 +20,10 @@ import numpy as np
 
 from noiseprune.figures.style import RC
 from noiseprune.learning import ContinuousBurstCCN, Training, train
-from noiseprune.learning.burst.continuous.experiment import Options, experiment
-from noiseprune.learning.burst.continuous.model import TEACHER_UNITS, Task
-from noiseprune.learning.burst.continuous.pictures import schedule
+from noiseprune.learning.experiments.continuous import ContinuousExperiment as experiment
+from noiseprune.learning.models.continuous.model import TEACHER_UNITS, Task
+from noiseprune.learning.options.continuous import ContinuousOptions as Options
+from noiseprune.learning.pictures.continuous import schedule
 
 PICTURES = machine.TABLES.parent / "figures"
 TAU = 0.1
@@ -49,7 +50,7 @@ CASES = (
 
 def delayed(task: Task, dt: float) -> float:
     """Mean squared error of the target's own network, slowed as the student is."""
-    model = ContinuousBurstCCN.drawn(TEACHER_UNITS, dt=dt)
+    model = ContinuousBurstCCN.drawn(Options(hidden=TEACHER_UNITS, dt=dt))
     model.w[0, :, :3], model.c[0] = task.weights[:, :3], task.weights[:, 3]
     model.w[1, 0], model.c[1, 0] = task.readout[:-1], task.readout[-1]
     model.advance(task, round(10 / dt), teacher=False, learn=False)

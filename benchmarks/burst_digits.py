@@ -18,8 +18,8 @@ import numpy as np
 
 from noiseprune.errors import ConvergenceError
 from noiseprune.learning import train
-from noiseprune.learning.burst.experiment import experiment
-from noiseprune.learning.burst.options import (
+from noiseprune.learning.experiments.burst import LocalExperiment as experiment
+from noiseprune.learning.options.burst import (
     ANNOptions,
     BurstCCNOptions,
     BurstpropOptions,

@@ -15,8 +15,8 @@ import torch
 from torch.nn import functional
 
 from noiseprune.learning import BurstCCN
-from noiseprune.learning.burst.activations import ACTIVATIONS
-from noiseprune.learning.burst.gradients import angle, error_gradients
+from noiseprune.learning.models.activations import ACTIVATIONS
+from noiseprune.learning.models.burst.gradients import angle, error_gradients
 
 SEEDS = tuple(range(1, 20, 2))
 ERRORS = (1.0, 0.1, 0.01, 0.001)

@@ -14,8 +14,8 @@ from typing import Any
 import machine
 
 from noiseprune.learning import train
-from noiseprune.learning.burst.experiment import experiment
-from noiseprune.learning.burst.options import ANNOptions, BurstCCNOptions, LocalOptions
+from noiseprune.learning.experiments.burst import LocalExperiment as experiment
+from noiseprune.learning.options.burst import ANNOptions, BurstCCNOptions, LocalOptions
 
 EPOCHS = 2
 COMMON: dict[str, Any] = {"dataset": "mnist", "epochs": EPOCHS, "diagnostics": 0}

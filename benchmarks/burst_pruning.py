@@ -19,10 +19,10 @@ from matplotlib.figure import Figure
 
 from noiseprune.figures.style import RC
 from noiseprune.learning import prune_layers, train
-from noiseprune.learning.burst.network import LocalNetwork
-from noiseprune.learning.burst.options import BurstCCNOptions
-from noiseprune.learning.burst.running import LocalExperiment
-from noiseprune.learning.supervised import Batches, test_classifier
+from noiseprune.learning.experiments.burst import LocalExperiment
+from noiseprune.learning.models.burst.network import LocalNetwork
+from noiseprune.learning.options.burst import BurstCCNOptions
+from noiseprune.learning.training.supervised import Batches, test_classifier
 
 PICTURES = machine.TABLES.parent / "figures"
 SEEDS, DRAWS = (1, 3, 5, 7, 9), 3

@@ -22,10 +22,10 @@ from torch import nn
 from torch.nn import functional
 
 from noiseprune.learning import BurstCCN
-from noiseprune.learning.burst.experiment import experiment
-from noiseprune.learning.burst.options import BurstCCNOptions
-from noiseprune.learning.images import read_images
-from noiseprune.learning.supervised import Batches
+from noiseprune.learning.data.images import read_images
+from noiseprune.learning.experiments.burst import LocalExperiment as experiment
+from noiseprune.learning.options.burst import BurstCCNOptions
+from noiseprune.learning.training.supervised import Batches
 
 IMAGES, BATCH, PARTS = 60_000, 32, 10
 LIMIT = 1.5

@@ -16,8 +16,8 @@ import machine
 import torch
 from torch import nn
 
-from noiseprune.learning.ctrnn.constraints import dale_signs
-from noiseprune.learning.ctrnn.network import CTRNN
+from noiseprune.learning.models.ctrnn.constraints import dale_signs
+from noiseprune.learning.models.ctrnn.network import CTRNN
 
 CASES = ((10, 1, 999), (100, 64, 50), (200, 64, 50))
 

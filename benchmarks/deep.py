@@ -16,23 +16,23 @@ import machine
 import matplotlib as mpl
 
 from noiseprune.figures.style import RC
-from noiseprune.learning import train
-from noiseprune.learning.equilibrium import asymmetric, deep
-from noiseprune.learning.equilibrium.logic import TABLES
-from noiseprune.learning.equilibrium.pictures import quantiles
-from noiseprune.learning.training import Training
+from noiseprune.learning import Training, train
+from noiseprune.learning.data.logic import TABLES
+from noiseprune.learning.experiments.equilibrium import LogicExperiment
+from noiseprune.learning.options.equilibrium import DeepOptions, EPOptions
+from noiseprune.learning.pictures.equilibrium import quantiles
 
 PICTURES = machine.TABLES.parent / "figures"
 VARIANTS = {
-    "DEEP, published": (deep, deep.Options()),
-    "DEEP, improved": (deep, deep.Options(preset="improved")),
-    "DEEP, improved, 10 hidden": (deep, deep.Options(preset="improved", hidden="10")),
-    "DEEP, published, scale 0.5": (deep, deep.Options(scale=0.5)),
-    "DEEP, published, scale 1": (deep, deep.Options(scale=1.0)),
-    "DEEP, improved, scale 0.05": (deep, deep.Options(preset="improved", scale=0.05)),
-    "DEEP, published, absolute leak": (deep, deep.Options(leakage="absolute")),
-    "DEEP, published, one-hot, 2 hidden": (deep, deep.Options(one_hot=True)),
-    "asymmetric EP": (asymmetric, asymmetric.Options()),
+    "DEEP, published": (LogicExperiment, DeepOptions()),
+    "DEEP, improved": (LogicExperiment, DeepOptions(preset="improved")),
+    "DEEP, improved, 10 hidden": (LogicExperiment, DeepOptions(preset="improved", hidden="10")),
+    "DEEP, published, scale 0.5": (LogicExperiment, DeepOptions(scale=0.5)),
+    "DEEP, published, scale 1": (LogicExperiment, DeepOptions(scale=1.0)),
+    "DEEP, improved, scale 0.05": (LogicExperiment, DeepOptions(preset="improved", scale=0.05)),
+    "DEEP, published, absolute leak": (LogicExperiment, DeepOptions(leakage="absolute")),
+    "DEEP, published, one-hot, 2 hidden": (LogicExperiment, DeepOptions(one_hot=True)),
+    "asymmetric EP": (LogicExperiment, EPOptions()),
 }
 XOR_ALONE = {
     "DEEP, improved, 10 hidden", "DEEP, published, scale 0.5", "DEEP, published, scale 1",
@@ -61,11 +61,11 @@ def row(name: str, run: Training) -> tuple[str, ...]:
 
 def main(seeds: int) -> None:
     for system, options in VARIANTS.values():  # compiles what is not on disk
-        train(system.experiment, replace(options, seeds=1, epochs=1))
+        train(system, replace(options, seeds=1, epochs=1))
     rows, drawn = [], []
     for name, (system, options) in VARIANTS.items():
         for task in TABLES if name not in XOR_ALONE else ("xor",):
-            run = train(system.experiment, replace(options, seeds=seeds, task=task))
+            run = train(system, replace(options, seeds=seeds, task=task))
             rows.append(row(name, run))
             print(*rows[-1], flush=True)
             if task == "xor" and name in DRAWN:

@@ -23,11 +23,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from noiseprune.figures import style
-from noiseprune.learning.equilibrium.building import network_of
-from noiseprune.learning.equilibrium.deep import Options
-from noiseprune.learning.equilibrium.logic import LogicTask, answers_of, logic_task
-from noiseprune.learning.equilibrium.network import DirectedEP
-from noiseprune.learning.equilibrium.pruning import prune_equilibrium
+from noiseprune.learning.data.logic import LogicTask, answers_of, logic_task
+from noiseprune.learning.models.equilibrium.building import network_of
+from noiseprune.learning.models.equilibrium.network import DirectedEP
+from noiseprune.learning.options.equilibrium import DeepOptions as Options
+from noiseprune.learning.prune.equilibrium import prune_equilibrium
 
 PICTURES = machine.TABLES.parent / "figures"
 EPOCHS, TUNED = 200, 20

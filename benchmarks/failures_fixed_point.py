@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 from noiseprune.learning import DeepNet, SemanticsDataset, train
-from noiseprune.learning.failures.experiment import Options, experiment
-from noiseprune.learning.failures.theory import LinearTheory
+from noiseprune.learning.experiments.failures import FailuresExperiment as experiment
+from noiseprune.learning.models.failures.theory import LinearTheory
+from noiseprune.learning.options.failures import FailuresOptions as Options
 
 PUBLISHED = {
     (128, "all"): ([2.5091, 1.5954, 0.8633, 0.8633], 0.8716),
@@ -47,7 +48,6 @@ def trained(n_hidden: int, layers: str) -> tuple[DeepNet, dict[str, float]]:
         found["experiment"] = experiment(options)
         return found["experiment"]
 
-    keeping.__module__ = experiment.__module__
     training = train(keeping, options)
     return found["experiment"].model, dict(training.log[-1])
 

@@ -19,10 +19,10 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 
 from noiseprune.figures.style import RC
-from noiseprune.learning import train
-from noiseprune.learning.failures.experiment import Options, experiment
-from noiseprune.learning.failures.pictures import COLOURS
-from noiseprune.learning.training import Training
+from noiseprune.learning import Training, train
+from noiseprune.learning.experiments.failures import FailuresExperiment as experiment
+from noiseprune.learning.options.failures import FailuresOptions as Options
+from noiseprune.learning.pictures.failures import COLOURS
 
 PICTURES = machine.TABLES.parent / "figures"
 COMMON = {"hidden": 128, "scaling": "const", "log_every": 1, "batch": 500, "test_draws": 0}

@@ -15,9 +15,9 @@ import machine
 import numpy as np
 import torch
 
-from noiseprune.learning.ctrnn.network import CTRNN
-from noiseprune.learning.ctrnn.objective import training_step
-from noiseprune.learning.tasks.sine import SinePrediction
+from noiseprune.learning.data.sine import SinePrediction
+from noiseprune.learning.models.ctrnn.network import CTRNN
+from noiseprune.learning.models.ctrnn.objective import training_step
 
 SHOWN = (0, 50, 100, 150, 200, 250, 300, 350, 400, 450)
 PUBLISHED = {

@@ -26,11 +26,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from noiseprune.figures import style
-from noiseprune.learning.ctrnn.constraints import dale_signs
-from noiseprune.learning.ctrnn.network import CTRNN
-from noiseprune.learning.ctrnn.objective import training_step
-from noiseprune.learning.pruning_comparison import RIVALS, compare_recurrent
-from noiseprune.learning.tasks.decision import PerceptualDecision
+from noiseprune.learning.data.decision import PerceptualDecision
+from noiseprune.learning.models.ctrnn.constraints import dale_signs
+from noiseprune.learning.models.ctrnn.network import CTRNN
+from noiseprune.learning.models.ctrnn.objective import training_step
+from noiseprune.learning.prune.comparison import RIVALS, compare_recurrent
 
 FIGURES = Path(__file__).parent / "figures"
 FRACTIONS = (0.5, 0.2, 0.1, 0.05)
@@ -81,14 +81,20 @@ def measure(seeds: int) -> dict[str, Any]:
             task,
             FRACTIONS,
             fine_tune=FINE_TUNE,
-            lr=RATE,
             batch=TUNE_BATCH,
             n_trials=128,
             n_test=TEST,
             seed=seed,
         ):
-            numbers["rows"].append({"seed": seed, **asdict(row)})
-            print(seed, row.rival, row.keep, row.epsilon, row.pruned, row.tuned, flush=True)
+            found = row.pruning
+            epsilon, norm = found.certificate
+            numbers["rows"].append({
+                "seed": seed, "rival": row.rival, "keep": row.keep,
+                "kept_fraction": found.n_kept / found.n_synapses, "density": found.density[1],
+                "epsilon": epsilon, "epsilon_norm": norm, "abscissa": found.spectral_abscissa[1],
+                "pruned": asdict(row.pruned), "tuned": row.tuned and asdict(row.tuned),
+            })  # fmt: skip
+            print(seed, row.rival, row.keep, epsilon, row.pruned, row.tuned, flush=True)
         numbers["seeds"].append(seed)
         (FIGURES / "trained.json").write_text(json.dumps(numbers) + "\n", encoding="utf-8")
     return numbers
@@ -120,8 +126,8 @@ def draw(numbers: Mapping[str, Any]) -> Figure:
         ),
     ):
         for rival in RIVALS:
-            look = (style.LOOKS | EXTRA)[rival.name]
-            cells = [cell(numbers, rival.name, keep) for keep in FRACTIONS]
+            look = (style.LOOKS | EXTRA)[rival]
+            cells = [cell(numbers, rival, keep) for keep in FRACTIONS]
             mean = [np.mean(found[key]) for found in cells]
             kept = [100 * np.mean(found["kept"]) for found in cells]
             panel.plot(kept, mean, color=look.colour, marker=look.marker, linestyle=look.line)
@@ -136,7 +142,7 @@ def draw(numbers: Mapping[str, Any]) -> Figure:
         panel.set_xlabel("synapses kept (%)")
     panels[0].set_ylabel("accuracy")
     panels[2].set_ylabel("epsilon")
-    handles = [(style.LOOKS | EXTRA)[rival.name].handle() for rival in RIVALS]
+    handles = [(style.LOOKS | EXTRA)[rival].handle() for rival in RIVALS]
     handles.append(Line2D([], [], color=style.INK, linewidth=1, linestyle=":", label="not pruned"))
     style.below(figure, handles, 4)
     return figure
@@ -158,11 +164,11 @@ def write(numbers: Mapping[str, Any]) -> None:
     ]  # fmt: skip
     for keep in FRACTIONS:
         for rival in RIVALS:
-            found = cell(numbers, rival.name, keep)
+            found = cell(numbers, rival, keep)
             epsilons = found["epsilon"]
             rows.append(
                 (
-                    rival.name,
+                    rival,
                     f"{100 * np.mean(found['kept']):.1f} %",
                     _mean(found["pruned"]),
                     _mean(found["tuned"]),

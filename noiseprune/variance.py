@@ -18,7 +18,7 @@ from noiseprune.choices import Method, Solver
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress, silent
-from noiseprune.records import Record, Rows
+from noiseprune.records import Record, Rows, number
 from noiseprune.solvers import SOLVERS
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
@@ -79,17 +79,13 @@ class SynapseVariance(Record):
         return replace(self, variance=np.empty(0))
 
     def in_words(self) -> Rows:
-        """What made the variances, in words; nothing where they were solved."""
+        """What made the variances, in words."""
         if self.n_probes is None:
-            return []
+            return [("variances", f"{self.method}, backward error {number(self.residual, 1)}")]
         line = f"{self.n_probes} by {self.method}, relative error {self.relative_error:.2g}"
         if self.solver is not None:
             line += f"; {self.solver} preconditioner, {self.solver_steps} steps"
         return [("probes", line)]
-
-    def __repr__(self) -> str:
-        how = "".join(f", {what} {line}" for what, line in self.in_words())
-        return f"SynapseVariance({self.variance.size} synapses, {self.method}{how})"
 
 
 class Source(Protocol):

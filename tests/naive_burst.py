@@ -9,7 +9,7 @@ def sigma(v):
 
 def advance(model, task, steps, *, teacher, learn, learn_Q=False):
     """State (z, u, c, w, q lists by layer), squared errors and mean |u| of Euler steps."""
-    sizes, p_b, dt = model.sizes, model.p_baseline, model.dt
+    sizes, p_b, dt = model.sizes, model.options.p_baseline, model.options.dt
     layers = range(len(sizes) - 1)
     z = [model.z[k, : sizes[k + 1]].copy() for k in layers]
     u = [model.u[k, : sizes[k + 1]].copy() for k in layers]
@@ -22,22 +22,24 @@ def advance(model, task, steps, *, teacher, learn, learn_Q=False):
         time = np.array([step * dt])
         x = np.cos(task.frequency * time + task.phase)
         target = task.target(time)
-        feedback = w[1:] if model.tied_y else y
-        cancelling = [p_b * each for each in feedback] if model.tied_q else q
+        feedback = w[1:] if (model.options.y_mode == "tied") else y
+        cancelling = [p_b * each for each in feedback] if (model.options.q_mode == "tied") else q
         e = [x, *(sigma(v) for v in z)]
         p = [np.minimum(1, p_b + p_b * np.tanh(v / p_b)) for v in u]
         p[-1] = np.minimum(1, p_b * (1 + (target - e[-1]) * (1 - e[-1]) * teacher))
         b = [burst * rate for burst, rate in zip(p, e[1:])]
         errors.append(float(((target - e[-1]) ** 2).item()))
         apical.append(np.abs(np.concatenate(u[:-1])).mean())
-        dz = [(-z[k] + w[k] @ e[k] + c[k]) / model.tau_z for k in layers]
+        dz = [(-z[k] + w[k] @ e[k] + c[k]) / model.options.tau_z for k in layers]
         du = [
             (-u[k] + (b[k + 1] @ feedback[k] - e[k + 2] @ cancelling[k]) * (1 - e[k + 1]))
-            / model.tau_u
+            / model.options.tau_u
             for k in layers[:-1]
         ]
-        dq = [np.outer(e[k + 2], u[k]) * learn_Q / model.tau_Q for k in layers[:-1]]
-        change = [(p[k] - p_b) * e[k + 1] * learn / model.tau_w for k in layers]
+        dq = [
+            np.outer(e[k + 2], u[k]) * learn_Q / (model.options.tau_q or 100.0) for k in layers[:-1]
+        ]
+        change = [(p[k] - p_b) * e[k + 1] * learn / model.options.tau_w for k in layers]
         for k in layers:
             z[k] = z[k] + dt * dz[k]
             if k < len(sizes) - 2:

@@ -72,6 +72,12 @@ def load(
         If the file is missing, unreadable, truncated, or not what its suffix says.
     NetworkError
         If what it holds is not a network (see `RateNetwork`).
+
+    >>> path = Path(tempfile.mkdtemp()) / "net.csv"
+    >>> path.write_text("pre,post,weight\\nAVA,AVB,3\\nAVB,AVA,2\\n")
+    36
+    >>> load(path).labels
+    ('AVA', 'AVB')
     """
     path = Path(path)
     form = _format(path)
@@ -103,6 +109,11 @@ def save(network: RateNetwork, path: str | os.PathLike[str]) -> None:
     FileError
         If the suffix is unknown, or the file cannot be written (no such folder, no permission,
         a full disk, a name that the format cannot hold).
+
+    >>> path = Path(tempfile.mkdtemp()) / "net.npz"
+    >>> save(RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=1.0), path)
+    >>> load(path)
+    RateNetwork(2 neurons, 2 synapses, symmetric)
     """
     path = Path(path)
     form = _format(path)

@@ -90,6 +90,10 @@ def covariance(net: RateNetwork, noise: float = 1.0, method: Lyapunov = "auto") 
         If the method does not apply to the network.
 
     Source: theorem and algorithms as named in the module's docstring.
+
+    >>> covariance(RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=1.0)).covariance.round(3)
+    array([[0.667, 0.333],
+           [0.333, 0.667]])
     """
     noise = noise_strength(noise)
     one_of("covariance method", method, METHODS)
@@ -136,6 +140,9 @@ def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Cova
     UnstableError
         If the network is not stable, or the step is not: the spectral radius of I + hA is not
         below 1; also if C_h has fewer than two correct digits.
+
+    >>> discrete_covariance(RateNetwork([[0.0]], leak=1.0), dt=0.1).covariance.round(3)
+    array([[0.526]])
     """
     noise, dt = noise_strength(noise), positive("dt", dt)
     drift = net.dense_drift()

@@ -188,6 +188,13 @@ def infer_network(
         If the recording is too short, a channel is silent, or the covariance at lag s is singular.
     OptionError
         If an option is out of range.
+
+    >>> from noiseprune import simulate
+    >>> net = RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=1.0)
+    >>> run = simulate(net, duration=20000.0, dt=0.05, noise=1.0, drive=0.0, seed=3)
+    >>> infer_network(run).drift.round(1)
+    array([[-1. ,  0.5],
+           [ 0.5, -1. ]])
     """
     one_of("inference method", method, METHODS)
     one_of("treatment of silent channels", silent_channels, get_args(SilentChannels))

@@ -119,6 +119,10 @@ def simulate(
         If no step is stable, an eigenvalue of A having a positive real part; or if a rectified
         run diverges. A singular A has no stationary state but neither does it diverge: it is
         simulated.
+
+    >>> net = RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=1.0)
+    >>> simulate(net, duration=1.0, replicas=3, seed=1).rates.shape  # times, replicas, neurons
+    (21, 3, 2)
     """
     asked = Simulation(
         duration=duration,

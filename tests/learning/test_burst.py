@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,12 +11,10 @@ from torch.nn import functional
 
 from noiseprune import FileError, OptionError
 from noiseprune.learning import ANN, EDN, BurstCCN, Burstprop, diagnostics, prune_layers
-from noiseprune.learning.burst.activations import ACTIVATIONS
-from noiseprune.learning.burst.burstccn import Q_MODES
-from noiseprune.learning.burst.gradients import angle, error_gradients
-from noiseprune.learning.burst.layers import Y_MODES
-from noiseprune.learning.burst.optimizers import OPTIMIZERS, SharedAdagrad, made_optimizer
-from noiseprune.learning.burst.synapses import Convolution, Dense
+from noiseprune.learning.models.burst.gradients import angle, error_gradients
+from noiseprune.learning.models.burst.synapses import Convolution, Dense
+from noiseprune.learning.options.names import LocalActivation, LocalOptimizer, QMode, YMode
+from noiseprune.learning.training.optimizers import SharedAdagrad, make_local_optimizer
 
 KINDS = (ANN, BurstCCN, Burstprop, EDN)
 SMALL = {"n_hidden_layers": 2, "n_hidden_units": 7, "seed": 3, "dtype": "float64"}
@@ -59,7 +58,7 @@ def autograd(net, x, target):
 # ------------------------------------------------------------------------------- backprop
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", get_args(LocalActivation))
 def test_ann_with_tied_feedback_is_backprop(activation):
     net = ANN(5, 4, Y_mode="tied", activation=activation, **SMALL)
     x, target = batch()
@@ -116,7 +115,7 @@ def test_back_and_outer_are_the_adjoints_of_forward(synapses):
 
 
 @pytest.mark.parametrize("p_baseline", [0.1, 0.5, 0.8])
-@pytest.mark.parametrize("Y_mode", Y_MODES)
+@pytest.mark.parametrize("Y_mode", get_args(YMode))
 @pytest.mark.parametrize("Q_learning", [False, True])
 def test_without_a_teacher_there_is_no_apical_potential(p_baseline, Y_mode, Q_learning):
     """By construction where Q is p_b Y itself; by cancellation where it is of its own."""
@@ -291,7 +290,7 @@ def test_every_network_can_be_convolutional(kind):
 # ------------------------------------------------------------------------------- feedback
 
 
-@pytest.mark.parametrize("mode", Q_MODES)
+@pytest.mark.parametrize("mode", get_args(QMode))
 def test_modes_of_q(mode):
     scale = 1.0 if mode == "tied" else 1.5
     net = BurstCCN(5, 4, 0.4, Q_mode=mode, Q_scale=scale, Y_mode="random_init", **SMALL)
@@ -342,7 +341,7 @@ def test_the_apical_rules_silence_the_dendrites(which):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", get_args(LocalOptimizer))
 def test_kolen_pollack_feedback_becomes_the_weights(kind, name):
     """Y - W only decays: by 1 - lr wd a step."""
     rule = {"Y_rule": "kolen-pollack"} if kind is BurstCCN else {}
@@ -352,7 +351,7 @@ def test_kolen_pollack_feedback_becomes_the_weights(kind, name):
     first, weight = (layer.Y - top.weight).detach(), top.weight.detach().clone()
     rate = 0.5 if name in ("sgd", "globalcost") else 0.01
     groups = net.groups(rate, weight_decay=0.01 / rate, r=0.0)
-    optimizer = made_optimizer(name, groups, rate, 0.0)
+    optimizer = make_local_optimizer(name, groups, rate, 0.0)
     for _ in range(20):
         net(x)
         net.learn(target)
@@ -399,7 +398,9 @@ def test_only_weights_decay_and_by_the_learning_rate():
     net.layers[0].bias.data[:] = 1.0
     x, _ = batch()
     first = copy.deepcopy(net)
-    optimizer = made_optimizer("SGD", net.groups(0.1, weight_decay=0.5, y=0.0, q=0.0), 0.1, 0.0)
+    optimizer = make_local_optimizer(
+        "sgd", net.groups(0.1, weight_decay=0.5, y=0.0, q=0.0), 0.1, 0.0
+    )
     learnt(net, x, net(x))
     optimizer.step()
     for old, new in zip(first.layers, net.layers):
@@ -441,11 +442,12 @@ def test_adagrad_by_synapse_is_that_of_torch():
 
 
 @pytest.mark.parametrize(
-    ("name", "momentum"), [*((name, 0.0) for name in OPTIMIZERS), ("sgd", 0.9), ("globalcost", 0.9)]
+    ("name", "momentum"),
+    [*((name, 0.0) for name in get_args(LocalOptimizer)), ("sgd", 0.9), ("globalcost", 0.9)],
 )
 def test_decay_is_times_the_rate_under_every_optimizer(name, momentum):
     w = torch.nn.Parameter(torch.tensor([[1.0, 10.0]]))
-    made = made_optimizer(name, [{"params": [w], "weight_decay": 0.01}], 0.1, momentum)
+    made = make_local_optimizer(name, [{"params": [w], "weight_decay": 0.01}], 0.1, momentum)
     w.grad = torch.zeros_like(w)
     for _ in range(5):
         made.step()
@@ -454,7 +456,7 @@ def test_decay_is_times_the_rate_under_every_optimizer(name, momentum):
 
 def test_momentum_without_decay_is_that_of_torch():
     ours, theirs = (torch.nn.Parameter(torch.ones(3)) for _ in range(2))
-    for parameter, made in ((ours, made_optimizer("sgd", [{"params": [ours]}], 0.1, 0.9)),
+    for parameter, made in ((ours, make_local_optimizer("sgd", [{"params": [ours]}], 0.1, 0.9)),
                             (theirs, torch.optim.SGD([theirs], 0.1, momentum=0.9))):  # fmt: skip
         for k in range(3):
             parameter.grad = torch.tensor([1.0, -2.0, 0.5 * k])
@@ -464,7 +466,7 @@ def test_momentum_without_decay_is_that_of_torch():
 
 def test_feedback_shares_among_the_synapses_onto_the_neurons_below():
     net = BurstCCN(5, 4, Y_learning=True, Q_learning=True, **SMALL)
-    made = made_optimizer("nadagrad", net.groups(0.02), 0.02, 0.0)
+    made = make_local_optimizer("nadagrad", net.groups(0.02), 0.02, 0.0)
     x, target = batch()
     learnt(net, x, target)
     made.step()
@@ -497,18 +499,18 @@ def test_interneurons_begin_like_the_layer_above():
     assert not torch.equal(below.p, top.weight)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", get_args(LocalActivation))
 def test_networks_begin_with_moderate_events(activation):
     net = ANN(784, 10, activation=activation, seed=3)
     found = net(torch.rand(64, 784, generator=torch.Generator().manual_seed(3)))
     assert found.abs().max() < 30
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", get_args(LocalOptimizer))
 def test_every_optimizer_descends(name):
     net = BurstCCN(5, 4, Y_mode="tied", **SMALL)
     x, target = batch()
-    made = made_optimizer(name, net.groups(0.02), 0.02, 0.0)
+    made = make_local_optimizer(name, net.groups(0.02), 0.02, 0.0)
     before = float((net(x) - target).square().sum())
     for _ in range(30):
         net(x)
@@ -641,8 +643,8 @@ def test_convolutions_that_cannot_be_read(text):
 
 def test_optimizers_without_a_meaning():
     with pytest.raises(OptionError, match="momentum is an option of sgd"):
-        made_optimizer("adam", [], 0.1, 0.5)
+        make_local_optimizer("adam", [], 0.1, 0.5)
     with pytest.raises(OptionError, match="momentum is 2"):
-        made_optimizer("sgd", [], 0.1, 2)
+        make_local_optimizer("sgd", [], 0.1, 2)
     with pytest.raises(OptionError, match="unknown optimizer"):
-        made_optimizer("lion", [], 0.1, 0)
+        make_local_optimizer("lion", [], 0.1, 0)

@@ -9,18 +9,20 @@ from naive_burst import advance
 
 from noiseprune import FileError, OptionError
 from noiseprune.learning import ContinuousBurstCCN, train
-from noiseprune.learning.burst.continuous.experiment import Options, experiment, pictures
-from noiseprune.learning.burst.continuous.model import Task
+from noiseprune.learning.experiments.continuous import ContinuousExperiment as experiment
+from noiseprune.learning.models.continuous.model import Task
+from noiseprune.learning.options.continuous import ContinuousOptions as Options
 
 TASK = Task.drawn(1)
 STILL = dataclasses.replace(TASK, frequency=np.zeros(3))
 QUICK = {"block": 4.0, "hidden": 4, "epochs": 2, "tau_w": 5.0}
-SYMMETRIC = {"Q_mode": "symmetric_init"}
-OWN = {"Q_mode": "random_init", "Q_scale": 0.3}
+SYMMETRIC = {"q_mode": "symmetric_init"}
+OWN = {"q_mode": "random_init", "q_scale": 0.3}
 
 
 def made(**options):
-    return ContinuousBurstCCN.drawn(**{"hidden": 5, "seed": 3, **options})
+    seed = options.pop("seed", 3)
+    return ContinuousBurstCCN.drawn(Options(**{"hidden": 5, **options}), seed)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -29,9 +31,10 @@ def made(**options):
 @pytest.mark.parametrize(("teacher", "learn"), [(True, True), (True, False), (False, False)])
 def test_the_kernel_is_its_twin(layers, Y_mode, Q_mode, teacher, learn):
     p_b = 0.3 if layers == 1 else 0.95
+    learnt = {} if Q_mode == "tied" else {"tau_q": 3.0, "q_learning": True}
     model = made(
-        layers=layers, Y_mode=Y_mode, Q_mode=Q_mode, dt=0.05, tau_z=0.2, tau_w=2.0, tau_Q=3.0,
-        p_baseline=p_b,
+        layers=layers, y_mode=Y_mode, q_mode=Q_mode, dt=0.05, tau_z=0.2, tau_w=2.0,
+        p_baseline=p_b, **learnt,
     )  # fmt: skip
     model.step = 1234
     learning = {"learn": learn, "learn_Q": Q_mode != "tied" and not (teacher and not learn)}
@@ -68,22 +71,22 @@ def test_the_steps_converge_to_the_equations():
 
 
 def test_without_a_teacher_the_dendrites_rest():
-    model = made(layers=2, Y_mode="random_init")
+    model = made(layers=2, y_mode="random_init")
     model.advance(TASK, 100, teacher=False, learn=True)
     assert not model.u.any()
-    assert np.array_equal(model.w, made(layers=2, Y_mode="random_init").w)
+    assert np.array_equal(model.w, made(layers=2, y_mode="random_init").w)
 
 
 def test_own_values_of_q_that_are_p_b_y_change_nothing():
-    ends = [made(layers=2, Q_mode=mode) for mode in ("tied", "symmetric_init", "W_symmetric_init")]
+    ends = [made(layers=2, q_mode=mode) for mode in ("tied", "symmetric_init", "W_symmetric_init")]
     for model in ends:
         model.advance(TASK, 80, teacher=True, learn=False)
         np.testing.assert_allclose(model.Q, 0.5 * model.Y, rtol=1e-15)
         np.testing.assert_allclose(model.u, ends[0].u, rtol=1e-9, atol=1e-16)
     assert np.array_equal(made(**OWN).w, made().w)  # what Q draws shifts no other draw
-    double = made(Y_mode="random_init", Q_mode="symmetric_init", Q_scale=2.0)
+    double = made(y_mode="random_init", q_mode="symmetric_init", q_scale=2.0)
     np.testing.assert_allclose(double.Q, double.Y)
-    large = made(hidden=500, Q_mode="random_init", Q_scale=2.0)
+    large = made(hidden=500, q_mode="random_init", q_scale=2.0)
     drawn = large.Q[0, 0]
     assert drawn.size == 500
     assert abs((drawn**2).mean() / 4 - 1) < 4 * np.sqrt(2 / 500)
@@ -92,7 +95,7 @@ def test_own_values_of_q_that_are_p_b_y_change_nothing():
 
 def test_cancellation_is_learnt_at_its_rate():
     """Inputs and W at rest: D = p_b Y - Q and u are linear, two by two, in every unit."""
-    model = made(dt=0.05, tau_u=0.2, tau_Q=4.0, p_baseline=0.3, **OWN)
+    model = made(dt=0.05, tau_u=0.2, q_learning=True, tau_q=4.0, p_baseline=0.3, **OWN)
     model.advance(STILL, 1000, teacher=False, learn=False)
     e, own = 1 / (1 + np.exp(-model.z[1, 0])), 1 - 1 / (1 + np.exp(-model.z[0, :5]))
     d = 0.3 * model.Y[0, 0, :5] - model.Q[0, 0, :5]
@@ -116,12 +119,12 @@ def test_moving_inputs_are_cancelled_as_well():
     """The slower Q, the nearer its rate is to the mean of e^2 (1 - e_j) / tau_Q."""
     gaps = []
     for tau_Q in (4.0, 40.0):
-        model = made(hidden=3, tau_Q=tau_Q, **OWN)
+        model = made(hidden=3, q_learning=True, tau_q=tau_Q, **OWN)
         d, steps = 0.5 * model.Y - model.Q, round(10 * tau_Q)
         rate = np.zeros(3)
         for _ in range(steps):
             e = 1 / (1 + np.exp(-model.z))
-            rate += e[1, 0] ** 2 * (1 - e[0]) * model.dt / tau_Q
+            rate += e[1, 0] ** 2 * (1 - e[0]) * model.options.dt / tau_Q
             model.advance(TASK, 1, teacher=False, learn=False, learn_Q=True)
         found = -np.log((0.5 * model.Y - model.Q)[0, 0] / d[0, 0])
         gaps.append(np.abs(found / rate - 1).max())
@@ -132,7 +135,9 @@ def test_moving_inputs_are_cancelled_as_well():
 def test_without_a_teacher_a_learnt_q_ends_at_zero():
     """Two hidden layers, a false Q, inputs at rest: |u| falls at least as the slowest rate says,
     and with it what W would learn from no teacher at all."""
-    model = made(layers=2, tau_Q=1.0, tau_w=1.0, Y_mode="random_init", Y_scale=0.3, **OWN)
+    model = made(
+        layers=2, q_learning=True, tau_q=1.0, tau_w=1.0, y_mode="random_init", y_scale=0.3, **OWN
+    )
     model.advance(STILL, 100, teacher=False, learn=False)
     first = model.copy()
     slowest = 1.0
@@ -161,7 +166,7 @@ def test_slow_inputs_are_taught_as_by_backprop():
     found = model.advance(slow, 400, teacher=True, learn=False, compare=True)
     assert found.angle < 1
     assert np.linalg.norm(found.ours) == pytest.approx(0.5 * np.linalg.norm(found.theirs), rel=0.02)
-    random = made(Y_mode="random_init")
+    random = made(y_mode="random_init")
     random.advance(slow, 50, teacher=True, learn=False)
     assert random.advance(slow, 400, teacher=True, learn=False, compare=True).angle > 10
     assert np.isnan(random.advance(slow, 4, teacher=False, learn=False).angle)
@@ -199,7 +204,7 @@ def test_the_schedule():
         assert times[0] == pytest.approx(end - 4)
         assert times[-1] == pytest.approx(end - 0.1)
         np.testing.assert_allclose(target, TASK.target(np.array(times)), atol=1e-6)
-    error, *traces = pictures([run])["schedule"].axes
+    error, *traces = experiment.pictures([run])["schedule"].axes
     assert error.lines[0].get_xdata().tolist() == [-1, 0, 1, 2, 3, 4, 5]
     assert error.lines[0].get_ydata().tolist() == pytest.approx(errors)
     assert [axes.get_title() for axes in traces] == [
@@ -212,7 +217,7 @@ def test_without_epochs_nothing_is_said_of_learning():
     run = train(experiment, Options(**{**QUICK, "epochs": 0}))
     assert run.result.keys() >= {"error_before", "error_after", "apical_before", "apical_after"}
     assert not any(name.endswith("during") for name in run.result)
-    error, *traces = pictures([run])["schedule"].axes
+    error, *traces = experiment.pictures([run])["schedule"].axes
     assert error.lines[0].get_xdata().tolist() == [0, 1]
     assert not error.patches
     assert traces[1].get_title() == "after 0 blocks of learning, no teacher"
@@ -271,13 +276,16 @@ def test_an_interrupted_run_is_the_same(tmp_path):
         ({"dt": 0.2}, "dt is 0.2, longer than tau_z = 0.1"),
         ({"tau_u": 0.05}, "longer than tau_u = 0.05"),
         ({"tau_w": 0.001}, "longer than tau_w = 0.001"),
-        ({"tau_q": 0.001, "q_learning": True}, "longer than tau_Q = 0.001"),
+        (
+            {"tau_q": 0.001, "q_learning": True, "q_mode": "random_init"},
+            "longer than tau_q = 0.001",
+        ),
         ({"tau_q": 50.0}, "give --q-learning"),
         ({"dt": 0.0}, "dt is 0"),
         ({"tau_w": -1.0}, "tau_w is -1"),
         ({"p_baseline": 1.0}, "p_baseline is 1.0"),
         ({"y_mode": "ties"}, "did you mean 'tied'"),
-        ({"y_scale": 2.0}, "leave its scale out"),
+        ({"y_scale": 2.0}, "tied Y is W itself, leave it out"),
         ({"y_mode": "random_init", "y_scale": -1.0}, "y_scale|Y_scale"),
         ({"hidden": 0}, "hidden is 0"),
         ({"block": 0.01}, "shorter than dt"),
@@ -286,8 +294,8 @@ def test_an_interrupted_run_is_the_same(tmp_path):
         ({"probe": 1.5}, "probe is 1.5"),
         ({"probe": float("nan")}, "probe is nan"),
         ({"q_mode": "W_symmetric"}, "did you mean 'W_symmetric_init'"),
-        ({"q_mode": "random_init", "q_scale": float("nan")}, "Q_scale is nan"),
-        ({"q_scale": 2.0}, "tied Q is p_b Y itself: leave its scale out"),
+        ({"q_mode": "random_init", "q_scale": float("nan")}, "q_scale is nan"),
+        ({"q_scale": 2.0}, "tied Q is p_b Y itself, leave it out"),
         ({"q_learning": True}, "cannot learn: choose another Q mode"),
     ],
 )

@@ -9,17 +9,17 @@ import torch
 from noiseprune import OptionError
 from noiseprune.checks import seed_sequence
 from noiseprune.learning import ANN, diagnostics, prune_layers, train
-from noiseprune.learning.burst import running
-from noiseprune.learning.burst.experiment import experiment
-from noiseprune.learning.burst.options import (
+from noiseprune.learning.experiments import burst as running
+from noiseprune.learning.experiments.burst import LocalExperiment
+from noiseprune.learning.experiments.burst import LocalExperiment as experiment
+from noiseprune.learning.models.streams import new_generator
+from noiseprune.learning.options.burst import (
     ANNOptions,
     BurstCCNOptions,
     BurstpropOptions,
     EDNOptions,
 )
-from noiseprune.learning.burst.running import LocalExperiment
-from noiseprune.learning.streams import new_generator
-from noiseprune.learning.supervised import Scores, test_classifier
+from noiseprune.learning.training.supervised import Scores, test_classifier
 
 pytestmark = pytest.mark.usefixtures("digits_are_read_once")
 
@@ -217,22 +217,34 @@ def test_by_default_q_follows_a_y_that_moves_with_w(given):
     assert torch.equal(layer.Q, 0.5 * layer.Y)
 
 
+def spy(monkeypatch):
+    """What the experiments prune, as it comes."""
+    found, given = [], running.prune_layers
+
+    def spied(*arguments, **more):
+        found.append(given(*arguments, **more))
+        return found[-1]
+
+    monkeypatch.setattr(running, "prune_layers", spied)
+    return found
+
+
 @pytest.mark.parametrize("rule", ["paper", "noise"])
 @pytest.mark.parametrize("variance", ["noise", "activity"])
-def test_rule_and_variance_reach_the_pruning(rule, variance):
+def test_rule_and_variance_reach_the_pruning(rule, variance, monkeypatch):
+    spied = spy(monkeypatch)
     made = LocalExperiment(ANNOptions(**SMALL, prune=0.4, rule=rule, variance=variance))
-    made.result()
+    made.prune()
     wanted = prune_layers(
         made.model, 0.4, rule, x=made.training.x[: running.PRUNING_SAMPLES], variance=variance,
         seed=1,
     )  # fmt: skip
-    assert made.pruning.rule == rule
-    for found, each in zip(made.pruning.keep_probability, wanted.keep_probability, strict=True):
+    assert spied[0].rule == rule
+    for found, each in zip(spied[0].keep_probability, wanted.keep_probability, strict=True):
         np.testing.assert_allclose(found, each)
-    default = LocalExperiment(ANNOptions(**SMALL, prune=0.4))
-    default.result()
-    assert default.pruning.rule == "noise"
-    same = all(np.array_equal(a, b) for a, b in zip(default.pruning.variance, wanted.variance))
+    LocalExperiment(ANNOptions(**SMALL, prune=0.4)).prune()
+    assert spied[1].rule == "noise"
+    same = all(np.array_equal(a, b) for a, b in zip(spied[1].variance, wanted.variance))
     assert same == (variance == "noise")
 
 
@@ -306,7 +318,7 @@ def test_weights_order_division_and_pruning_have_streams_of_their_own(monkeypatc
 
         monkeypatch.setattr(running, name, spied)
     made = LocalExperiment(ANNOptions(**SMALL, seed=3, prune=0.5))
-    made.result()
+    made.prune()
     states = {tuple(seed_sequence(seed).generate_state(2)) for seed in seeds.values()}
     assert len(states) == len(seeds) == 3
     orders = {made._order.initial_seed(), made.model.generator.initial_seed()}
@@ -332,9 +344,9 @@ IDLE = [
     (EDNOptions, {"no_teaching_signal": True, "lambda_output": 0.2}, "lambda_output is of"),
     (ANNOptions, {"no_teaching_signal": True}, "leave no_teaching_signal out"),
     *[(ANNOptions, {"layers": 0, "hidden": 500, **given}, f"{next(iter(given))} is of the feedback")
-      for given in ({"y_mode": "nonsense"}, {"y_scale": 2.0}, {"y_learning": True})],
-    (BurstCCNOptions, {"layers": 0, "hidden": 500, "q_mode": "nonsense"}, "q_mode is of"),
-    (EDNOptions, {"layers": 0, "hidden": 500, "intn_mode": "nonsense"}, "intn_mode is of"),
+      for given in ({"y_mode": "random_init"}, {"y_scale": 2.0}, {"y_learning": True})],
+    (BurstCCNOptions, {"layers": 0, "hidden": 500, "q_mode": "tied"}, "q_mode is of"),
+    (EDNOptions, {"layers": 0, "hidden": 500, "intn_mode": "random_init"}, "intn_mode is of"),
     (BurstpropOptions, {"layers": 0, "hidden": 500, "recurrent_lr": 1.0}, "recurrent_lr is of"),
     (ANNOptions, {"layers": 0}, "hidden is of dense hidden layers"),
     (ANNOptions, {"layers": 0, "conv": "2k3"}, "hidden is of dense hidden layers"),

@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 
 from noiseprune import OptionError, cli
 from noiseprune.learning import ANN, EDN, BurstCCN, Burstprop, train
-from noiseprune.learning.burst.experiment import experiment, pictures
-from noiseprune.learning.burst.options import (
+from noiseprune.learning.experiments.burst import LocalExperiment
+from noiseprune.learning.experiments.burst import LocalExperiment as experiment
+from noiseprune.learning.options.burst import (
     ANNOptions,
     BurstCCNOptions,
     BurstpropOptions,
     EDNOptions,
 )
-from noiseprune.learning.burst.running import LocalExperiment
 
 SMALL = {"layers": 1, "hidden": 20, "epochs": 2, "diagnostics": 50}
 OPTIONS = {ANN: ANNOptions, BurstCCN: BurstCCNOptions, Burstprop: BurstpropOptions, EDN: EDNOptions}
@@ -100,7 +100,7 @@ def test_the_commands(model, more, tmp_path, monkeypatch):
 def test_the_picture_has_every_layer_and_what_was_logged(more, panels):
     options = BurstCCNOptions(**{**SMALL, "epochs": 1, **more})
     runs = [train(experiment, dataclasses.replace(options, seed=seed)) for seed in (1, 3)]
-    drawn = pictures(runs)
+    drawn = experiment.pictures(runs)
     assert list(drawn) == (["angles"] if panels else [])
     axes = drawn["angles"].axes if panels else []
     for place, panel in zip(axes, panels, strict=True):

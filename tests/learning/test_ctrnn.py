@@ -89,11 +89,11 @@ def test_it_is_the_equation(activation):
 
 @pytest.mark.parametrize("activation", PHI)
 def test_slopes_are_derivatives(activation):
-    from noiseprune.learning.ctrnn.activations import ACTIVATIONS
+    from noiseprune.learning.models.activations import ACTIVATIONS
 
     v = torch.linspace(-3, 3, 40, dtype=torch.float64, requires_grad=True)
-    ACTIVATIONS[activation].value(v).sum().backward()
-    torch.testing.assert_close(ACTIVATIONS[activation].slope(v.detach()), v.grad)
+    ACTIVATIONS[activation].rate(v).sum().backward()
+    torch.testing.assert_close(ACTIVATIONS[activation].at(v.detach()), v.grad)
 
 
 def test_layers_in_a_stack_see_the_step_below():
@@ -504,7 +504,7 @@ def test_files_that_are_not_models(tmp_path):
     with pytest.raises(FileError, match="not a sound"):
         CTRNN.load(path)
     torch.save({"weights": torch.ones(2)}, path)
-    with pytest.raises(FileError, match="does not hold a CTRNN"):
+    with pytest.raises(FileError, match="holds no network, not a noiseprune CTRNN"):
         CTRNN.load(path)
     CTRNN((1, 4, 1), seed=3).save(path)
     whole = path.read_bytes()
@@ -614,9 +614,9 @@ def test_orientations_are_transposes():
         ({"sparsity_masks": [None, np.full((6, 6), np.nan), None]}, "finite"),
         ({"plasticity_masks": [None, np.full((6, 6), 2.0), None]}, r"must lie in \[0, 1\]"),
         ({"growth_budgets": [None, 5, None]}, "the budget is 5 synapses"),
-        ({"growth_weights": -1.0}, "absolute value"),
+        ({"growth_weights": -1.0}, "a grown synapse is -1"),
         ({"ei_masks": [None, [1, 1], None]}, "2 signs, but the layer has 6"),
-        ({"preact_noise": -1.0}, "at least 0"),
+        ({"preact_noise": -1.0}, "preact_noise is -1"),
         ({"init_state": "kept"}, "did you mean 'keep'"),
         ({"orientation": "pre"}, "unknown orientation"),
         ({"weights": "zero", "spectral_radius": 1.0}, "spectral radius 0"),

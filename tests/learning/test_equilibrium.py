@@ -1,18 +1,22 @@
 """Directed equilibrium propagation: its equations, its draws, its stability, and its pruning."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from scipy import linalg
 
 from noiseprune import OptionError
 from noiseprune.learning import DirectedEP, prune_equilibrium
-from noiseprune.learning.equilibrium import kernels, pruning
-from noiseprune.learning.equilibrium.logic import answers_of, logic_task
-from noiseprune.learning.equilibrium.settings import Dynamics, Learning
-from noiseprune.learning.equilibrium.sparsification import Sparsification
-from noiseprune.learning.equilibrium.stability import stability
-from noiseprune.learning.equilibrium.topology import Topology, layer_sizes
-from noiseprune.learning.equilibrium.working_point import working_points
+from noiseprune.learning.data.logic import answers_of, logic_task
+from noiseprune.learning.models.equilibrium import kernels
+from noiseprune.learning.models.equilibrium.settings import Dynamics, Learning
+from noiseprune.learning.models.equilibrium.sparsification import Sparsification
+from noiseprune.learning.models.equilibrium.stability import stability
+from noiseprune.learning.models.equilibrium.topology import Topology, layer_sizes
+from noiseprune.learning.models.equilibrium.working_point import working_points
+from noiseprune.learning.options.names import EquilibriumRule
+from noiseprune.learning.prune import equilibrium as pruning
 
 XOR = logic_task("xor")
 SHORT = {"free_steps": 30, "nudged_steps": 25}
@@ -141,10 +145,8 @@ def test_phases_are_those_of_the_plain_loops(stop):
             expected[1][p - 1, one] += change.T @ path[1:]
             expected[2][p - 1, one] += whole.T @ whole
             expected[3][p - 1, one, sample] = whole.sum(axis=0)
-    kernels.phases(
-        jacobian, drive, target, np.array(beta), dt, 300, 200, stop, True, states, timing,
-        coincidence, trace, steps, speed,
-    )  # fmt: skip
+    way, sums = kernels.Way(dt, 300, 200, stop, True), kernels.Sums(timing, coincidence, trace)
+    kernels.phases(jacobian, drive, target, np.array(beta), way, states, sums, steps, speed)
     found = states, timing, coincidence, trace, steps, speed
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
@@ -421,7 +423,7 @@ def spoilt(values):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Topology(3, (5,), 1, "ring"), "unknown topology 'ring'"),
+        (lambda: Topology(3, (5,), 1, "ring"), "unknown kind 'ring'"),
         (lambda: Topology(3, (0,), 1), "hidden is 0"),
         (lambda: layer_sizes("five"), "hidden is 'five'"),
         (lambda: Dynamics(leak="large"), "unknown leak 'large'"),
@@ -436,7 +438,7 @@ def spoilt(values):
         (lambda: Learning(rule="ep", beta_0=1.0), "belong to rule 'stdp'"),
         (lambda: Learning(beta_1=float("inf")), "beta_1 is inf"),
         (lambda: Learning(cap=0.0), "cap is 0"),
-        (lambda: Sparsification(temperature=0.0), "temp is 0"),
+        (lambda: Sparsification(temperature=0.0), "temperature is 0"),
         (lambda: Sparsification(final_temperature=1.0), "needs a schedule"),
         (lambda: networks(()), "there are no seeds"),
         (lambda: networks((-1,)), "seed is -1"),
@@ -500,7 +502,7 @@ CONTRACTING = {
 }
 
 
-@pytest.mark.parametrize("rule", pruning.RULES)
+@pytest.mark.parametrize("rule", get_args(EquilibriumRule))
 def test_as_many_are_kept_as_were_asked_for(rule):
     made = networks(range(3), **CONTRACTING)
     before = made.weights.copy()
@@ -538,19 +540,22 @@ def test_a_pruned_network_depends_on_its_own_seed_alone(rule):
 
 def test_coins_of_pruning_are_not_those_of_the_first_weights(monkeypatch):
     streams = []
-    draw = pruning._pruned
+    draw = pruning.prune_dense
     monkeypatch.setattr(
-        pruning, "_pruned", lambda *given: (streams.append(given[-1]), draw(*given))[1]
+        pruning,
+        "prune_dense",
+        lambda *given, **more: (streams.append(given[-1]), draw(*given, **more))[1],
     )
     made = networks((0, 1), **CONTRACTING)
     first = np.array([rng.random(4) for rng in made._generators(0)])
     prune_equilibrium(made, XOR.inputs, 0.5, "random", seed=0)
+    assert len(streams) == 2
     for rng in streams:
         again = type(rng.bit_generator)(rng.bit_generator.seed_seq)
         assert not np.isin(np.random.default_rng(again).random(4), first).any()
 
 
-@pytest.mark.parametrize("rule", pruning.RULES)
+@pytest.mark.parametrize("rule", get_args(EquilibriumRule))
 def test_keeping_all_changes_nothing(rule):
     made = networks(range(2), **CONTRACTING)
     found = prune_equilibrium(made, XOR.inputs, 1.0, rule, seed=3)
@@ -679,7 +684,7 @@ def test_pruning_refuses():
 
 
 @pytest.mark.parametrize("leak", ["signed", "none"])
-@pytest.mark.parametrize("rule", pruning.RULES)
+@pytest.mark.parametrize("rule", get_args(EquilibriumRule))
 def test_a_network_without_synapses_stays_as_it_is(rule, leak):
     dynamics = Dynamics(leak=leak, constant=float(leak == "none"), **SHORT)
     made, alone = (networks(seeds, **{**CONTRACTING, "dynamics": dynamics})

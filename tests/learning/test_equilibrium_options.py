@@ -1,18 +1,19 @@
 """Every option of `noiseprune train deep` and `ep` does what it says, and so does every rate."""
 
 import dataclasses
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from noiseprune.learning import prune_equilibrium
-from noiseprune.learning.equilibrium import asymmetric, deep, pruning
-from noiseprune.learning.equilibrium.building import network_of
-from noiseprune.learning.equilibrium.logic import logic_task
-from noiseprune.learning.equilibrium.options import DeepOptions, EPOptions
-from noiseprune.learning.equilibrium.running import LogicExperiment
-from noiseprune.learning.equilibrium.sparsification import Sparsification
-from noiseprune.learning.training import train
+from noiseprune.learning.data.logic import logic_task
+from noiseprune.learning.experiments.equilibrium import LogicExperiment
+from noiseprune.learning.models.equilibrium.building import network_of
+from noiseprune.learning.models.equilibrium.sparsification import Sparsification
+from noiseprune.learning.options.equilibrium import DeepOptions, EPOptions
+from noiseprune.learning.options.names import EquilibriumRule
+from noiseprune.learning.training.harness import train
 
 KINDS = (DeepOptions, EPOptions)
 SMALL = {"seeds": 2, "free_steps": 30, "nudged_steps": 20}
@@ -94,21 +95,20 @@ def test_no_option_is_left_out_of_these_tests(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("rule", [None, *pruning.RULES])
+@pytest.mark.parametrize("rule", [None, *get_args(EquilibriumRule)])
 def test_rule_and_its_options_reach_the_pruning(kind, rule):
     drawn = {"temp": 0.3, "tol_w": 0.05} if rule == "boltzmann" else {}
     made = LogicExperiment(kind(**SMALL, scale=0.5, prune=0.4, rule=rule, **drawn))
-    found = made.result()
+    left, found = made.prune()
     more = {"temperature": 0.3, "tolerance": 0.05} if drawn else {}
     wanted = prune_equilibrium(
         made.network, made.task.inputs, 0.4, rule or "noise", seed=0, **more
     )  # fmt: skip
     assert found["rule"] == wanted.rule == (rule or "noise")
-    left = made._after_pruning(0.4)[0].network.weights
-    np.testing.assert_array_equal(left, wanted.network.weights)
+    np.testing.assert_array_equal(left.weights, wanted.network.weights)
     if drawn:
         hot = LogicExperiment(kind(**SMALL, scale=0.5, prune=0.4, rule=rule, temp=50.0))
-        assert not np.array_equal(hot._after_pruning(0.4)[0].network.weights, left)
+        assert not np.array_equal(hot.prune()[0].weights, left.weights)
 
 
 # ------------------------------------------------------------------ rates, from the networks
@@ -124,7 +124,7 @@ TASK = logic_task("and")
 
 @pytest.fixture(scope="module")
 def found():
-    return train(deep.experiment, MIXED).result
+    return train(LogicExperiment, MIXED).result
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +242,7 @@ def test_a_robust_network_is_right_from_every_start():
     """What is right from one start alone: the published leak forgets none."""
     options = dataclasses.replace(MIXED, scale=0.5, leak_constant=0.0, prune=None, rule=None,
                                   fine_tune=0)  # fmt: skip
-    found = train(deep.experiment, options).result
+    found = train(LogicExperiment, options).result
     made = taught(options)[0]
     robust = correct(at_rest(made).states).all(axis=1)
     for start in range(20):
@@ -279,6 +279,6 @@ def test_pruned_networks_and_those_trained_further_are_tested_alike(found, learn
 def test_asymmetric_networks_are_trained_alike():
     options = EPOptions(**SMALL, task="and", hidden="3", epochs=3, scale=0.5)
     made = taught(options)[0]
-    found = train(asymmetric.experiment, options).result
+    found = train(LogicExperiment, options).result
     np.testing.assert_array_equal(found["best"]["biases"], made.biases[found["best"]["index"]])
     np.testing.assert_allclose(column(found, "loss"), loss(at_rest(made).states))

@@ -8,7 +8,7 @@ import torch
 
 from noiseprune import OptionError, RateNetwork, synapse_variance
 from noiseprune.learning import ANN, BurstCCN, DeepNet, failures_as, prune_layers
-from noiseprune.learning.feedforward_pruning import activity_variances, noise_variances
+from noiseprune.learning.prune.feedforward import activity_variances, noise_variances
 
 RNG = np.random.default_rng(3)
 OPTIONS = {"n_hidden_layers": 2, "n_hidden_units": 12, "seed": 3, "dtype": "float64"}

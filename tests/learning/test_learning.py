@@ -17,9 +17,9 @@ import torch
 
 from noiseprune import ConvergenceError, FileError, MissingExtraError, OptionError, learning
 from noiseprune.cluster import workers
-from noiseprune.learning import training, watchers
-from noiseprune.learning.checkpoint import load_checkpoint, save_checkpoint
-from noiseprune.learning.training import Experiment, TrainOptions, train, train_all
+from noiseprune.learning import Experiment, TrainOptions, train, train_all
+from noiseprune.learning.training import harness, runs, watchers
+from noiseprune.learning.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def experiment(options):
 @pytest.fixture
 def always_kept(monkeypatch):
     """A checkpoint after every epoch."""
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(harness, "CHECKPOINT_SECONDS", -1.0)
 
 
 # --------------------------------------------------------------------------------- checkpoints
@@ -248,7 +248,7 @@ def test_a_criterion_of_the_model_ends_the_run():
 
 
 def test_progress_ends_at_the_end(monkeypatch):
-    monkeypatch.setattr(training, "SHOWN_SECONDS", 0.0)
+    monkeypatch.setattr(harness, "SHOWN_SECONDS", 0.0)
     seen = []
     train(experiment, Options(epochs=3), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3), (3, 3)]
@@ -306,7 +306,8 @@ def test_a_run_that_fails_stops_no_other():
 
 
 def test_workers_elsewhere_make_the_same_runs(tmp_path):
-    from noiseprune.learning.failures.experiment import Options, experiment
+    from noiseprune.learning.experiments.failures import FailuresExperiment as experiment
+    from noiseprune.learning.options.failures import FailuresOptions as Options
 
     settings = [
         Options(epochs=2, log_every=1, samples=50, hidden=5, seed=seed, scaling="const")
@@ -407,6 +408,8 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_without_torch_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(vars(learning), "DeepNet", raising=False)
+    for name in [name for name in sys.modules if name.startswith("noiseprune.learning.models")]:
+        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(MissingExtraError, match=r"DeepNet needs .* pip install 'noiseprune\[learn"):
         _ = learning.DeepNet
     assert learning.SemanticsDataset(3, seed=1).data.shape == (3, 7)
@@ -414,7 +417,8 @@ def test_without_torch_the_extra_is_named(monkeypatch):
 
 def test_import_of_options_loads_nothing_heavy():
     listing = (
-        "import sys, noiseprune.learning.failures.experiment as e; e.Options();"
+        "import sys; from noiseprune.learning.options.table import MODELS;"
+        "[model.options() for model in MODELS.values()];"
         "print(*({'torch', 'sklearn', 'matplotlib', 'numba', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True)
@@ -423,11 +427,11 @@ def test_import_of_options_loads_nothing_heavy():
 
 def test_threads_of_torch_are_put_back():
     before = torch.get_num_threads()
-    with training.torch_threads(before + 1):
+    with runs.torch_threads(before + 1):
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
-    assert isinstance(training.torch_threads(None), type(training.torch_threads(1)))
-    with training.torch_threads(None), nullcontext():
+    assert isinstance(runs.torch_threads(None), type(runs.torch_threads(1)))
+    with runs.torch_threads(None), nullcontext():
         assert torch.get_num_threads() == before
 
 

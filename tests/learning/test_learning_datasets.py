@@ -3,6 +3,7 @@
 import gzip
 import pickle
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from noiseprune.learning import (
     SemanticsDataset,
     classification,
     linear_teacher,
-    supervised,
 )
-from noiseprune.learning.images import read_images
+from noiseprune.learning.data.images import read_images
+from noiseprune.learning.options.names import Loss
+from noiseprune.learning.training import supervised
 
 RNG = np.random.default_rng(3)
 MNIST = {
@@ -288,7 +290,7 @@ def test_batches_hold_every_sample_once_in_a_new_order():
     assert [len(part) for part, _ in Batches(x, y, 3)] == [3, 3, 3, 1]
 
 
-@pytest.mark.parametrize("loss", supervised.LOSSES)
+@pytest.mark.parametrize("loss", get_args(Loss))
 def test_losses_do_not_depend_on_the_batch(loss):
     model = torch.nn.Linear(4, 3)
     x = torch.randn(10, 4, generator=torch.Generator().manual_seed(3))

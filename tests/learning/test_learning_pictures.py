@@ -7,14 +7,14 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from noiseprune.learning import train
-from noiseprune.learning.burst.pictures import angles
-from noiseprune.learning.equilibrium import deep
-from noiseprune.learning.equilibrium.network import DirectedEP
-from noiseprune.learning.equilibrium.pictures import ARROWS, TICKS, drawn, graph, weights
-from noiseprune.learning.failures.pictures import layer_sizes, modes
-from noiseprune.learning.pictures import MOST, OTHERS, learning_curve
-from noiseprune.learning.training import Training
+from noiseprune.learning import Training, train
+from noiseprune.learning.experiments.equilibrium import LogicExperiment
+from noiseprune.learning.models.equilibrium.network import DirectedEP
+from noiseprune.learning.options.equilibrium import DeepOptions
+from noiseprune.learning.pictures.burst import angles
+from noiseprune.learning.pictures.curves import MOST, OTHERS, learning_curve
+from noiseprune.learning.pictures.equilibrium import ARROWS, TICKS, drawn, graph, weights
+from noiseprune.learning.pictures.failures import layer_sizes, modes
 
 ROWS = 5
 
@@ -118,16 +118,16 @@ def test_angles_that_are_0_have_an_axis_of_angles_and_panels_legends():
 def test_pictures_of_networks_name_the_setting():
     small = {"epochs": 2, "log_every": 1, "seeds": 2, "free_steps": 50, "nudged_steps": 20}
     runs = [
-        train(deep.experiment, deep.Options(preset=preset, **small))
+        train(LogicExperiment, DeepOptions(preset=preset, **small))
         for preset in ("published", "improved")
     ]
-    found = drawn(runs, deep.Options)
+    found = drawn(runs)
     titles = [axes.get_title().splitlines()[0] for axes in found["quantiles"].axes]
     assert titles == ["preset published", "preset improved"]
     for name in ("weights", "graph", "decisions"):
         assert found[name].axes[0].get_title().startswith("preset published\n")
-        assert "preset" not in drawn(runs[:1], deep.Options)[name].axes[0].get_title()
-    many = drawn([*runs * 4], deep.Options)["quantiles"]
+        assert "preset" not in drawn(runs[:1])[name].axes[0].get_title()
+    many = drawn([*runs * 4])["quantiles"]
     assert len(many.axes) == MOST
     assert "the first 6 of 8" in many.get_suptitle()
 
@@ -169,10 +169,10 @@ def test_the_arrows_are_the_strongest():
 
 
 def network_of(hidden) -> DirectedEP:
-    from noiseprune.learning.equilibrium import building
+    from noiseprune.learning.models.equilibrium import building
 
     text = ",".join(map(str, hidden))
-    return building.network_of(deep.Options(hidden=text, seeds=1), seeds=[3])
+    return building.network_of(DeepOptions(hidden=text, seeds=1), seeds=[3])
 
 
 def test_a_network_without_synapses_is_drawn():

@@ -111,7 +111,7 @@ def test_masks_fit_the_network_in_either_orientation(builder):
         (lambda: MultiArea((1, 10, 1), input_areas=[2]), "names area 2, but there are 2"),
         (lambda: MultiArea((1, 10, 1), readout_areas=[]), "is empty"),
         (lambda: MultiArea((1, 10, 1)).get_area_indices("area_3"), "unknown area"),
-        (lambda: MultiAreaEI((1, 10, 1), exc_pct=2.0), "fraction"),
+        (lambda: MultiAreaEI((1, 10, 1), exc_pct=2.0), r"must lie in \[0, 1\]"),
         (lambda: MultiAreaEI((1, 10, 1), inter_area_connections=[True]), "four truth values"),
         (lambda: MultiIO((5, 9, 2), (2, 2), (2,), [[1, 1]], [[1]]), "sum to 4"),
         (lambda: MultiIO((5, 9, 2), (2, 3), (2,), [[1]], [[1]]), "2 groups of inputs"),

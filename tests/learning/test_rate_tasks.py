@@ -6,7 +6,13 @@ import torch
 
 from noiseprune import OptionError
 from noiseprune.learning import CTRNN, DelayedMatch, PerceptualDecision, SinePrediction
-from noiseprune.learning.ctrnn.objective import Batch, accuracy, score, task_loss, training_step
+from noiseprune.learning.models.ctrnn.objective import (
+    Batch,
+    accuracy,
+    score,
+    task_loss,
+    training_step,
+)
 
 
 def test_the_sine_is_its_own_next_value():

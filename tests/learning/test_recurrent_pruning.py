@@ -1,6 +1,7 @@
 """Pruning of trained rate networks: the drift it sees, the law it keeps, what comes of it."""
 
 import copy
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ from noiseprune.learning import (
     dale_signs,
     prune_recurrent,
 )
-from noiseprune.learning.ctrnn.objective import Batch, score, training_step
-from noiseprune.learning.recurrent_pruning import RULES
+from noiseprune.learning.models.ctrnn.objective import Batch, score, training_step
+from noiseprune.learning.options.names import RecurrentRule
 
 N = 40
 TASK = PerceptualDecision(fixation=1, stimulus=8, response=2)
@@ -117,7 +118,7 @@ def test_activity_is_seen_about_its_mean():
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", get_args(RecurrentRule))
 @pytest.mark.parametrize("keep", [0.3, 100, 1.0])
 def test_every_rule_keeps_count_law_and_masks(rule, keep):
     present = np.random.default_rng(3).random((N, N)) < 0.8
@@ -312,12 +313,12 @@ def test_a_comparison_has_a_row_for_everything(trained):
         compare_recurrent(trained, TASK, (0.3,), fine_tune=2, n_trials=20, n_test=50, seed=3)
     )
     assert rows[0].rival == "unpruned"
-    assert rows[0].epsilon == pytest.approx(0, abs=1e-6)
+    assert rows[0].pruning.epsilon().epsilon == pytest.approx(0, abs=1e-6)
     assert {row.rival for row in rows[1:]} == {
         "noise", "noise, largest", "weight", "uniform", "magnitude", "random"
     }  # fmt: skip
     for row in rows[1:]:
-        assert row.kept_fraction == pytest.approx(0.3, abs=1e-3)
+        assert row.pruning.n_kept / row.pruning.n_synapses == pytest.approx(0.3, abs=1e-3)
         assert row.tuned.loss != row.pruned.loss
     assert next(compare_recurrent(trained, TASK, (0.3,), n_test=5, seed=3)).tuned is None
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import dataclass, fields
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from noiseprune.learning import (
     LinearRegressionDataset,
     SemanticsDataset,
     load_statistics,
+    train,
 )
-from noiseprune.learning.failures.options import Options
-from noiseprune.learning.failures.running import FailuresExperiment
+from noiseprune.learning.experiments.failures import FailuresExperiment
+from noiseprune.learning.options.base import options_of
+from noiseprune.learning.options.failures import FailuresOptions as Options
 
 IMAGES = ("--hidden", 8, "--batch", 50, "--epochs", 4, "--log-every", 2)
 pytestmark = pytest.mark.usefixtures("digits_are_read_once")
@@ -212,9 +215,7 @@ def test_values_are_varied():
 
 
 def test_the_published_grid_has_its_settings():
-    from noiseprune.learning.failures.experiment import sweep
-
-    settings = sweep(Options(epochs=7))
+    settings = Options(epochs=7).sweep()
     assert len({str(setting) for setting in settings}) == len(settings) == 60
     assert {setting.epochs for setting in settings} == {7}
     text = refused("failures", "--sweep", "--dataset", "digits")
@@ -222,13 +223,13 @@ def test_the_published_grid_has_its_settings():
 
 
 def test_a_sweep_runs_its_grid(monkeypatch):
-    from noiseprune.learning.failures import experiment
-
-    grid = experiment.sweep
-    monkeypatch.setattr(experiment, "sweep", lambda options: grid(options)[3:5])
+    grid = Options.sweep
+    monkeypatch.setattr(Options, "sweep", lambda options: grid(options)[3:5])
     found = asked("--samples", 100, "--epochs", 1, "--sweep")
     assert [run["drop_layers"] for run in found["runs"]] == ["all", "2"]
-    assert "values of its own for hidden" in refused("failures", "--sweep", "--hidden", 4)
+    assert "hidden has values of its own in the grid" in refused(
+        "failures", "--sweep", "--hidden", 4
+    )
 
 
 def test_a_setting_without_a_meaning_stops_no_other():
@@ -260,15 +261,13 @@ def test_the_job_script_is_printed(folder):
 
 
 def test_threads_are_limited_meanwhile(monkeypatch):
-    from noiseprune.learning.failures import running
-
-    seen, once = [], running.FailuresExperiment.train_epoch
+    seen, once = [], FailuresExperiment.train_epoch
 
     def train_epoch(self):
         seen.append(torch.get_num_threads())
         return once(self)
 
-    monkeypatch.setattr(running.FailuresExperiment, "train_epoch", train_epoch)
+    monkeypatch.setattr(FailuresExperiment, "train_epoch", train_epoch)
     asked(*SMALL, "--epochs", 1, "--threads", 1)  # Numba sets the threads of OpenMP at its start
     before = torch.get_num_threads()
     asked(*SMALL, "--epochs", 1, "--threads", 3)
@@ -287,9 +286,7 @@ def test_threads_are_limited_meanwhile(monkeypatch):
     ],
 )
 def test_values_are_read_as_the_type_of_their_option(value, kind, found):
-    from typing import Annotated
-
-    assert command.parsed("name", value, Annotated[kind, "help"]) == found
+    assert command.parsed("name", value, kind) == found
 
 
 # ----------------------------------------------------------------------------------- options
@@ -333,7 +330,12 @@ def singular_values(made):
 
 
 def pruning(name):
-    return lambda made: made.result().get(name, getattr(made.pruning, name, None))
+    def found(made):
+        return dict(train(lambda _: made, made.options).result, rule=made.options.rule or "noise")[
+            name
+        ]
+
+    return found
 
 
 START = {**DIGITS, "scaling": "const", "lr": 1e-6}  # outputs of about 0
@@ -441,17 +443,17 @@ def test_no_option_is_left_out_of_these_tests():
         ("--optimizer rms", "unknown optimizer"),
         ("--recurrent", "recurrent is an option of images"),
         ("--failures trial", "give --recurrent"),
-        ("--dataset digits --averaged", "leave --averaged out"),
+        ("--dataset digits --averaged", "averaged is of a linear task"),
         ("--averaged --activation relu", "leave --averaged out"),
-        ("--averaged --path moments", "leave --path out"),
-        ("--loss mse", "leave --loss out"),
-        ("--loss cross-entropy --task regression", "leave --loss out"),
+        ("--averaged --path moments", "path does nothing"),
+        ("--loss mse", "loss is an option of images: give --dataset"),
+        ("--loss cross-entropy --task regression", "loss is an option of images"),
         ("--dataset digits --loss cross", "did you mean 'cross-entropy'"),
-        ("--samples 50 --dataset digits", "leave --samples out"),
-        ("--inputs 7", "--inputs is of the regression: give --task regression"),
-        ("--inputs 7 --dataset digits", "--inputs is of the regression"),
-        ("--singular-values 2,1 --task semantics", "--singular-values is of the regression"),
-        ("--layers 3 --recurrent --dataset digits", "leave --layers out"),
+        ("--samples 50 --dataset digits", "samples is of a task"),
+        ("--inputs 7", "inputs is of the regression: give --task regression"),
+        ("--inputs 7 --dataset digits", "inputs is of the regression"),
+        ("--singular-values 2,1 --task semantics", "singular_values is of the regression"),
+        ("--layers 3 --recurrent --dataset digits", "layers is not for a recurrent network"),
         ("--layers 0", "layers is 0"),
         ("--samples 0", "samples is 0"),
         ("--inputs 0 --task regression", "inputs is 0"),
@@ -460,7 +462,6 @@ def test_no_option_is_left_out_of_these_tests():
         ("--vary lr", "write it as --vary"),
         ("--vary rl=1", "unknown option to vary 'rl'"),
         ("--vary hidden=1,few", "hidden cannot be 'few'"),
-        ("--noise 2", "leave --noise"),
         ("--cluster laptop", "unknown cluster"),
         ("--tensorboard", "tensorboard writes into the folder of the run"),
         ("--wandb", "wandb writes into the folder of the run"),
@@ -482,6 +483,11 @@ def test_another_run_s_folder_is_refused():
 
 def test_without_torch_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
+    for room in ("models", "experiments"):
+        for name in [
+            name for name in sys.modules if name.startswith(f"noiseprune.learning.{room}")
+        ]:
+            monkeypatch.delitem(sys.modules, name)
     for arguments in ((), ("failures",)):
         line = refused(*arguments)
         assert line.endswith("pip install 'noiseprune[learn]'")
@@ -499,7 +505,7 @@ def test_alone_it_shows_the_models():
 def test_an_option_of_a_model_needs_a_default():
     @dataclass
     class Unfinished:
-        lr: float
+        lr: Annotated[float, "Learning rate."]
 
     with pytest.raises(TypeError, match="lr of a model has no default"):
-        command.default_of(fields(Unfinished)[0])
+        options_of(Unfinished)

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from noiseprune.cli import app
 from noiseprune.learning import CTRNN
-from noiseprune.learning.ctrnn.options import Options
-from noiseprune.learning.ctrnn.running import RateExperiment
-from noiseprune.learning.tasks.match import DelayedMatch
+from noiseprune.learning.data.match import DelayedMatch
+from noiseprune.learning.experiments.ctrnn import RateExperiment
+from noiseprune.learning.options.ctrnn import CTRNNOptions as Options
 
 SMALL = "train ctrnn --hidden 12 --steps 2 --batch 8 --test-trials 20 --seed 3 --json"
 
@@ -55,10 +55,10 @@ def test_a_run_that_is_taken_up_is_the_same_to_the_last_bit(tmp_path):
 
 
 def test_the_sine_is_a_regression(monkeypatch):
-    from noiseprune.learning.ctrnn import running
+    from noiseprune.learning.experiments import ctrnn as running
 
     short = running.SinePrediction(n_samples=30)
-    monkeypatch.setattr(running, "SinePrediction", lambda: short)
+    monkeypatch.setitem(running.TASKS, "sine", lambda: short)
     found = run("train ctrnn --task sine --hidden 5 --epochs 1 --steps 2 --json")
     assert found["test_loss"] > 0
     assert "test_error" not in found
@@ -161,9 +161,9 @@ OPTIONS = [
         ("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD))],
     ({"lr": 0.02}, group("lr"), 0.02),
     ({"weight_decay": 0.02}, group("weight_decay"), 0.02),
-    ({"prune": 0.4}, lambda made: made.result()["kept_fraction"], pytest.approx(0.4, abs=0.01)),
-    ({"prune": 0.4}, lambda made: made.result()["rule"], "noise"),
-    ({"prune": 0.4, "rule": "weight"}, lambda made: made.result()["rule"], "weight"),
+    ({"prune": 0.4}, lambda made: made.prune()[1]["kept_fraction"], pytest.approx(0.4, abs=0.01)),
+    ({"prune": 0.4}, lambda made: made.prune()[1]["rule"], "noise"),
+    ({"prune": 0.4, "rule": "weight"}, lambda made: made.prune()[1]["rule"], "weight"),
 ]  # fmt: skip
 TESTED_ELSEWHERE = {"epochs", "log_every", "fine_tune", "seed"}
 
@@ -202,17 +202,17 @@ def test_the_seed_decides_weights_and_trials():
         ("--dale project --excitatory 0.8", "did you mean 'projection'"),
         ("--noise-scaling sqrt", "give --preact-noise"),
         ("--noise-scaling alpha --postact-noise 0.1", "give --preact-noise"),
-        ("--noise-scaling root --preact-noise 0.1", "unknown noise_scaling"),
+        ("--noise-scaling root --preact-noise 0.1", "unknown noise scaling"),
         ("--growth 0.1", "give a --density below 1"),
         ("--prune 1.5", "prune is 1.5"),
         ("--fine-tune 3", "give --prune"),
         ("--budget 3", "give --growth"),
-        ("--growth 2", "probability"),
+        ("--growth 2", "growth is 2.0"),
         ("--lr 0", "lr is 0"),
         ("--optimizer adm", "did you mean 'adam'"),
         ("--hidden 0", "hidden is 0"),
-        ("--excitatory 2", "fraction"),
-        ("--density 2", "fraction"),
+        ("--excitatory 2", "excitatory is 2.0"),
+        ("--density 2", "density is 2.0"),
         ("--dt 200", "give a shorter step"),
         ("--weight-decay -1", "weight_decay is -1"),
         ("--init-state keep", "choose one of zero, learn"),

@@ -9,10 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from noiseprune import FileError, cli
-from noiseprune.learning.equilibrium.building import chosen_values
-from noiseprune.learning.equilibrium.deep import Options, experiment
-from noiseprune.learning.equilibrium.running import wilson
-from noiseprune.learning.training import train
+from noiseprune.learning.experiments.equilibrium import LogicExperiment as experiment
+from noiseprune.learning.experiments.equilibrium import wilson
+from noiseprune.learning.options.base import options_of
+from noiseprune.learning.options.equilibrium import PRESETS
+from noiseprune.learning.options.equilibrium import DeepOptions as Options
+from noiseprune.learning.training.harness import train
 
 SMALL = (
     "--seeds", 4, "--hidden", 3, "--epochs", 6, "--log-every", 3,
@@ -77,11 +79,10 @@ def test_right_by_a_hair_is_told_from_close():
 
 
 def test_help_names_the_presets_there_are():
-    text = Options.__annotations__["preset"]
-    assert "published or improved" in text
-    assert "contracting" not in text
+    options = options_of(Options)
+    assert set(options["preset"].names) == set(PRESETS)
     for name in ("bound", "cap"):
-        assert f"inf: no {name}" in Options.__annotations__[name]
+        assert f"inf: no {name}" in options[name].help
 
 
 @pytest.mark.parametrize("model", ["deep", "ep"])
@@ -203,12 +204,12 @@ def test_a_run_without_a_cap_is_not_taken_up_with_one(folder):
 
 
 def test_presets_are_defaults():
-    found = chosen_values(Options(preset="improved", lr=3.0))
+    found = Options(preset="improved", lr=3.0).chosen()
     assert (found["leakage"], found["lr"], found["cap"]) == ("none", 3.0, 0.9)
-    published = chosen_values(Options())
+    published = Options().chosen()
     assert (published["leakage"], published["lr"], published["cap"]) == ("signed", 100.0, None)
-    assert chosen_values(Options(one_hot=True))["lr"] == 200.0
-    assert chosen_values(Options(one_hot=True, lr=5.0))["lr"] == 5.0
+    assert Options(one_hot=True).chosen()["lr"] == 200.0
+    assert Options(one_hot=True, lr=5.0).chosen()["lr"] == 5.0
 
 
 def test_the_table_and_the_log(folder):
@@ -244,7 +245,7 @@ def test_a_step_that_overshoots_is_refused_or_told():
     [
         ("--task nand", "unknown task 'nand': did you mean 'and'"),
         ("--hidden few", "hidden is 'few'"),
-        ("--leakage big", "unknown leak 'big'"),
+        ("--leakage big", "unknown leakage 'big'"),
         ("--preset best", "unknown preset"),
         ("--lr 0", "lr is 0"),
         ("--cap -inf", "cap is -inf"),

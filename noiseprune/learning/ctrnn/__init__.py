@@ -1,1 +1,0 @@
-"""The constrained rate network: model, layers, masks, losses."""

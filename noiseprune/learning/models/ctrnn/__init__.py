@@ -1,0 +1,1 @@
+"""Rate networks with biological constraints, trained by gradient descent."""

@@ -1,0 +1,1 @@
+"""Networks whose synapses fail at random, and what that does to learning on average."""

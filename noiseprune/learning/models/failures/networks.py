@@ -1,0 +1,262 @@
+"""Layers of failing synapses in a row, and what all networks of such layers have in common.
+
+h_l = phi(W_l h_(l-1) + b_l),    y = out_phi(W_L h_(L-1) + b_L),    h_0 = x
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, cast, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from noiseprune.checks import Seed, count, one_of
+from noiseprune.errors import OptionError
+from noiseprune.learning.models.activations import ACTIVATIONS, Function
+from noiseprune.learning.models.failures.dropout import LinearWeightDropout
+from noiseprune.learning.models.saving import SavedNetwork
+from noiseprune.learning.models.streams import DTYPES, new_generator, spread
+from noiseprune.learning.options.names import DType, FailuresActivation, Output, Path
+
+OUTPUTS: dict[str, Function] = {"linear": lambda x: x, "softmax": lambda x: torch.softmax(x, -1)}
+SCALINGS = ("lin", "lin+", "sqrt", "const", "const+")
+
+
+class Net(SavedNetwork):
+    """What the networks here have in common: initial weights, gradients, files."""
+
+    def _build(
+        self,
+        shapes: Sequence[tuple[int, int]],
+        biases: Sequence[bool],
+        *,
+        drop_p: float,
+        drop_layers: str | Sequence[int],
+        scaling: str | float | Sequence[str | float],
+        path: Path,
+        seed: Seed,
+        dtype: DType,
+    ) -> None:
+        """Make layers of these shapes (in, out); those that do not fail have drop_p = 0."""
+        failing = parsed_layers(drop_layers, len(shapes))
+        first, *seeds = spread(seed, 1 + len(shapes))
+        self.synapses = nn.ModuleList(
+            LinearWeightDropout(
+                count("units", shape[0]),
+                count("units", shape[1]),
+                drop_p if number in failing else 0.0,
+                bias=bias,
+                path=path,
+                seed=own,
+                dtype=DTYPES[one_of("dtype", dtype, DTYPES)],
+            )
+            for number, (shape, bias, own) in enumerate(zip(shapes, biases, seeds), start=1)
+        )
+        self.init_weights(scaling, first)
+        self.options |= {
+            "drop_p": drop_p,
+            "drop_layers": drop_layers if isinstance(drop_layers, str) else list(drop_layers),
+            "scaling": list(scaling) if isinstance(scaling, (list, tuple)) else scaling,
+            "path": path,
+            "dtype": dtype,
+        }
+
+    @property
+    def layers(self) -> list[LinearWeightDropout]:
+        """In the order of their numbers, which begin at 1."""
+        return [cast(LinearWeightDropout, layer) for layer in self.synapses]
+
+    def init_weights(self, scaling: str | float | Sequence[str | float], seed: Seed = None) -> None:
+        """Draw each W (out, in) from a normal distribution, f = in; biases become 0.
+
+            "lin" N(0, 1/f)  "lin+" N(1/f, 1/f)  "sqrt" N(0, f^-1/2)  "const" N(0, 0.001)
+            "const+" N(0.001, 0.001)  a number alpha: N(0, f^-alpha)
+
+        The second entry is the standard deviation. Several, in a list or with commas, are those of
+        the layers.
+
+        Raises
+        ------
+        OptionError
+            If a rule is unknown, or their number is neither 1 nor that of the layers.
+        """
+        if isinstance(scaling, str):
+            scaling = scaling.split(",")
+        rules = [scaling] if isinstance(scaling, (int, float)) else list(scaling)
+        number = len(self.layers)
+        if len(rules) not in (1, number):
+            raise OptionError(
+                f"scaling has {len(rules)} rules for {number} layers: give 1 or {number}"
+            )
+        generator = new_generator(seed)
+        with torch.no_grad():
+            for layer, rule in zip(self.layers, rules * (number if len(rules) == 1 else 1)):
+                mean, deviation = initial_law(rule, layer.in_features)
+                drawn = torch.empty(layer.weight.shape, dtype=layer.weight.dtype)
+                layer.weight.copy_(drawn.normal_(mean, deviation, generator=generator))
+                if layer.bias is not None:
+                    layer.bias.zero_()
+
+    def gradients(self) -> dict[str, Tensor]:
+        """Gradient of each parameter by its name; those without one are left out."""
+        return {
+            name: parameter.grad
+            for name, parameter in self.named_parameters()
+            if parameter.grad is not None
+        }
+
+    def weights(self) -> list[np.ndarray]:
+        """Copies of the weights of the layers, (out, in) each."""
+        return [layer.weight.detach().cpu().numpy().copy() for layer in self.layers]
+
+    def beside(self) -> dict[str, Any]:
+        modes = [(layer.mode, layer.samples) for layer in self.layers]
+        return {"generators": self.generators(), "modes": modes}
+
+    def set_beside(self, document: Mapping[str, Any]) -> None:
+        self.set_generators(document["generators"])
+        for layer, (mode, samples) in zip(self.layers, document.get("modes", ())):
+            layer.set_mode(mode, samples)
+
+    def generators(self) -> list[Tensor]:
+        """States of the generators of the layers."""
+        return [layer.generator.get_state() for layer in self.layers]
+
+    def set_generators(self, states: Sequence[Tensor]) -> None:
+        """Put the generators into these states: the failures to come are those that came then."""
+        for layer, state in zip(self.layers, states, strict=True):
+            layer.generator.set_state(state.cpu())
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+
+class DeepNet(Net):
+    """Layers in a row.
+
+    Parameters
+    ----------
+    d_input, d_output : numbers of inputs and outputs
+    d_hidden : units of the hidden layers
+    activation : of the hidden layers: "linear", "relu", "sigmoid", "tanh"
+    output_activation : "linear" or "softmax"
+    drop_p : probability that a synapse fails
+    drop_layers : which layers fail: "all", or their numbers from 1 on, as in "1,3" or [1, 3]
+    scaling : of the initial weights, see `Net.init_weights`
+    path : "masks" or "moments", see `LinearWeightDropout`
+    seed : of the initial weights and the failures; None takes fresh entropy
+    dtype : "float32" or "float64"
+
+    Raises
+    ------
+    OptionError
+        If an option has no meaning.
+    """
+
+    def __init__(
+        self,
+        d_input: int,
+        d_output: int = 1,
+        d_hidden: Sequence[int] = (100,),
+        *,
+        activation: FailuresActivation = "linear",
+        output_activation: Output = "linear",
+        drop_p: float = 0.0,
+        drop_layers: str | Sequence[int] = "all",
+        scaling: str | float | Sequence[str | float] = "sqrt",
+        bias: bool = False,
+        path: Path = "masks",
+        seed: Seed = None,
+        dtype: DType = "float32",
+    ) -> None:
+        super().__init__()
+        self.options = {
+            "d_input": d_input,
+            "d_output": d_output,
+            "d_hidden": list(d_hidden),
+            "activation": one_of("activation", activation, get_args(FailuresActivation)),
+            "output_activation": one_of("output activation", output_activation, OUTPUTS),
+            "bias": bias,
+        }
+        sizes = [d_input, *d_hidden, d_output]
+        self._build(
+            list(pairwise(sizes)),
+            [bias] * (len(sizes) - 1),
+            drop_p=drop_p,
+            drop_layers=drop_layers,
+            scaling=scaling,
+            path=path,
+            seed=seed,
+            dtype=dtype,
+        )
+        self._phi, self._out = ACTIVATIONS[activation].rate, OUTPUTS[output_activation]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (..., d_output) of inputs (..., d_input)."""
+        return self.activities(x)[-1]
+
+    def activities(self, x: Tensor) -> list[Tensor]:
+        """Activities of the hidden layers, then the outputs."""
+        found = []
+        for layer in self.layers[:-1]:
+            x = self._phi(layer(x))
+            found.append(x)
+        return [*found, self._out(self.layers[-1](x))]
+
+    @torch.no_grad()
+    def working_point(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Slopes phi'(v) and potentials v (rows, units) of every layer, with failures as they are.
+
+        The failures to come stay what they were. Of the outputs the slope is 1.
+        """
+        generators = self.generators()
+        slope = ACTIVATIONS[self.options["activation"]].slope
+        slopes, potentials = [], []
+        for layer in self.layers:
+            v = layer(x)
+            x = self._phi(v)
+            slopes.append(slope(x))
+            potentials.append(v)
+        self.set_generators(generators)
+        slopes[-1] = torch.ones_like(potentials[-1])
+        return slopes, potentials
+
+
+def initial_law(rule: str | float, fan: int) -> tuple[float, float]:
+    """Mean and standard deviation of initial weights, see `Net.init_weights`."""
+    try:
+        exponent = float(rule)
+    except ValueError:
+        kind = one_of("scaling", str(rule).strip(), SCALINGS)
+        deviation = {"l": 1 / fan, "s": fan**-0.5, "c": 0.001}[kind[0]]
+        return deviation if kind.endswith("+") else 0.0, deviation
+    try:
+        deviation = fan**-exponent
+    except OverflowError:
+        deviation = math.inf
+    if not (math.isfinite(exponent) and math.isfinite(deviation)):
+        raise OptionError(
+            f"scaling is {rule}, with which weights of {fan} inputs cannot be drawn: give a number "
+            "such as 0.5"
+        )
+    return 0.0, deviation
+
+
+def parsed_layers(layers: str | Sequence[int], number: int) -> set[int]:
+    """Numbers of layers, from 1 on: "all", or some of them, in a list or with commas."""
+    if isinstance(layers, str) and layers == "all":
+        return set(range(1, number + 1))
+    parts = (
+        [part for part in layers.split(",") if part.strip()] if isinstance(layers, str) else layers
+    )
+    try:
+        found = {int(part) for part in parts}
+    except ValueError:
+        raise OptionError(f"drop_layers is {layers!r}: give all, or numbers such as 1,3") from None
+    if wrong := found - set(range(1, number + 1)):
+        raise OptionError(f"there is no layer {min(wrong)}: the layers are 1 to {number}")
+    return found

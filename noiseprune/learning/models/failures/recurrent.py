@@ -1,0 +1,112 @@
+"""A rate network in discrete time with failing synapses.
+
+h_t = phi(W_hh h_(t-1) + W_in x_t + b),    y_t = out_phi(W_out h_t + b_out),    h_0 = 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from noiseprune.checks import Seed, count, one_of
+from noiseprune.errors import OptionError
+from noiseprune.learning.models.activations import ACTIVATIONS
+from noiseprune.learning.models.failures.networks import OUTPUTS, Net
+from noiseprune.learning.options.names import DType, FailuresActivation, FailuresLast, Output, Path
+
+
+class RNN(Net):
+    """A rate network in discrete time: layers `i2h`, `h2h`, `h2o`, numbered 1, 2, 3.
+
+    Parameters
+    ----------
+    As `DeepNet`, and
+
+    d_hidden : recurrent units
+    nonlinearity : of the units
+    drop_layers : by default the recurrent synapses fail
+    failures : anew in every "step", or for a whole "trial" (path "masks" only)
+    delay : steps without input after the last one
+    bias : of `h2h` and `h2o`
+
+    Raises
+    ------
+    OptionError
+        If an option has no meaning.
+    """
+
+    def __init__(
+        self,
+        d_input: int,
+        d_output: int = 1,
+        d_hidden: int = 100,
+        *,
+        nonlinearity: FailuresActivation = "tanh",
+        output_activation: Output = "linear",
+        drop_p: float = 0.0,
+        drop_layers: str | Sequence[int] = "2",
+        failures: FailuresLast = "step",
+        delay: int = 0,
+        scaling: str | float | Sequence[str | float] = "sqrt",
+        bias: bool = False,
+        path: Path = "masks",
+        seed: Seed = None,
+        dtype: DType = "float32",
+    ) -> None:
+        super().__init__()
+        self.options = {
+            "d_input": d_input,
+            "d_output": d_output,
+            "d_hidden": d_hidden,
+            "nonlinearity": one_of("nonlinearity", nonlinearity, get_args(FailuresActivation)),
+            "output_activation": one_of("output activation", output_activation, OUTPUTS),
+            "failures": one_of("failures", failures, get_args(FailuresLast)),
+            "delay": count("delay", delay, at_least=0),
+            "bias": bias,
+        }
+        if failures == "trial" and path != "masks":
+            raise OptionError("failures that last a trial are masks: give path='masks'")
+        self._build(
+            [(d_input, d_hidden), (d_hidden, d_hidden), (d_hidden, d_output)],
+            [False, bias, bias],
+            drop_p=drop_p,
+            drop_layers=drop_layers,
+            scaling=scaling,
+            path=path,
+            seed=seed,
+            dtype=dtype,
+        )
+        self.delay, self.failures = delay, failures
+        self._phi, self._out = ACTIVATIONS[nonlinearity].rate, OUTPUTS[output_activation]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Outputs (batch, time + delay, d_output) and {"h": (batch, time + delay, d_hidden)}.
+
+        x is (batch, time, d_input).
+
+        Raises
+        ------
+        OptionError
+            If x has another shape.
+        """
+        d_input = self.layers[0].in_features
+        if x.ndim != 3 or x.shape[2] != d_input:
+            raise OptionError(
+                f"the input has shape {tuple(x.shape)}, but must be (batch, time, {d_input})"
+            )
+        rows = len(x)
+        masks = [
+            layer.draw_masks(rows) if self.failures == "trial" and layer.drop_p else None
+            for layer in self.layers
+        ]
+        i2h, h2h, h2o = self.layers
+        x = torch.cat((x, x.new_zeros(rows, self.delay, d_input)), 1)
+        h, states, outputs = x.new_zeros(rows, h2h.in_features), [], []
+        for u in x.unbind(1):
+            h = self._phi(h2h(h, masks[1]) + i2h(u, masks[0]))
+            states.append(h)
+            outputs.append(self._out(h2o(h, masks[2])))
+        return torch.stack(outputs, 1), {"h": torch.stack(states, 1)}

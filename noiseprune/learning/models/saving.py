@@ -1,0 +1,83 @@
+"""Networks in files of torch (.pt): the options with which one is made again, and its state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, cast
+
+import torch
+from torch import Tensor, nn
+
+from noiseprune.errors import FileError
+from noiseprune.files.atomic import write_atomically
+from noiseprune.files.guard import reading
+
+AnyPath = str | os.PathLike[str]
+
+
+def write_document(path: AnyPath, document: Mapping[str, Any]) -> None:
+    """Write plain values and tensors, atomically."""
+    with write_atomically(path) as temporary:
+        torch.save(dict(document), temporary)
+
+
+@contextmanager
+def read_document(
+    path: AnyPath, key: str, wanted: str, device: str = "cpu"
+) -> Iterator[dict[str, Any]]:
+    """What `write_document` wrote, if its `key` says that it is what is wanted."""
+    path = Path(path)
+    with reading(path):
+        document = torch.load(path, map_location=device, weights_only=True)
+        found = document.get(key) if isinstance(document, dict) else None
+        if found != wanted:
+            raise FileError(f"{path} holds {found or 'no network'}, not a {wanted}")
+        yield document
+
+
+class SavedNetwork(nn.Module):
+    """A network that is saved with the options of its constructor."""
+
+    options: dict[str, Any]
+
+    def save(self, path: AnyPath) -> None:
+        """Write options, parameters and the states of the generators (.pt), atomically."""
+        document = {
+            "network": type(self).__name__,
+            "options": self.options,
+            "parameters": self.state_dict(),
+        }
+        write_document(path, document | self.beside())
+
+    @classmethod
+    def load(cls, path: AnyPath, device: str = "cpu") -> Self:
+        """The network that `save` wrote: same weights, and the same draws to come.
+
+        Raises
+        ------
+        FileError
+            If there is no such file, or it holds something else.
+        """
+        with read_document(path, "network", cls.__name__, device) as document:
+            network = cls(**document["options"]).to(device)
+            network.restore(document["parameters"])
+            network.set_beside(document)
+        return network
+
+    def restore(self, parameters: Mapping[str, Tensor]) -> None:
+        """`load_state_dict`, masks of pruned synapses included."""
+        for name, value in parameters.items():
+            place, _, kind = name.rpartition(".")
+            if kind == "mask":
+                cast(Any, self.get_submodule(place)).mask = torch.ones_like(value)
+        self.load_state_dict(parameters)
+
+    def beside(self) -> dict[str, Any]:
+        """What a file holds beside options and parameters."""
+        return {}
+
+    def set_beside(self, document: Mapping[str, Any]) -> None:
+        """Take that from a file."""

@@ -1,0 +1,1 @@
+"""Pictures of trainings, drawn from their logs and results."""

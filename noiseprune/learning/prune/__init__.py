@@ -1,0 +1,1 @@
+"""Pruning of networks that learn: what is special to each kind, over `noiseprune.pruning`."""

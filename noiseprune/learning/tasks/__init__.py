@@ -1,1 +1,0 @@
-"""Tasks for networks in time: (batch, time, in) -> (batch, time, out)."""
