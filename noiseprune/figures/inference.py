@@ -17,10 +17,9 @@ from noiseprune.checks import seed_sequence, substream
 from noiseprune.choices import Inference
 from noiseprune.figures.protocol import Numbers, rounded
 from noiseprune.figures.style import INK, Look, below
-from noiseprune.inference import infer_network
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
-from noiseprune.recordings import from_trajectory
+from noiseprune.recordings import from_trajectory, infer_network
 
 STEP, EVERY, BURN_IN = 0.05, 2, 10.0
 METHODS: tuple[Inference, ...] = get_args(Inference)

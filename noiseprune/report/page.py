@@ -18,9 +18,9 @@ from noiseprune.checks import Seed
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import FileError
 from noiseprune.files import write_atomically
-from noiseprune.inference import InferredNetwork
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import Pruning
+from noiseprune.recordings import InferredNetwork
 from noiseprune.records import json_text
 from noiseprune.report import figures, measures
 from noiseprune.report.markup import (

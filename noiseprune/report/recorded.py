@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from noiseprune.inference import InferredNetwork
-from noiseprune.recordings import RecordedVariance
+from noiseprune.recordings import InferredNetwork, RecordedVariance
 from noiseprune.report.markup import escape, number, paragraph, section, table
 
 

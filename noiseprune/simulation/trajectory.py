@@ -25,18 +25,11 @@ _PIECE = 12
 class Trajectory:
     """Simulated rates.
 
-    Attributes
-    ----------
-    times : (T,) array, s
-        0, record_every * dt, 2 record_every * dt, ...
-    rates : (T, replicas, N) array
-        The state at these times, the initial one first.
-    dt, noise, n_steps, record_every, activation
-        As simulated.
-    seed : int or None
-        What repeats the run; None where the seed was not a plain number.
-    labels : tuple of N strings
-        Those of the network, or the numbers of the neurons.
+    times : (T,) 0, record_every * dt, 2 record_every * dt, ..., s
+    rates : (T, replicas, N) the state at these times, the initial one first
+    dt, noise, n_steps, record_every, activation : as simulated
+    seed : what repeats the run; None where the seed was not a plain number
+    labels : (N,) those of the network, or the numbers of the neurons
     """
 
     times: FloatArray

@@ -25,7 +25,7 @@ PUBLIC = "a public signature; what it asks for becomes records in its first line
 
 REASONS = dict.fromkeys(
     (
-        "noiseprune.inference.infer_network",
+        "noiseprune.recordings.inference.infer_network",
         "noiseprune.online.run.plasticity",
         "noiseprune.pipeline.prune",
         "noiseprune.simulation.trajectory.simulate",
