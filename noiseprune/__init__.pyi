@@ -16,8 +16,6 @@ from noiseprune.errors import UnstableError as UnstableError
 from noiseprune.files import load as load
 from noiseprune.files import save as save
 from noiseprune.generators import clustered_network as clustered_network
-from noiseprune.inference import InferredNetwork as InferredNetwork
-from noiseprune.inference import infer_network as infer_network
 from noiseprune.lyapunov import Covariance as Covariance
 from noiseprune.lyapunov import covariance as covariance
 from noiseprune.lyapunov import discrete_covariance as discrete_covariance
@@ -27,6 +25,8 @@ from noiseprune.online import plasticity as plasticity
 from noiseprune.pipeline import prune as prune
 from noiseprune.pruning import Pruning as Pruning
 from noiseprune.pruning import Recipe as Recipe
+from noiseprune.recordings import InferredNetwork as InferredNetwork
+from noiseprune.recordings import infer_network as infer_network
 from noiseprune.similarity import SpectralReport as SpectralReport
 from noiseprune.similarity import spectral_similarity as spectral_similarity
 from noiseprune.simulation import Trajectory as Trajectory

@@ -83,20 +83,19 @@ def simulate_with_statistics(
     run = asked.of(net)
     dt, half = run.dt, 0.5 * (simulation.DURATION if asked.duration is None else asked.duration)
     relaxation, note = _relaxation(net, asked.activation)
-    streamed, trajectory, seconds = None, None, 0.0
+    streamed, trajectory = None, None
+    start = time.perf_counter()
     if relaxation is not None:
-        start = time.perf_counter()
         streamed = simulation.streaming_covariance(
             net, asked, burn_in=half, progress=progress, worker=worker
         )
-        seconds = time.perf_counter() - start
     if store or streamed is None:
         every = asked.record_every if store else max(1, run.n_steps)
         start = time.perf_counter()
         trajectory = simulation.record_rates(
             net, replace(asked, record_every=every), progress=progress, worker=worker
         )
-        seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - start
     error, sampling_error = None, None
     if streamed is not None and relaxation is not None:
         if half < 3 * relaxation:

@@ -63,6 +63,9 @@ def clustered_network(
         long-range entries.
 
     Source: Moore and Chaudhuri (2020), experiments.
+
+    >>> clustered_network((40, 10), long_range=30, seed=3)
+    RateNetwork(50 neurons, 1016 synapses, symmetric)
     """
     if isinstance(sizes, str) or not isinstance(sizes, Iterable):
         raise OptionError(f"sizes is {sizes!r}: give a sequence of cluster sizes")

@@ -71,9 +71,8 @@ class RateNetwork:
         drop_self: bool = False,
     ) -> None:
         self.weights = checked_weights(weights, drop_self=drop_self)
-        n = self.n_neurons
         self.leak = _checked_leak(self, leak, leak_margin)
-        self.labels = None if labels is None else _checked_labels(labels, n)
+        self.labels = None if labels is None else _checked_labels(labels, self.n_neurons)
         self._freeze()
 
     @classmethod
@@ -150,8 +149,8 @@ class RateNetwork:
 
     def dense_drift(self) -> FloatArray:
         """A = W - diag(leak) as a new dense (N, N) array that the caller may overwrite."""
-        sparse_storage = isinstance(self.weights, sparse.csr_array)
-        drift = self.dense_weights() if sparse_storage else np.array(self.weights)
+        weights = self.weights
+        drift = weights.toarray() if isinstance(weights, sparse.csr_array) else np.array(weights)
         np.fill_diagonal(drift, -self.leak)
         return drift
 
@@ -174,10 +173,10 @@ class RateNetwork:
 
     @cached_property
     def _strengths(self) -> tuple[FloatArray, FloatArray]:
-        inputs, outputs = absolute_sums(self.csr)
-        read_only(inputs)
-        read_only(outputs)
-        return inputs, outputs
+        sums = absolute_sums(self.csr)
+        for each in sums:
+            read_only(each)
+        return sums
 
     @property
     def input_strength(self) -> FloatArray:
@@ -306,10 +305,8 @@ class RateNetwork:
         import networkx as nx
 
         graph = nx.Graph() if self.is_symmetric else nx.DiGraph()
-        unique = self.labels is not None and len(set(self.labels)) == self.n_neurons
-        nodes: Sequence[Hashable] = (
-            self.labels if unique and self.labels is not None else range(self.n_neurons)
-        )
+        labels, n = self.labels or (), self.n_neurons
+        nodes: Sequence[Hashable] = labels if len(set(labels)) == n else range(n)
         graph.add_nodes_from((node, {"leak": float(x)}) for node, x in zip(nodes, self.leak))
         post, pre = self.synapses
         graph.add_weighted_edges_from(

@@ -78,7 +78,7 @@ def prune(
 
     >>> from noiseprune import datasets
     >>> prune(datasets.load("mushroom-body"), keep=0.3, seed=7).n_kept
-    1265
+    2228
     """
     recipe = Recipe.of(rule, sampling, balance, refit=refit, promise=epsilon is not None)
     source = source_of(net, method, n_probes=n_probes, probe_error=probe_error, solver=solver)

@@ -252,7 +252,7 @@ def spectral_similarity(
 
     >>> net = RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=1.0)
     >>> spectral_similarity(net, RateNetwork([[0.0, 0.4], [0.4, 0.0]], leak=1.0)).epsilon
-    0.2
+    0.2...
     """
     return SpectralReport.of(Pair(net, pruned, detail=detail, seed=seed))
 

@@ -48,14 +48,16 @@ def stored(csr: sparse.csr_array) -> Weights:
 
 
 def checked_weights(weights: Any, *, drop_self: bool) -> Weights:
+    """The weights in their storage, without self-synapses, or one clear sentence."""
+    dense = None
     if sparse.issparse(weights):
-        _check_shape(weights.shape)
-        _check_numeric(weights.dtype)
+        _check(weights.shape, weights.dtype)
         csr = sparse.csr_array(weights, dtype=np.float64, copy=True)
         csr.sum_duplicates()
         csr.eliminate_zeros()
         if not np.isfinite(csr.data).all():
             _refuse_not_finite(csr.data, row_index(csr), csr.indices)
+        diagonal = csr.diagonal()
     else:
         try:
             dense = np.asarray(weights)
@@ -63,20 +65,26 @@ def checked_weights(weights: Any, *, drop_self: bool) -> Weights:
             raise NetworkError(
                 f"the weights are not a rectangular array ({error}): give an N x N array"
             ) from error
-        _check_shape(dense.shape)
-        _check_numeric(dense.dtype)
+        _check(dense.shape, dense.dtype)
         finite = np.isfinite(dense)
         if not finite.all():
             rows, columns = np.nonzero(~finite)
             _refuse_not_finite(dense[rows, columns], rows, columns)
-        n_synapses = np.count_nonzero(dense) - np.count_nonzero(np.diagonal(dense))
-        if n_synapses >= 0.5 * dense.size:
-            return _without_self(np.array(dense, dtype=np.float64), drop_self=drop_self)
+        diagonal = np.diagonal(dense)
+    n_self = int(np.count_nonzero(diagonal))
+    if n_self and not drop_self:
+        raise NetworkError(
+            f"{n_self} self-synapse{'' if n_self == 1 else 's'} on the diagonal of W, but it must "
+            "be zero: drop them with --drop-self (drop_self=True), or put them in the leak"
+        )
+    if dense is not None:
+        if np.count_nonzero(dense) - n_self >= 0.5 * dense.size:
+            kept = np.array(dense, dtype=np.float64)
+            np.fill_diagonal(kept, 0.0)
+            return kept
         csr = sparse.csr_array(dense, dtype=np.float64)
         csr.sort_indices()
-    diagonal = csr.diagonal()
-    if np.any(diagonal):
-        _refuse_self(int(np.count_nonzero(diagonal)), drop_self=drop_self)
+    if n_self:
         csr.data[row_index(csr) == csr.indices] = 0.0
         csr.eliminate_zeros()
     if csr.nnz < 2**31 and csr.indices.dtype != np.int32:
@@ -86,15 +94,7 @@ def checked_weights(weights: Any, *, drop_self: bool) -> Weights:
     return csr
 
 
-def _without_self(dense: FloatArray, *, drop_self: bool) -> FloatArray:
-    self_synapses = int(np.count_nonzero(np.diagonal(dense)))
-    if self_synapses:
-        _refuse_self(self_synapses, drop_self=drop_self)
-        np.fill_diagonal(dense, 0.0)
-    return dense
-
-
-def _check_shape(shape: tuple[int, ...]) -> None:
+def _check(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if 0 in shape:
         raise NetworkError(f"the network is empty, of shape {shape}: give at least one neuron")
     if len(shape) != 2 or shape[0] != shape[1]:
@@ -102,9 +102,6 @@ def _check_shape(shape: tuple[int, ...]) -> None:
             f"the weights have shape {shape}, but must be square: give W[post, pre] as an N x N "
             "array"
         )
-
-
-def _check_numeric(dtype: np.dtype[Any]) -> None:
     if dtype.kind == "c":
         raise NetworkError("the weights are complex: give real weights, such as W.real")
     if dtype.kind not in "fiub":
@@ -118,12 +115,3 @@ def _refuse_not_finite(values: npt.NDArray[Any], rows: IntArray, columns: IntArr
         f"W[{rows[k]}, {columns[k]}] = {values[k]}, but weights must be finite (not finite: "
         f"{bad.size} in all): replace or remove them"
     )
-
-
-def _refuse_self(number: int, *, drop_self: bool) -> None:
-    if not drop_self:
-        plural = "self-synapse" if number == 1 else "self-synapses"
-        raise NetworkError(
-            f"{number} {plural} on the diagonal of W, but it must be zero: drop them with "
-            "--drop-self (drop_self=True), or put them in the leak"
-        )

@@ -16,9 +16,8 @@ from noiseprune.cli.shared import Common, check_suffix
 from noiseprune.errors import OptionError
 
 if TYPE_CHECKING:
-    from noiseprune.inference import InferredNetwork
     from noiseprune.pruning import Pruning
-    from noiseprune.recordings import Recorded, Recording
+    from noiseprune.recordings import InferredNetwork, Recorded, Recording
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Estimate:
             )
 
     def made(self, common: Common, recording: "Recording") -> "InferredNetwork":
-        from noiseprune.inference import infer_network
+        from noiseprune.recordings import infer_network
 
         with common.stage("infer", bar=True) as progress:
             return infer_network(

@@ -7,8 +7,8 @@ from noiseprune.cli.report import DYNAMICS
 from noiseprune.cli.shared import Common
 
 if TYPE_CHECKING:
-    from noiseprune.inference import InferredNetwork
     from noiseprune.pruning import Pruning
+    from noiseprune.recordings import InferredNetwork
     from noiseprune.report import Making
     from noiseprune.similarity import SpectralReport
 

@@ -25,7 +25,4 @@ Source: the rule, Moore and Chaudhuri (2020); as an online process it is this pa
 from noiseprune.online.record import Plasticity
 from noiseprune.online.run import plasticity
 
-__all__ = [
-    "Plasticity",
-    "plasticity",
-]
+__all__ = ["Plasticity", "plasticity"]

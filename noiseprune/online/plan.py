@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,28 +35,29 @@ DEFAULT_KEEP = 0.2
 class Plan:
     """A checked request.
 
-    run : one tick of the original network, from zero
+    asked : the request; run : one tick of the original network, from zero
     unit_size : entries of W that a synapse stands for, 2 if it is a symmetric pair
     n_units : synapses at the start; final : those to be left, None if the gain is given
     gain : K of the last decision, None if the count is given
     events : decisions in all
     """
 
+    asked: Request
     run: Run
     unit_size: int
     n_units: int
     final: int | None
     gain: float | None
-    rounds: int
     events: int
-    continuous: bool
-    scaling: bool
-    adapt_leak: bool
-    seed: Seed
 
     @property
     def net(self) -> RateNetwork:
         return self.run.net
+
+    @property
+    def ticks(self) -> int:
+        """Ticks of the whole run: of all intervals, and of the warm-up."""
+        return (self.asked.rounds + 2) * TICKS
 
     @property
     def centred(self) -> bool:
@@ -71,7 +72,7 @@ class Plan:
     @property
     def decay(self) -> float:
         """What a sample leaves of the weight of older ones in the trace."""
-        if not self.continuous:
+        if not self.asked.continuous:
             return 1.0
         return float(np.exp(-self.run.every * self.run.dt / self.interval))
 
@@ -135,19 +136,9 @@ class Request:
             seed=self.seed,
         ).of(net)
         run.check_step(stationary=True)
-        return Plan(
-            run=run,
-            unit_size=unit_size,
-            n_units=net.n_synapses // unit_size,
-            final=final,
-            gain=gain,
-            rounds=rounds,
-            events=TICKS * (rounds - 1) + 1 if self.continuous else rounds,
-            continuous=self.continuous,
-            scaling=self.scaling,
-            adapt_leak=self.adapt_leak,
-            seed=self.seed,
-        )
+        events = TICKS * (rounds - 1) + 1 if self.continuous else rounds
+        asked, n_units = replace(self, rounds=rounds), net.n_synapses // unit_size
+        return Plan(asked, run, unit_size, n_units, final, gain, events)
 
     def _samples(self, net: RateNetwork, step: float) -> int:
         """Samples of a tick, by the interval if there is one."""

@@ -8,8 +8,8 @@ continuous. The original runs beside the plastic network under the same noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,10 +81,10 @@ class Process:
 
     def restore(self) -> None:
         """What the neurons do in one tick."""
-        if self.plan.scaling:
+        if self.plan.asked.scaling:
             for _ in range(SCALING_STEPS):
                 self.homeostasis.scale(self.synapses)
-        if self.plan.adapt_leak:
+        if self.plan.asked.adapt_leak:
             self.leak = self.homeostasis.adapted_leak(self.synapses)
 
     def samples(self, net: RateNetwork, state: Reals, tick: int, ticks: int = 1) -> FloatArray:
@@ -106,21 +106,20 @@ class Process:
     def run(self, progress: Progress) -> Plasticity:
         """The whole way."""
         plan, net = self.plan, self.plan.net
-        total, steps = (plan.rounds + 2) * TICKS, TICKS * plan.run.n_steps
+        steps = TICKS * plan.run.n_steps
         warm_up = self.samples(net, plan.run.initial, 0, TICKS)
         self.state = warm_up[:, -1:]
         original = warm_up
         measures = Measures(plan)
-        for index in range(plan.rounds + 1):
+        for index in range(plan.asked.rounds + 1):
             self.steps += steps
-            told = _after(progress, (index + 1) * TICKS, total)
-            told(0)
+            progress((index + 1) * TICKS, plan.ticks)
             original = self.samples(net, original[:, -1:], 0, TICKS)
             try:
-                plastic = self.interval(index, told)
+                plastic = self.interval(index, progress)
             except UnstableError as error:
                 raise UnstableError(
-                    f"after round {index} of {plan.rounds}, with "
+                    f"after round {index} of {plan.asked.rounds}, with "
                     f"{plan.unit_size * self.synapses.unit.size} synapses left, {error}; or prune "
                     "less, with scaling and a leak that adapts"
                 ) from error
@@ -128,58 +127,59 @@ class Process:
         self.steps += steps
         return self.result(measures, original, plastic)
 
-    def interval(self, index: int, tell: Callable[[int], None]) -> FloatArray:
+    def interval(self, index: int, progress: Progress) -> FloatArray:
         """(N, K) samples of the plastic network in the interval after `index` rounds."""
         plan = self.plan
         parts = []
         for tick in range(TICKS):
-            if index and self.event < plan.events and (tick == 0 or plan.continuous):
+            if index and self.event < plan.events and (tick == 0 or plan.asked.continuous):
                 self.decide()
             if index:
                 self.restore()
             parts.append(self.samples(self.network(), self.state, tick))
             self.state = parts[-1][:, -1:]
-            if tick == SETTLE and not plan.continuous:
+            if tick == SETTLE and not plan.asked.continuous:
                 self.synapses.forget()
-            if tick >= SETTLE or plan.continuous:
+            if tick >= SETTLE or plan.asked.continuous:
                 self.synapses.sense(parts[-1], plan.decay, centred=plan.centred)
-            tell(tick + 1)
+            progress((index + 1) * TICKS + tick + 1, plan.ticks)
         return np.concatenate(parts, axis=1)
 
     def result(self, measures: Measures, original: FloatArray, plastic: FloatArray) -> Plasticity:
         """The record of the run."""
-        plan, net = self.plan, self.plan.net
+        plan, net, asked = self.plan, self.plan.net, self.plan.asked
         self.keep_in_mind()
         kept = np.zeros(plan.n_units, dtype=np.bool_)
         kept[self.synapses.unit.astype(np.intp)] = True
         final = self.network()
+        times, n_left, threshold, epsilon, error, mean_rate = map(np.array, zip(*measures.rows))
         return Plasticity(
             network=RateNetwork.from_parts(stored(final.csr), final.leak, net.labels),
             original=net,
-            times=np.array(measures.times),
-            n_left=np.array(measures.n_left),
-            threshold=np.array(measures.threshold),
-            epsilon=np.array(measures.epsilon),
+            times=times,
+            n_left=n_left,
+            threshold=threshold,
+            epsilon=epsilon,
             epsilon_norm=measures.norm,
-            trajectory_error=np.array(measures.trajectory_error),
-            mean_rate=np.array(measures.mean_rate),
+            trajectory_error=error,
+            mean_rate=mean_rate,
             rate_original=original.mean(axis=1),
             rate_pruned=plastic.mean(axis=1),
             variance=_onto_entries(net, self.sensed),
             kept=_onto_entries(net, kept),
             gain=1.0 / self.highest if self.highest > 0 else np.inf,
             imbalance=self.homeostasis.imbalance(self.synapses),
-            rounds=plan.rounds,
-            continuous=plan.continuous,
+            rounds=asked.rounds,
+            continuous=asked.continuous,
             activation=plan.run.activation,
-            scaling=plan.scaling,
-            adapt_leak=plan.adapt_leak,
+            scaling=asked.scaling,
+            adapt_leak=asked.adapt_leak,
             dt=plan.run.dt,
             interval=plan.interval,
             n_steps=self.steps,
             noise=plan.run.noise,
             drive=plan.run.drive,
-            seed=plan.seed,
+            seed=asked.seed,
         )
 
 
@@ -191,32 +191,19 @@ class Measures:
         small = plan.net.n_neurons <= spectrum.DENSE_PENCIL
         self.spectrum = spectrum.Original(plan.net) if small else None
         self.norm: str | None = None
-        self.times: list[float] = []
-        self.n_left: list[int] = []
-        self.threshold: list[float] = []
-        self.epsilon: list[float] = []
-        self.trajectory_error: list[float] = []
-        self.mean_rate: list[tuple[float, float]] = []
+        self.rows: list[tuple[Any, ...]] = []
 
     def take(self, process: Process, original: FloatArray, plastic: FloatArray) -> None:
         """Measure the network as it is, and its activity (N, K) in this interval."""
-        plan = self.plan
-        self.times.append((len(self.times) + 2) * plan.interval)
-        self.n_left.append(plan.unit_size * process.synapses.unit.size)
-        self.threshold.append(process.threshold)
-        size = np.linalg.norm(original)
-        self.trajectory_error.append(float(np.linalg.norm(plastic - original) / size))
-        self.mean_rate.append((float(original.mean()), float(plastic.mean())))
-        epsilon = np.nan
+        plan, epsilon = self.plan, np.nan
         if self.spectrum is not None:
             change = self.spectrum.epsilon(process.network())
             epsilon, self.norm = change.epsilon, change.norm
-        self.epsilon.append(epsilon)
-
-
-def _after(progress: Progress, ticks: int, total: int) -> Callable[[int], None]:
-    """Progress of an interval before which there were so many ticks."""
-    return lambda tick: progress(ticks + tick, total)
+        time = (len(self.rows) + 2) * plan.interval
+        n_left = plan.unit_size * process.synapses.unit.size
+        error = np.linalg.norm(plastic - original) / np.linalg.norm(original)
+        rates = original.mean(), plastic.mean()
+        self.rows.append((time, n_left, process.threshold, epsilon, error, rates))
 
 
 def _onto_entries(net: RateNetwork, values: npt.NDArray[V]) -> npt.NDArray[V]:

@@ -80,14 +80,8 @@ class Plasticity(Table):
 
     def over_time(self) -> dict[str, list[Any]]:
         """The measures at the end of every round; None where one was not taken."""
-        measures = {
-            "times": self.times,
-            "n_left": self.n_left,
-            "threshold": self.threshold,
-            "epsilon": self.epsilon,
-            "trajectory_error": self.trajectory_error,
-            "mean_rate": self.mean_rate[:, 1],
-        }
+        measures = {name: getattr(self, name) for name in _OVER_TIME}
+        measures["mean_rate"] = self.mean_rate[:, 1]
         return {name: plain(values.tolist()) for name, values in measures.items()}
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,3 +113,7 @@ class Plasticity(Table):
 
     def lines(self) -> list[tuple[Any, ...]]:
         return list(zip(*self.over_time().values()))
+
+
+_OVER_TIME = ("times", "n_left", "threshold", "epsilon", "trajectory_error", "mean_rate")
+"""What `over_time` tells; of the rates, those of the plastic network."""

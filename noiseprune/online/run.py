@@ -67,6 +67,10 @@ def plasticity(
         If an argument lies outside its range.
     UnstableError
         If there is no stationary state, or the network loses it during the run.
+
+    >>> from noiseprune import datasets
+    >>> plasticity(datasets.load("mushroom-body"), keep=0.5, rounds=2, seed=3).n_kept
+    3712
     """
     asked = Request(
         keep=keep,

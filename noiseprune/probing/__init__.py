@@ -8,7 +8,4 @@ symmetric, diagonally dominant networks and `directed` for all others.
 
 from noiseprune.probing.estimate import Probed, probed_variance
 
-__all__ = [
-    "Probed",
-    "probed_variance",
-]
+__all__ = ["Probed", "probed_variance"]

@@ -18,7 +18,6 @@ and taken off.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,13 +37,6 @@ ACCURACY = 1e-3
 """Bias of the quadrature aimed at, relative."""
 MIN_STRIP = 0.05
 """Half the width of the narrowest strip that the nodes are made for, lest there be too many."""
-
-
-class Block(NamedTuple):
-    """Sums over the columns of one block, and their roughness: (2, n_synapses); steps taken."""
-
-    sums: FloatArray
-    steps: int
 
 
 @dataclass(frozen=True)
@@ -89,7 +81,7 @@ class Resolvent:
         return replace(self, columns=columns, probes=int(columns * worth))
 
     def digest(self) -> str:
-        """Of everything that the sums depend on."""
+        """A text that differs if anything differs that the sums depend on."""
         net, quadrature = self.net, (self.nodes, self.node_weights, self.columns)
         return digest(net.csr, net.leak, self.key, *quadrature, self.reduced)
 
@@ -182,8 +174,10 @@ def quadrature(slowest: float, fastest: float, strip: float) -> tuple[FloatArray
     return nodes, weights
 
 
-def resolvent_block(shared: Resolvent, block: int) -> Block:
-    """Sums over the columns of block number `block`, (n_synapses,), and its systems' steps."""
+def resolvent_block(shared: Resolvent, block: int) -> tuple[FloatArray, int]:
+    """Sums over the columns of block number `block`, and their roughness, (2, n_synapses), and the
+    steps that its systems took.
+    """
     net, csr = shared.net, shared.net.csr
     frequencies, weights = shared.part(block)
     root = np.sqrt(weights)
@@ -200,4 +194,4 @@ def resolvent_block(shared: Resolvent, block: int) -> Block:
         local = xi
     sums = np.zeros((2, net.n_synapses))
     kernels.differences(csr.indptr, csr.indices, csr.data, z, local, known, *sums)
-    return Block(sums, steps)
+    return sums, steps

@@ -108,7 +108,7 @@ def probed_variance(
 def _estimates(
     shared: Probes | Resolvent, worker: Worker, progress: Progress
 ) -> tuple[FloatArray, float, int]:
-    """Of unit noise, with their relative error and the largest step count of a block.
+    """Estimates under unit noise, their relative error and the largest step count of a block.
 
     Blocks are added in their order.
     """

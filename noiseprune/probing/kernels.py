@@ -25,15 +25,7 @@ def random_word(
 ) -> np.uint64:
     """32 random bits of a pair of neurons for the probes of one block."""
     words = philox(first, second, block // np.uint64(4), _ZERO, k0, k1)
-    turn = block % np.uint64(4)
-    word = words[0]
-    if turn == 1:
-        word = words[1]
-    elif turn == 2:
-        word = words[2]
-    elif turn == 3:
-        word = words[3]
-    return word
+    return words[np.int64(block % np.uint64(4))]
 
 
 @inlined

@@ -27,7 +27,6 @@ this package's.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,13 +41,6 @@ from noiseprune.work import digest
 
 ERROR = 1e-2
 """Error per mode of a probe: its square is what is missing of a variance."""
-
-
-class Block(NamedTuple):
-    """Sums of one block of probes over every pair, and the steps that its systems took."""
-
-    sums: Reals
-    steps: int
 
 
 @dataclass(frozen=True)
@@ -88,12 +80,12 @@ class Probes:
 
     @property
     def name(self) -> str:
-        """Of the preconditioner."""
+        """The name of the preconditioner."""
         return self.system.name
 
     @property
     def precision(self) -> type[np.floating]:
-        """Of the blocks: single where the systems are well conditioned; half the memory to read."""
+        """The blocks' type: single, half the memory to read, where systems are well conditioned."""
         easy = self.system.steps <= TRIAL_STEPS and self.name == "diagonal"
         return np.float32 if easy else np.float64
 
@@ -102,16 +94,10 @@ class Probes:
         return replace(self, probes=max(1, int(np.ceil(self.probes * factor))))
 
     def digest(self) -> str:
-        """Of everything that the sums depend on."""
-        return digest(
-            self.system.weights,
-            self.system.leak,
-            self.key,
-            self.probes,
-            self.reduced,
-            self.system.name,
-            self.precision.__name__,
-        )
+        """A text that differs if anything differs that the sums depend on."""
+        system, kind = self.system, self.precision.__name__
+        options = self.key, self.probes, self.reduced, system.name, kind
+        return digest(system.weights, system.leak, *options)
 
     @property
     def blocks(self) -> range:
@@ -119,22 +105,16 @@ class Probes:
 
     def finished(self, total: FloatArray) -> tuple[FloatArray, float]:
         """b^T M^-1 b of every pair from the sums of all blocks, and its relative error (rms)."""
-        csr = self.system.weights
-        spread = kernels.estimates(
-            csr.indptr,
-            csr.indices,
-            csr.data,
-            self.system.leak,
-            self.starts,
-            self.probes,
-            self.reduced,
-            total,
-        )
+        csr, leak = self.system.weights, self.system.leak
+        pairs = csr.indptr, csr.indices, csr.data, leak, self.starts
+        spread = kernels.estimates(*pairs, self.probes, self.reduced, total)
         return total, float(np.sqrt(np.sum(spread) / max(total.size, 1)))
 
 
-def probe_block(probes: Probes, block: int) -> Block:
-    """The sums over the pairs of block number `block`, of 32 probes or what is left of them."""
+def probe_block(probes: Probes, block: int) -> tuple[Reals, int]:
+    """The sums over the pairs of block number `block`, of 32 probes or what is left of them, and
+    the steps that its systems took.
+    """
     system = probes.system
     csr = system.weights
     width = min(kernels.BLOCK, probes.probes - block * kernels.BLOCK)
@@ -145,7 +125,7 @@ def probe_block(probes: Probes, block: int) -> Block:
     sums = kernels.squares(
         csr.indptr, csr.indices, csr.data, system.leak, probes.starts, found.x, local
     )
-    return Block(sums, found.steps)
+    return sums, found.steps
 
 
 def is_singular(csr: sparse.csr_array, leaks: npt.NDArray[np.bool_]) -> bool:

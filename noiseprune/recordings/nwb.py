@@ -85,20 +85,10 @@ def _trains(units: Any, path: Path) -> list[list[Any]]:
 
 def _common(seen: list[Any]) -> list[tuple[float, float]]:
     """Intervals that lie in one of every unit's (K, 2), in order."""
-    common = [(-np.inf, np.inf)]
-    for intervals in seen:
-        own, i, j = sorted((float(a), float(b)) for a, b in intervals), 0, 0
-        both = []
-        while i < len(common) and j < len(own):
-            start, end = max(common[i][0], own[j][0]), min(common[i][1], own[j][1])
-            if start < end:
-                both.append((start, end))
-            if common[i][1] < own[j][1]:
-                i += 1
-            else:
-                j += 1
-        common = both
-    return common
+    starts, ends = np.sort(np.concatenate([np.unique(own, axis=0) for own in seen]), axis=0).T
+    edges = np.union1d(starts, ends)
+    n_open = np.searchsorted(starts, edges, "right") - np.searchsorted(ends, edges, "right")
+    return [(a, b) for a, b, n in zip(edges, edges[1:], n_open) if n == len(seen)]
 
 
 def _signal(series: Any) -> Any:

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from noiseprune.checks import positive
 from noiseprune.errors import RecordingError
 from noiseprune.recordings.record import FEWEST, Reading, Recording, SpikeFilter, from_arrays
 from noiseprune.recordings.units import seconds
@@ -31,7 +30,8 @@ def from_trains(segments: Sequence[Sequence[Any]], how: Reading, source: str) ->
     """The rates of spike trains, a segment a piece; a unit without spikes has rate 0."""
     import quantities as pq
 
-    names = _names(segments[0])
+    names, smooth = _names(segments[0]), how.smoothing is not None
+    width = how.bin if how.smoothing is None else how.smoothing
     pieces, cut = [], 0.0
     for k, trains in enumerate(segments):
         if _names(trains) != names:
@@ -48,26 +48,23 @@ def from_trains(segments: Sequence[Sequence[Any]], how: Reading, source: str) ->
                     f"{source}: unit {name!r} has a spike at {times[~np.isfinite(times)][0]} s: "
                     "cut it out"
                 )
-        trains = (
-            [train.time_slice(start * pq.s, end * pq.s) for train in trains] if lost else trains
-        )
-        make = binned if how.smoothing is None else smoothed
-        pieces.append(make(trains, start, end, how.smoothing or how.bin, source))
+        if lost:
+            trains = [train.time_slice(start * pq.s, end * pq.s) for train in trains]
+        pieces.append((smoothed if smooth else binned)(trains, start, end, width, source))
     notes = [f"spike trains of unequal length: up to {cut:.4g} s not shared were left out"]
-    width = how.bin if how.smoothing is None else positive("smoothing", how.smoothing)
     return from_arrays(
         pieces,
-        width if how.smoothing is None else width / 2,
+        width / 2 if smooth else width,
         names,
         units="Hz",
         source=source,
-        spikes=spike_filter(width, smooth=how.smoothing is not None),
+        spikes=spike_filter(width, smooth=smooth),
         notes=notes if cut > 1e-3 * width else [],
     )
 
 
 def spike_filter(width: float, *, smooth: bool) -> SpikeFilter:
-    """Of bins of `width`, or of a Gaussian kernel of that standard deviation."""
+    """What bins of `width` make of spikes, or a Gaussian kernel of that standard deviation."""
     if not smooth:
         return SpikeFilter("binned", width, width / 3, 1.0 / width, 1)
     # Two times of the kernel, each with the uniform time within its bin of half the width.
@@ -92,11 +89,7 @@ def binned(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Elephant warns of its own use of quantities
         found = BinnedSpikeTrain(
-            list(trains),
-            bin_size=width * pq.s,
-            n_bins=n,
-            t_start=start * pq.s,
-            tolerance=None,
+            list(trains), bin_size=width * pq.s, n_bins=n, t_start=start * pq.s, tolerance=None
         )
     return np.asarray(found.to_array(), dtype=np.float64).T / width
 
@@ -132,8 +125,7 @@ def smoothed(
 
 def _window(trains: Sequence[Any], source: str) -> tuple[float, float, float]:
     """(start, end) of the time that all trains cover, s, and the most that one has beyond it."""
-    starts = np.array([seconds(train.t_start) for train in trains])
-    ends = np.array([seconds(train.t_stop) for train in trains])
+    starts, ends = np.array([[seconds(t.t_start), seconds(t.t_stop)] for t in trains]).T
     start, end = float(starts.max()), float(ends.min())
     if not end > start:
         raise RecordingError(

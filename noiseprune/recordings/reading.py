@@ -22,13 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from noiseprune import datasets, files
-from noiseprune.checks import one_of, positive
 from noiseprune.choices import Kind
 from noiseprune.errors import FileError, MissingExtraError, RecordingError
 from noiseprune.files.guard import open_arrays, printable, reading
 from noiseprune.recordings import nwb
-from noiseprune.recordings.record import Recording, from_arrays
-from noiseprune.recordings.signals import KINDS, from_neo
+from noiseprune.recordings.record import Reading, Recording, from_arrays
+from noiseprune.recordings.signals import recording_of
 
 _PICKLES = (".pkl", ".pickle")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -65,30 +64,19 @@ def read(
     MissingExtraError
         For .nwb without pynwb.
     """
-    options: dict[str, Any] = {
-        "kind": kind,
-        "bin": bin,
-        "smoothing": smoothing,
-        "burn_in": burn_in,
-        "units": units,
-        "series": series,
-    }
-    one_of("kind", kind, KINDS)
-    positive("bin", bin)
-    name, separator, rest = str(path).partition(":")
-    if separator and name == "dataset":
-        spikes = datasets.load_spikes(rest)
+    how, source = Reading(kind, bin, smoothing, burn_in, units, series), str(path)
+    if source.startswith("dataset:"):
+        spikes = datasets.load_spikes(source.removeprefix("dataset:"))
         trains = _trains(spikes.times, spikes.unit, spikes.labels, spikes.duration)
-        return from_neo(trains, source=str(path), **options)
+        return recording_of(trains, how, source)
     path = Path(path)
     suffix = path.suffix.lower()
     with reading(path, or_folder=True), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # readers warn about themselves
         if suffix == ".npz":
-            return _read_npz(path, options)
-        if suffix == ".nwb":
-            return from_neo(nwb.read_segments(path), source=str(path), **options)
-        return from_neo(_read_neo(path), source=str(path), **options)
+            return _read_npz(path, how)
+        found = nwb.read_segments(path) if suffix == ".nwb" else _read_neo(path)
+        return recording_of(found, how, source)
 
 
 def _read_neo(path: Path) -> Any:
@@ -135,7 +123,7 @@ def _check_hdf5(path: Path) -> None:
         pass
 
 
-def _read_npz(path: Path, options: dict[str, Any]) -> Recording:
+def _read_npz(path: Path, how: Reading) -> Recording:
     with open_arrays(path) as archive:
         names = set(archive.files)
         if {"spike_times", "unit"} <= names:
@@ -156,7 +144,7 @@ def _read_npz(path: Path, options: dict[str, Any]) -> Recording:
             if given is not None and key == "location":
                 given = [f"{place}:{k}" for k, place in enumerate(given)]
             trains = _trains(times, unit, given, duration, str(path))
-            return from_neo(trains, source=str(path), **options)
+            return recording_of(trains, how, str(path))
         if not {"times", "rates"} <= names:
             found = printable(", ".join(sorted(names))) or "nothing"
             raise FileError(
@@ -166,10 +154,10 @@ def _read_npz(path: Path, options: dict[str, Any]) -> Recording:
         labels = [str(name) for name in archive["labels"]] if "labels" in names else None
         step = float(archive["dt"]) if "dt" in names else None
     for option, least in (("kind", ("auto", "signals")), ("units", (None,)), ("series", (None,))):
-        if options[option] not in least:
+        given = getattr(how, option)
+        if given not in least:
             raise RecordingError(
-                f"{path} holds rates without a unit, of one kind: leave {option} "
-                f"{options[option]!r} out"
+                f"{path} holds rates without a unit, of one kind: leave {option} {given!r} out"
             )
     times, rates = files.load_trajectory(path)
     if len(times) < 2:
@@ -186,7 +174,7 @@ def _read_npz(path: Path, options: dict[str, Any]) -> Recording:
         labels,
         source=str(path),
         step=step,
-    ).after(options["burn_in"])
+    ).after(how.burn_in)
 
 
 def _trains(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune.checks import positive
+from noiseprune.checks import one_of, positive
+from noiseprune.choices import Kind
 from noiseprune.errors import RecordingError
 from noiseprune.weights import FloatArray, IntArray
 
@@ -24,21 +25,20 @@ FEWEST = 8
 
 @dataclass(frozen=True)
 class Reading:
-    """How a recording is read.
+    """How a recording is read, with its checks; see `recordings.read`."""
 
-    kind : "signals", "spikes", or "auto" for the one that there is
-    bin : s, of spike counts; smoothing : s, standard deviation of a Gaussian kernel instead
-    burn_in : s, left out at the start of every piece
-    units : to express analog signals in; None for those of the first channel
-    series : name of the analog signal to take; None for all
-    """
-
-    kind: str = "auto"
+    kind: Kind = "auto"
     bin: float = 0.1
     smoothing: float | None = None
     burn_in: float = 0.0
     units: str | None = None
     series: str | None = None
+
+    def __post_init__(self) -> None:
+        one_of("kind", self.kind, get_args(Kind))
+        positive("bin", self.bin)
+        if self.smoothing is not None:
+            positive("smoothing", self.smoothing)
 
 
 @dataclass(frozen=True)

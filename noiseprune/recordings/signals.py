@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
-from noiseprune.checks import one_of, positive
 from noiseprune.choices import Kind
 from noiseprune.errors import RecordingError
 from noiseprune.files.guard import printable
@@ -22,7 +21,6 @@ from noiseprune.recordings.record import Reading, Recording, from_arrays
 from noiseprune.recordings.units import quantity, seconds
 from noiseprune.weights import FloatArray
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
 _NAMES = ("labels", "channel_names", "names", "channel_ids", "ids")
 
 
@@ -40,30 +38,34 @@ def from_neo(
     """The recording in a neo Block, Segment, or list of Blocks, Segments, AnalogSignals or
     SpikeTrains.
 
-    kind, bin, smoothing, burn_in, units, series : see `Reading`
+    kind, bin, smoothing, burn_in, units, series : see `recordings.read`
 
     Raises
     ------
     RecordingError
         If there is nothing to read, or things that do not go together.
     """
-    if series is not None and kind == "auto":
-        kind = "signals"
-    how = Reading(kind, positive("bin", bin), smoothing, burn_in, units, series)
-    one_of("kind", kind, KINDS)
+    return recording_of(data, Reading(kind, bin, smoothing, burn_in, units, series), source)
+
+
+def recording_of(data: Any, how: Reading, source: str) -> Recording:
+    """`from_neo` with its options in a record."""
     blocks, segments = _segments(data)
     signals = [list(segment.analogsignals) for segment in segments]
     trains = [list(segment.spiketrains) for segment in segments]
-    if series is not None:
+    kind = how.kind
+    if how.series is not None:
+        kind = "signals" if kind == "auto" else kind
         signals = _named(signals, how, source)
     n_signals, n_trains = sum(map(len, signals)), sum(map(len, trains))
-    if how.kind == "auto" and n_signals and n_trains:
+    if kind == "auto" and n_signals and n_trains:
         raise RecordingError(
             f"{source} has both {n_signals} analog signals and {n_trains} spike trains: choose "
             "with --kind signals or --kind spikes"
         )
-    wanted = how.kind if how.kind != "auto" else "spikes" if n_trains else "signals"
-    if not (n_trains if wanted == "spikes" else n_signals):
+    if kind == "auto":
+        kind = "spikes" if n_trains else "signals"
+    if not (n_trains if kind == "spikes" else n_signals):
         other = {
             "irregularly sampled signals": sum(len(s.irregularlysampledsignals) for s in segments),
             "analog signals": n_signals,
@@ -71,15 +73,15 @@ def from_neo(
             "events": sum(len(s.events) for s in segments),
         }
         there = ", ".join(f"{n} {name}" for name, n in other.items() if n) or "nothing"
-        missing = "spike trains" if wanted == "spikes" else "analog signals or spike trains"
+        missing = "spike trains" if kind == "spikes" else "analog signals or spike trains"
         raise RecordingError(
             f"{source} has no {missing} ({there} in {len(segments)} segments): give a recording of "
             "neurons"
         )
-    if wanted == "spikes":
-        return rates.from_trains([t for t in trains if t], how, source).after(burn_in)
+    if kind == "spikes":
+        return rates.from_trains([t for t in trains if t], how, source).after(how.burn_in)
     found = [_together(of_segment, how.units, source) for of_segment in signals if of_segment]
-    return _joined(found, source, _euler_step(blocks)).after(burn_in)
+    return _joined(found, source, _euler_step(blocks)).after(how.burn_in)
 
 
 def _segments(data: Any) -> tuple[list[Any], list[Any]]:
@@ -89,29 +91,23 @@ def _segments(data: Any) -> tuple[list[Any], list[Any]]:
     alone = (neo.Block, neo.Segment, neo.AnalogSignal, neo.SpikeTrain)
     several = isinstance(data, Iterable) and not isinstance(data, (*alone, str, bytes))
     items = list(data) if several else [data]
-    kinds: dict[str, list[Any]] = {"Block": [], "Segment": []}
-    loose = SimpleNamespace(
-        analogsignals=[], spiketrains=[], irregularlysampledsignals=[], events=[]
-    )
     for item in items:
-        match item:
-            case neo.Block():
-                kinds["Block"].append(item)
-            case neo.Segment():
-                kinds["Segment"].append(item)
-            case neo.AnalogSignal():
-                loose.analogsignals.append(item)
-            case neo.SpikeTrain():
-                loose.spiketrains.append(item)
-            case _:
-                raise RecordingError(
-                    f"a recording is {type(item).__name__}, not of Neo: give a Block, a Segment, "
-                    "or a list of AnalogSignals or SpikeTrains"
-                )
-    segments = [s for block in kinds["Block"] for s in block.segments] + kinds["Segment"]
-    if loose.analogsignals or loose.spiketrains:
-        segments.append(loose)
-    return kinds["Block"], segments
+        if not isinstance(item, alone):
+            raise RecordingError(
+                f"a recording is {type(item).__name__}, not of Neo: give a Block, a Segment, "
+                "or a list of AnalogSignals or SpikeTrains"
+            )
+    blocks, own, signals, trains = (
+        [item for item in items if isinstance(item, kind)] for kind in alone
+    )
+    segments = [segment for block in blocks for segment in block.segments] + own
+    if signals or trains:
+        segments.append(
+            SimpleNamespace(
+                analogsignals=signals, spiketrains=trains, irregularlysampledsignals=[], events=[]
+            )
+        )
+    return blocks, segments
 
 
 def _named(signals: list[list[Any]], how: Reading, source: str) -> list[list[Any]]:

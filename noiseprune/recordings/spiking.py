@@ -62,20 +62,14 @@ def poisson_spikes(
                     units=pq.Hz,
                     sampling_period=period * pq.s,
                 )
-                train = _train(NonStationaryPoissonProcess, signal, name)
+                if np.any(signal.magnitude > 0):
+                    train = NonStationaryPoissonProcess(signal).generate_spiketrain()
+                    train.name = name
+                else:  # Elephant divides by the mean rate
+                    train = neo.SpikeTrain([], units="s", t_stop=signal.t_stop, name=name)
                 segment.spiketrains.append(train)
             block.segments.append(segment)
     return block
-
-
-def _train(process: Any, signal: Any, name: str) -> Any:
-    import neo
-
-    if not np.any(signal.magnitude > 0):  # Elephant divides by the mean rate
-        return neo.SpikeTrain([], units="s", t_stop=signal.t_stop, name=name)
-    train = process(signal).generate_spiketrain()
-    train.name = name
-    return train
 
 
 def independent_poisson(

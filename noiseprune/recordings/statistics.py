@@ -24,13 +24,11 @@ both right to first order in l, C_l symmetrised.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
 from noiseprune.checks import one_of, positive
@@ -47,7 +45,8 @@ _BLOCK = 4.0
 """Length of a block in autocorrelation times, where the recording is long enough."""
 _FEW = 10
 """Effective samples a channel below which "auto" shrinks."""
-_ROWS = 256
+ROWS = 256
+"""Rows of a covariance that are made at a time, to save memory."""
 _TRANSIENT = 4.0
 
 
@@ -106,14 +105,23 @@ class Blocks:
     """A recording without its mean, cut into blocks.
 
     pieces : centred (T_k, N); mean : (N,) rates; cuts : (piece, start, stop) of every block;
-    shares : (B,) w_b
+    shares : (B,) w_b; slow : how the recording forgets
+    notes : what to know before what the blocks say is believed
     """
 
+    recording: Recording
     pieces: tuple[FloatArray, ...]
     mean: FloatArray
     cuts: tuple[tuple[int, int, int], ...]
     shares: FloatArray
     how: Estimator
+    slow: Memory
+    notes: tuple[str, ...]
+
+    @property
+    def n_effective(self) -> float:
+        """Samples, by what they are worth for the variance of the slowest channel."""
+        return self.recording.n_samples / self.slow.squared
 
     def pair(self, block: int, lag: int) -> tuple[FloatArray, FloatArray]:
         """(x(t), x(t + lag)) for the times of a block that have a partner."""
@@ -159,10 +167,6 @@ class Blocks:
         rates: FloatArray = self.mean + self.pieces[piece][start:stop].mean(axis=0)
         return self.how.own * rates
 
-    @property
-    def correction(self) -> float:
-        return len(self.cuts) / (len(self.cuts) - 1.0)
-
 
 @dataclass(frozen=True)
 class Memory:
@@ -200,15 +204,19 @@ def _windowed(rho: FloatArray) -> float:
     return max(1.0, float(times[enough[0] if enough.size else -1]))
 
 
-def blocks(
-    recording: Recording, how: Estimator, block: float | None, slow: Memory
-) -> tuple[Blocks, tuple[str, ...]]:
-    """The recording in blocks of `block` seconds, by default of four autocorrelation times."""
-    reach = max(how.lags)
+def cut_into_blocks(
+    recording: Recording, zero_lag: str, block: float | None, reach: int = 0
+) -> Blocks:
+    """The recording in blocks of `block` seconds, by default of four autocorrelation times.
+
+    reach : largest lag, in samples, that the blocks must hold pairs for beside the estimator's own
+    """
+    slow, how = memory(recording), estimator(recording, zero_lag)
+    reach = max(*how.lags, reach)
     pieces = [piece for piece in recording.pieces if len(piece) > reach]
     total = sum(len(piece) - reach for piece in pieces)
     least = reach + 1
-    notes: list[str] = []
+    notes = list(recording.notes)
     if block is None:
         longest = max(total // _FEWEST_BLOCKS, 1)
         wanted = max(_BLOCK * slow.linear, total / _MOST_BLOCKS) if slow.linear > 1 else 1.0
@@ -235,7 +243,9 @@ def blocks(
     mean = np.sum([piece.sum(axis=0) for piece in pieces], axis=0) / sum(map(len, pieces))
     sizes = np.array([stop - start for _, start, stop in cuts], dtype=np.float64)
     centred = tuple(piece - mean for piece in pieces)
-    return Blocks(centred, mean, tuple(cuts), sizes / sizes.sum(), how), tuple(notes)
+    notes += transient(recording)
+    shares = sizes / sizes.sum()
+    return Blocks(recording, centred, mean, tuple(cuts), shares, how, slow, tuple(notes))
 
 
 def covariance(
@@ -261,25 +271,21 @@ def covariance(
         If the recording is too short.
     """
     one_of("shrinkage", shrink, SHRINKAGES)
-    slow = memory(recording)
-    cut, notes = blocks(recording, estimator(recording, zero_lag), block, slow)
+    cut = cut_into_blocks(recording, zero_lag, block)
     n = recording.n_channels
     found, error = np.empty((n, n)), np.empty((n, n))
-    for first, last, mean, square in entries(cut, progress):
-        found[first:last], error[first:last] = mean, square
-    amount = shrinkage(
-        shrink,
-        recording,
-        slow,
-        trace=float(np.trace(found)),
-        norm=float(np.sum(found**2)),
-        error=float(np.sum(error)),
-    )
+    for first in range(0, n, ROWS):
+        last = min(first + ROWS, n)
+        sums = BlockSums(cut, (last - first, n))
+        for number in range(len(cut.cuts)):
+            sums.add(number, cut.rows(number, first, last))
+        found[first:last], error[first:last] = sums.mean, sums.squared_error
+        progress(last, n)
+    trace, norm = float(np.trace(found)), float(np.sum(found**2))
+    amount = shrinkage(shrink, cut, trace=trace, norm=norm, error=float(np.sum(error)))
     if amount:
-        level = float(np.trace(found)) / n
-        found *= 1.0 - amount
         error *= (1.0 - amount) ** 2
-        found[np.diag_indices(n)] += amount * level
+        shrink_to_unit(found, amount)
     return RecordedCovariance(
         covariance=0.5 * (found + found.T),
         standard_error=np.sqrt(error),
@@ -287,33 +293,19 @@ def covariance(
         units=recording.units,
         shrinkage=amount,
         n_samples=recording.n_samples,
-        n_effective=recording.n_samples / slow.squared,
+        n_effective=cut.n_effective,
         n_blocks=len(cut.cuts),
         block_length=recording.length / len(cut.cuts),
         length=recording.length,
-        notes=(*recording.notes, *notes, *transient(recording)),
+        notes=cut.notes,
     )
-
-
-def entries(
-    cut: Blocks, progress: Progress = silent
-) -> Iterator[tuple[int, int, FloatArray, FloatArray]]:
-    """(first, last, rows of C, rows of the squared standard errors), a few rows at a time."""
-    n = cut.mean.size
-    for first in range(0, n, _ROWS):
-        last = min(first + _ROWS, n)
-        sums = BlockSums(cut, (last - first, n))
-        for block in range(len(cut.cuts)):
-            sums.add(block, cut.rows(block, first, last))
-        progress(last, n)
-        yield first, last, sums.mean, sums.squared_error
 
 
 class BlockSums:
     """Mean and squared standard error of what the blocks say, from running sums."""
 
     def __init__(self, cut: Blocks, shape: int | tuple[int, ...]) -> None:
-        self.shares, self.correction = cut.shares, cut.correction
+        self.shares = cut.shares
         self.mean = np.zeros(shape)
         self._first, self._second = np.zeros(shape), np.zeros(shape)
 
@@ -327,18 +319,23 @@ class BlockSums:
     def squared_error(self) -> FloatArray:
         deviation = self._second - 2 * self.mean * self._first
         deviation += self.mean**2 * np.sum(self.shares**2)
-        return np.maximum(self.correction * deviation, 0.0)
+        return np.maximum(len(self.shares) / (len(self.shares) - 1.0) * deviation, 0.0)
 
 
-def shrinkage(
-    choice: str, recording: Recording, slow: Memory, *, trace: float, norm: float, error: float
-) -> float:
+def shrinkage(choice: str, cut: Blocks, *, trace: float, norm: float, error: float) -> float:
     """a of the module, from tr C, ||C||_F^2 and the sum of the squared standard errors."""
-    few = recording.n_samples / slow.squared < _FEW * recording.n_channels
-    if choice == "none" or (choice == "auto" and not few and recording.spikes is None):
+    few = cut.n_effective < _FEW * cut.mean.size
+    if choice == "none" or (choice == "auto" and not few and cut.recording.spikes is None):
         return 0.0
-    distance = norm - trace**2 / recording.n_channels
+    distance = norm - trace**2 / cut.mean.size
     return 1.0 if error >= distance else error / distance
+
+
+def shrink_to_unit(found: FloatArray, amount: float) -> None:
+    """C <- (1 - a) C + a mu 1, mu the mean of the diagonal of C."""
+    level = float(np.trace(found)) / len(found)
+    found *= 1.0 - amount
+    found[np.diag_indices(len(found))] += amount * level
 
 
 def transient(recording: Recording) -> tuple[str, ...]:
@@ -358,12 +355,3 @@ def transient(recording: Recording) -> tuple[str, ...]:
             "a transient would: leave it out with a burn-in",
         )
     return ()
-
-
-def lagged(cut: Blocks, lag: int, weights: npt.ArrayLike | None = None) -> FloatArray:
-    """(N, N) covariance of x(t + lag) with x(t), of all blocks or as the weights (B,) take them."""
-    shares = cut.shares if weights is None else np.asarray(weights, dtype=np.float64)
-    total = np.zeros((cut.mean.size, cut.mean.size))
-    for block in np.flatnonzero(shares):
-        total += shares[block] * cut.lagged(int(block), lag)
-    return total

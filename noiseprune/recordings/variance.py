@@ -31,8 +31,6 @@ from noiseprune.variance import SynapseVariance
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
 
-_ROWS = 256
-
 
 @dataclass(frozen=True, repr=False)
 class RecordedVariance(SynapseVariance):
@@ -156,9 +154,7 @@ def synapse_variance(
     one_of("shrinkage", shrink, statistics.SHRINKAGES)
     recording = recording.chosen(channels_of(net, recording, match))
     refuse_silent(recording, what="record longer, or give a network of the neurons that are active")
-    slow = statistics.memory(recording)
-    how = statistics.estimator(recording, zero_lag)
-    cut, notes = statistics.blocks(recording, how, block, slow)
+    cut = statistics.cut_into_blocks(recording, zero_lag, block)
     indptr, pre, signs = net.csr.indptr, net.csr.indices, np.sign(net.synapse_weights)
     variance, error = np.empty(pre.size), np.empty(pre.size)
     own = statistics.BlockSums(cut, net.n_neurons)
@@ -167,8 +163,8 @@ def synapse_variance(
     for b, diagonal in enumerate(diagonals):
         own.add(b, diagonal)
     norm = total_error = 0.0
-    for first in range(0, net.n_neurons, _ROWS):
-        last = min(first + _ROWS, net.n_neurons)
+    for first in range(0, net.n_neurons, statistics.ROWS):
+        last = min(first + statistics.ROWS, net.n_neurons)
         chosen = slice(indptr[first], indptr[last])
         post = np.repeat(np.arange(first, last), np.diff(indptr[first : last + 1]))
         rows = statistics.BlockSums(cut, (last - first, net.n_neurons))
@@ -185,9 +181,7 @@ def synapse_variance(
         progress(last, net.n_neurons)
     error = np.sqrt(error)
     trace = float(own.mean.sum())
-    amount = statistics.shrinkage(
-        shrink, recording, slow, trace=trace, norm=norm, error=total_error
-    )
+    amount = statistics.shrinkage(shrink, cut, trace=trace, norm=norm, error=total_error)
     if not trace > 0:
         raise RecordingError(
             f"{recording.source}: beyond what the spikes add, the variance of the rates comes to "
@@ -212,13 +206,13 @@ def synapse_variance(
         n_raised=int(low.sum()),
         shrinkage=amount,
         n_samples=recording.n_samples,
-        n_effective=recording.n_samples / slow.squared,
+        n_effective=cut.n_effective,
         n_blocks=len(cut.cuts),
         length=recording.length,
         units=recording.units if scale is None else f"{recording.units} / scale",
         source=recording.source,
         spikes=recording.spikes.method if recording.spikes else None,
-        notes=(*recording.notes, *notes, *statistics.transient(recording)),
+        notes=cut.notes,
     )
 
 

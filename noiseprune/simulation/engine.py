@@ -16,14 +16,7 @@ from scipy import (
 )
 from threadpoolctl import threadpool_limits
 
-from noiseprune.checks import (
-    Seed,
-    count,
-    one_of,
-    positive,
-    seed_sequence,
-    substream,
-)
+from noiseprune.checks import Seed, count, one_of, positive, seed_sequence, substream
 from noiseprune.choices import Activation, Start
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
@@ -36,7 +29,7 @@ from noiseprune.simulation.stability import (
     too_large,
     unstable_drift,
 )
-from noiseprune.weights import FloatArray
+from noiseprune.weights import FloatArray, IntArray
 from noiseprune.work import digest
 
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
@@ -95,7 +88,7 @@ class Run:
         return replace(self, initial=self.initial[:, start:stop], first=self.first + start)
 
     def digest(self) -> str:
-        """Of everything that the rates depend on."""
+        """A text that differs if anything differs that the rates depend on."""
         net, root, initial = self.net, self.root, self.initial
         stream = root.entropy, root.spawn_key, root.pool_size
         options = self.n_steps, self.dt, self.noise, self.every, self.activation, self.first
@@ -196,7 +189,7 @@ def _initial(
         return np.broadcast_to(given, (replicas, n)).T
     if one_of("x0", x0, ("uniform", "zero")) == "zero":
         return np.zeros((n, replicas))
-    return _stream_of(root, 0).random((n, replicas))
+    return np.random.Generator(np.random.SFC64(substream(root, 0))).random((n, replicas))
 
 
 def numbers_of(what: str, value: npt.ArrayLike, shapes: tuple[tuple[int, ...], ...]) -> FloatArray:
@@ -214,10 +207,6 @@ def numbers_of(what: str, value: npt.ArrayLike, shapes: tuple[tuple[int, ...], .
     return array
 
 
-def _stream_of(root: np.random.SeedSequence, *key: int) -> np.random.Generator:
-    return np.random.Generator(np.random.SFC64(substream(root, *key)))
-
-
 def integrate(run: Run, visit: Callable[[int, Reals], None], progress: Progress) -> None:
     """Make every step; call visit(index of the first, states (k, N, R)) for the recorded ones.
 
@@ -227,7 +216,7 @@ def integrate(run: Run, visit: Callable[[int, Reals], None], progress: Progress)
     lanes = Lanes(run.net.n_neurons, run.replicas, VECTORS[tiles.blocksize[0]], run.initial.dtype)
     state = lanes.pack(run.initial)
     length = max(1, _BLOCK // run.initial.size)
-    advance = _stepper(run, tiles, lanes)
+    scheme, bounds = _scheme(run, tiles, lanes)
     limit = _divergence_limit(run)
     threads = None if run.net.n_synapses * run.replicas >= PARALLEL_WORK else 1
     # BLAS keeps to one thread, for what is done with the states shares out its own work.
@@ -235,7 +224,7 @@ def integrate(run: Run, visit: Callable[[int, Reals], None], progress: Progress)
         for start in range(0, run.n_steps, length):
             block = lanes.empty(min(length, run.n_steps - start))
             with _at_most(threads):
-                advance(run.first_step + start, state, block)
+                rate_steps(scheme, bounds, run.first_step + start, state, block)
             state = block[-1]
             if not np.max(np.abs(lanes.unpack(block[-1:]))) <= limit:
                 raise UnstableError(_diverged(run, start, lanes.unpack(block), limit))
@@ -320,10 +309,8 @@ def _tiles(run: Run) -> sparse.bsr_array:
     return tiles
 
 
-def _stepper(
-    run: Run, tiles: sparse.bsr_array, lanes: Lanes
-) -> Callable[[int, Reals, Reals], None]:
-    """advance(start, state, block): the steps after the first `start` ones, into `block`."""
+def _scheme(run: Run, tiles: sparse.bsr_array, lanes: Lanes) -> tuple[Scheme, IntArray]:
+    """What the kernel makes steps from, and the bounds of its pieces."""
     net, h, real, rows = run.net, run.dt, run.initial.dtype, lanes.rows
     padding = (0, rows - net.n_neurons)
     height = tiles.blocksize[0]
@@ -343,11 +330,7 @@ def _stepper(
         first_replica=run.first,
         panel=lanes.panel,
     )
-
-    def advance(start: int, state: Reals, block: Reals) -> None:
-        rate_steps(scheme, bounds, start, state, block)
-
-    return advance
+    return scheme, bounds
 
 
 @contextmanager

@@ -220,13 +220,7 @@ def finish(
 
 @sequential
 def finish_rows(
-    scheme: Scheme,
-    top: int,
-    bottom: int,
-    step: np.uint64,
-    left: np.uint64,
-    old: Reals,
-    new: Reals,
+    scheme: Scheme, top: int, bottom: int, step: np.uint64, left: np.uint64, old: Reals, new: Reals
 ) -> None:
     """`finish` for the rows top .. bottom - 1, each with its noise."""
     xi = np.empty((2, new.shape[1]))

@@ -7,7 +7,7 @@ on the part alone, so that a part is the same wherever it runs and whatever runs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -182,26 +182,27 @@ def _together(shared: Streaming, parts: list[Part], progress: Progress) -> list[
 # ------------------------------------------------------------------------ from parts to one
 
 
-def added(found: Iterable[Result], n_parts: int) -> tuple[list[FloatArray], list[list[FloatArray]]]:
-    """Sums over the first half of the parts and over the rest; and what else each of them gave."""
+def added(
+    shared: Streaming, worker: Worker, progress: Progress
+) -> tuple[list[FloatArray], list[list[FloatArray]], list[int]]:
+    """Sums over the first half of the parts and over the rest; what else each of them gave, and how
+    many samples it had.
+    """
+    parts = parts_of(shared.run.replicas)
     halves: list[FloatArray] = []
     rest: list[list[FloatArray]] = []
-    for sums, *others in found:
-        if len(rest) in (0, n_parts // 2):
+    for sums, *others in sums_of(shared, parts, worker, progress):
+        if len(rest) in (0, len(parts) // 2):
             halves.append(np.require(sums, requirements="W"))
         else:
             halves[-1] += sums
         rest.append(others)
         del sums  # or it would stay while the next part is made
-    return halves, rest
+    return halves, rest, [shared.n_times * (stop - start) for start, stop in parts]
 
 
 def around_mean(
-    halves: list[FloatArray],
-    others: list[list[FloatArray]],
-    numbers: list[int],
-    *,
-    centred: bool,
+    halves: list[FloatArray], others: list[list[FloatArray]], numbers: list[int], *, centred: bool
 ) -> FloatArray:
     """Take the sums of products around the mean m of all samples, and fill their upper triangles.
 

@@ -8,43 +8,30 @@ from threadpoolctl import threadpool_limits
 
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
-from noiseprune.simulation.engine import Simulation
+from noiseprune.simulation.engine import Run, Simulation
 from noiseprune.simulation.parts import (
     Products,
     Squares,
     added,
     around_mean,
-    parts_of,
     pooled,
     streaming,
-    sums_of,
 )
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
 
 
 @dataclass(frozen=True, eq=False)
-class StreamedCovariance:
-    """Covariance of simulated rates, accumulated during the run.
+class Streamed:
+    """What is known of statistics that were accumulated during a run.
 
-    Attributes
-    ----------
-    covariance : (N, N) array
-    mean : (N,) array
-        What was taken for the mean: 0 of the fluctuations of a linear network, the mean of the
-        samples of a rectified one.
-    sampling_error : float or None
-        Estimated Frobenius norm of the error of `covariance` that comes from the finite run:
-        sqrt(n1 n2) / n ||C1 - C2||_F with C1, C2 from the first half of the parts and from the
-        rest (half the distance where they are equal). None for a single replica.
-    n_samples : int
-        Recorded states, over times and replicas.
-    dt, noise, n_steps, activation, seed
-        As simulated.
+    sampling_error : estimated norm of the error that comes from the finite run (Frobenius for a
+        matrix): sqrt(n1 n2) / n ||C1 - C2|| with C1, C2 from the first half of the parts and from
+        the rest (half the distance where they are equal); None for a single replica
+    n_samples : recorded states, over times and replicas
+    dt, noise, n_steps, activation, seed : as simulated
     """
 
-    covariance: FloatArray
-    mean: FloatArray
     sampling_error: float | None
     n_samples: int
     dt: float
@@ -55,24 +42,27 @@ class StreamedCovariance:
 
 
 @dataclass(frozen=True, eq=False)
-class StreamedVariance:
-    """Synapse variances of simulated rates, accumulated during the run.
+class StreamedCovariance(Streamed):
+    """Covariance of simulated rates.
 
-    Attributes
-    ----------
-    variance : (n_synapses,) array
-        Aligned with `net.synapses`; the two entries of a symmetric pair are equal.
-    sampling_error, n_samples, dt, noise, n_steps, seed
-        As in `StreamedCovariance`, the norm over synapses.
+    covariance : (N, N)
+    mean : (N,) what was taken for the mean: 0 of the fluctuations of a linear network, the mean of
+        the samples of a rectified one
+    """
+
+    covariance: FloatArray
+    mean: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedVariance(Streamed):
+    """Synapse variances of simulated rates.
+
+    variance : (n_synapses,) aligned with `net.synapses`; the two entries of a symmetric pair are
+        equal
     """
 
     variance: FloatArray
-    sampling_error: float | None
-    n_samples: int
-    dt: float
-    noise: float
-    n_steps: int
-    seed: int | None
 
 
 def streaming_covariance(
@@ -103,24 +93,11 @@ def streaming_covariance(
     run.check_step(stationary=True)
     if run.activation == "linear":
         run = run.fluctuations()
-    shared = streaming(run, Products, burn_in)
-    parts = parts_of(run.replicas)
-    halves, others = added(sums_of(shared, parts, worker, progress), len(parts))
-    numbers = [shared.n_times * (stop - start) for start, stop in parts]
+    halves, others, numbers = added(streaming(run, Products, burn_in), worker, progress)
     with threadpool_limits(1, user_api="blas"):
         mean = around_mean(halves, others, numbers, centred=run.activation == "linear")
     covariance, error = pooled(halves, numbers)
-    return StreamedCovariance(
-        covariance=covariance,
-        mean=mean,
-        sampling_error=error,
-        n_samples=sum(numbers),
-        dt=run.dt,
-        noise=run.noise,
-        n_steps=run.n_steps,
-        activation=run.activation,
-        seed=run.seed,
-    )
+    return StreamedCovariance(*_evidence(run, error, numbers), covariance, mean)
 
 
 def streaming_synapse_variance(
@@ -138,17 +115,13 @@ def streaming_synapse_variance(
     """
     run = replace(asked, drive=0.0, x0="zero", activation="linear").of(net)
     run.check_step(stationary=True)
-    shared = streaming(run, Squares, burn_in)
-    parts = parts_of(run.replicas)
-    halves, _ = added(sums_of(shared, parts, worker, progress), len(parts))
-    numbers = [shared.n_times * (stop - start) for start, stop in parts]
+    halves, _, numbers = added(streaming(run, Squares, burn_in), worker, progress)
     variance, error = pooled(halves, numbers)
-    return StreamedVariance(
-        variance=variance,
-        sampling_error=error,
-        n_samples=sum(numbers),
-        dt=run.dt,
-        noise=run.noise,
-        n_steps=run.n_steps,
-        seed=run.seed,
-    )
+    return StreamedVariance(*_evidence(run, error, numbers), variance)
+
+
+def _evidence(
+    run: Run, error: float | None, numbers: list[int]
+) -> tuple[float | None, int, float, float, int, str, int | None]:
+    """The fields of `Streamed`."""
+    return error, sum(numbers), run.dt, run.noise, run.n_steps, run.activation, run.seed

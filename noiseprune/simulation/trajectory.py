@@ -25,18 +25,11 @@ _PIECE = 12
 class Trajectory:
     """Simulated rates.
 
-    Attributes
-    ----------
-    times : (T,) array, s
-        0, record_every * dt, 2 record_every * dt, ...
-    rates : (T, replicas, N) array
-        The state at these times, the initial one first.
-    dt, noise, n_steps, record_every, activation
-        As simulated.
-    seed : int or None
-        What repeats the run; None where the seed was not a plain number.
-    labels : tuple of N strings
-        Those of the network, or the numbers of the neurons.
+    times : (T,) 0, record_every * dt, 2 record_every * dt, ..., s
+    rates : (T, replicas, N) the state at these times, the initial one first
+    dt, noise, n_steps, record_every, activation : as simulated
+    seed : what repeats the run; None where the seed was not a plain number
+    labels : (N,) those of the network, or the numbers of the neurons
     """
 
     times: FloatArray
@@ -126,6 +119,10 @@ def simulate(
         If no step is stable, an eigenvalue of A having a positive real part; or if a rectified
         run diverges. A singular A has no stationary state but neither does it diverge: it is
         simulated.
+
+    >>> net = RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=1.0)
+    >>> simulate(net, duration=1.0, replicas=3, seed=1).rates.shape  # times, replicas, neurons
+    (21, 3, 2)
     """
     asked = Simulation(
         duration=duration,

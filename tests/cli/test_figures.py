@@ -497,7 +497,6 @@ def test_errors_are_one_sentence(tmp_path):
     assert "choose one of panels" in refused("--only", "panels,", "-o", tmp_path)
     assert "File exists" in refused("-o", file)
     assert "Not a directory" in refused("-o", file / "below")
-    assert "leave --noise" in refused("--noise", 2, "-o", tmp_path)
     assert "leave it out" in refused("--fast", "--redraw", "-o", tmp_path)
     assert "there is no file" in refused("--only", "cost", "--redraw", "-o", tmp_path)
     (tmp_path / "panels.png").mkdir()

@@ -16,7 +16,7 @@ import noiseprune as npr
 from noiseprune import choices, cli, recordings
 from noiseprune.cli import parameters
 from noiseprune.figures import PICTURES
-from noiseprune.similarity import dynamics_error
+from noiseprune.similarity import SpectralReport
 
 EVERYWHERE = {"--seed", "--json", "--quiet", "--threads", "--output", "-o", "--debug"}
 OF_NETWORKS = {"--leak", "--leak-margin", "--drop-self", "--noise"}
@@ -249,7 +249,7 @@ DIFFERS = {
         ("compare", [npr.compare]),
         ("simulate", [npr.simulate]),
         ("plasticity", [npr.plasticity]),
-        ("report", [dynamics_error]),
+        ("report", [SpectralReport.with_dynamics]),
     ],
 )
 def test_defaults_are_those_of_the_library(command, functions):

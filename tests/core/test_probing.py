@@ -224,10 +224,10 @@ def test_more_probes_begin_with_the_same_probes():
     first = symmetric.Probes.of(net, key(11), 32)
     more = symmetric.Probes.of(net, key(11), 70)
     np.testing.assert_array_equal(
-        symmetric.probe_block(first, 0).sums, symmetric.probe_block(more, 0).sums
+        symmetric.probe_block(first, 0)[0], symmetric.probe_block(more, 0)[0]
     )
     assert list(more.blocks) == [0, 1, 2]
-    assert np.all(symmetric.probe_block(more, 1).sums != symmetric.probe_block(more, 0).sums)
+    assert np.all(symmetric.probe_block(more, 1)[0] != symmetric.probe_block(more, 0)[0])
 
 
 @pytest.mark.parametrize("name", ["approximate-cholesky", "multigrid"])

@@ -6,9 +6,10 @@ import pytest
 from scipy import linalg
 
 import noiseprune as npr
-from noiseprune import inference, recordings
+from noiseprune import recordings
 from noiseprune.errors import OptionError, RecordingError
 from noiseprune.figures.inference import network
+from noiseprune.recordings import inference
 
 SEED = 7
 DIRECTED = network(8, symmetric=False)

@@ -10,7 +10,6 @@ import noiseprune as npr
 from noiseprune import recordings
 from noiseprune.errors import OptionError, RecordingError
 from noiseprune.recordings import rates, statistics
-from noiseprune.recordings import variance as of_synapses
 from noiseprune.recordings.matching import channels_of
 
 SEED = 7
@@ -55,8 +54,7 @@ def test_covariance_is_that_of_the_definition():
 
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_synapse_variances_are_those_of_the_covariance(symmetric, monkeypatch):
-    monkeypatch.setattr(of_synapses, "_ROWS", 3)
-    monkeypatch.setattr(statistics, "_ROWS", 2)
+    monkeypatch.setattr(statistics, "ROWS", 3)
     net = random_network(symmetric=symmetric)
     values = np.random.default_rng(SEED).standard_normal((400, 7)) ** 3
     record = recordings.from_arrays(values, 1.0)

@@ -44,8 +44,10 @@ from noiseprune.choices import Inference, Shrinkage, SilentChannels, ZeroLag
 from noiseprune.errors import OptionError, RecordingError
 from noiseprune.network import RateNetwork, size_in_words
 from noiseprune.progress import Progress, silent
-from noiseprune.recordings import Recording, from_neo, from_trajectory, read, statistics
-from noiseprune.recordings.record import refuse_silent
+from noiseprune.recordings import statistics
+from noiseprune.recordings.reading import read
+from noiseprune.recordings.record import Recording, from_trajectory, refuse_silent
+from noiseprune.recordings.signals import from_neo
 from noiseprune.records import Record, Rows, number
 from noiseprune.weights import FloatArray, stored
 
@@ -186,6 +188,13 @@ def infer_network(
         If the recording is too short, a channel is silent, or the covariance at lag s is singular.
     OptionError
         If an option is out of range.
+
+    >>> from noiseprune import simulate
+    >>> net = RateNetwork([[0.0, 0.5], [0.5, 0.0]], leak=1.0)
+    >>> run = simulate(net, duration=20000.0, dt=0.05, noise=1.0, drive=0.0, seed=3)
+    >>> infer_network(run).drift.round(1)
+    array([[-1. ,  0.5],
+           [ 0.5, -1. ]])
     """
     one_of("inference method", method, METHODS)
     one_of("treatment of silent channels", silent_channels, get_args(SilentChannels))
@@ -214,17 +223,13 @@ def infer_network(
     start = apart if method == "lagged" else 0
     samples = max(samples, apart - start)
     tau = samples * record.period
-    slow = statistics.memory(record)
-    how = statistics.estimator(record, zero_lag)
-    # Blocks must hold pairs at the largest lag: it is an unused term of the estimator.
-    reach = statistics.Estimator((*how.lags, start + samples), (*how.weights, 0.0), how.own)
-    cut, notes = statistics.blocks(record, reach, block, slow)
+    cut = statistics.cut_into_blocks(record, zero_lag, block, reach=start + samples)
     parts = _Parts.of(cut, start, start + samples)
     used = parts.early if method == "lagged" else parts.zeros
-    shrunk = _shrinkage(used, parts.shares, shrink, record, slow)
+    shrunk = _shrinkage(used, parts.shares, shrink, cut)
     fit = _Fit(method, tau, step, noise, shrunk, record.length)
     drift, n_unstable, n_unresolved = fit(parts, parts.shares)
-    spread = _bootstrap(fit, parts, n_bootstrap, rng, progress)
+    spread = _bootstrap(fit, parts, drift, n_bootstrap, rng, progress)
     zero = parts.zero(parts.shares, shrunk)
     forcing = _forcing(drift, zero, step)
     scale = np.ones(len(drift))
@@ -236,7 +241,7 @@ def infer_network(
     square = float(np.trace(forcing)) / len(drift)
     weights = drift.copy()
     np.fill_diagonal(weights, 0.0)
-    noticed = [*record.notes, *notes, *statistics.transient(record)]
+    noticed = list(cut.notes)
     if method == "lagged" and shrunk > 0.05:
         noticed.append(
             f"samples are few: the estimate was shrunk by {100 * shrunk:.0f} % towards neurons "
@@ -272,7 +277,7 @@ def infer_network(
         n_unresolved=n_unresolved,
         shrinkage=shrunk,
         n_samples=record.n_samples,
-        n_effective=record.n_samples / slow.squared,
+        n_effective=cut.n_effective,
         n_blocks=len(parts.shares),
         length=record.length,
         n_bootstrap=n_bootstrap,
@@ -310,7 +315,7 @@ def _as_recording(given: Any) -> Recording:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """Of every block, (B, N, N): covariance at lag 0, at lag s, and at lag s + tau.
+    """Covariances of every block, (B, N, N), at lag 0, at lag s, and at lag s + tau.
 
     More than `MOST_PARTS` blocks are put together, neighbours first.
     """
@@ -346,9 +351,7 @@ class _Parts:
 def _shrunk(parts: FloatArray, shares: FloatArray, amount: float) -> FloatArray:
     """(1 - a) C + a mu 1, C the mean of the blocks and mu that of its diagonal."""
     found: FloatArray = np.tensordot(shares, parts, axes=1)
-    level = float(np.trace(found)) / len(found)
-    found *= 1.0 - amount
-    found[np.diag_indices(len(found))] += amount * level
+    statistics.shrink_to_unit(found, amount)
     return found
 
 
@@ -438,31 +441,27 @@ class _Fit:
         return float(np.exp(found.x))
 
 
-def _shrinkage(
-    parts: FloatArray, shares: FloatArray, choice: str, record: Recording, slow: statistics.Memory
-) -> float:
+def _shrinkage(parts: FloatArray, shares: FloatArray, choice: str, cut: statistics.Blocks) -> float:
     """a for the covariance of which these are the blocks."""
     mean = np.tensordot(shares, parts, axes=1)
     error = sum(
         share**2 * float(np.sum((block - mean) ** 2)) for share, block in zip(shares, parts)
     )
     error *= len(shares) / (len(shares) - 1.0)
-    return statistics.shrinkage(
-        choice,
-        record,
-        slow,
-        trace=float(np.trace(mean)),
-        norm=float(np.sum(mean**2)),
-        error=error,
-    )
+    trace, norm = float(np.trace(mean)), float(np.sum(mean**2))
+    return statistics.shrinkage(choice, cut, trace=trace, norm=norm, error=error)
 
 
 def _bootstrap(
-    fit: _Fit, parts: _Parts, n_bootstrap: int, rng: np.random.Generator, progress: Progress
+    fit: _Fit,
+    parts: _Parts,
+    centre: FloatArray,
+    n_bootstrap: int,
+    rng: np.random.Generator,
+    progress: Progress,
 ) -> FloatArray:
-    """(N, N) standard deviation of the estimate over resampled blocks."""
+    """(N, N) standard deviation of the estimate, which is `centre`, over resampled blocks."""
     n_blocks = len(parts.shares)
-    centre, _, _ = fit(parts, parts.shares)
     first, second = np.zeros_like(centre), np.zeros_like(centre)
     for k in range(n_bootstrap):
         times = np.bincount(rng.integers(n_blocks, size=n_blocks), minlength=n_blocks)
