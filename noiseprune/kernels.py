@@ -39,20 +39,6 @@ def inlined(function: F) -> F:
 
 
 @kernel
-def synapse_variance(
-    indptr: IntArray, indices: IntArray, weights: FloatArray, covariance: FloatArray
-) -> FloatArray:
-    """v_ij = C_ii + C_jj - 2 sgn(w_ij) C_ij over the stored entries of a CSR matrix: (nnz,)."""
-    variance = np.empty(indices.size)
-    for i in numba.prange(indptr.size - 1):
-        for e in range(indptr[i], indptr[i + 1]):
-            j = indices[e]
-            sign = 1.0 if weights[e] > 0.0 else -1.0
-            variance[e] = covariance[i, i] + covariance[j, j] - 2.0 * sign * covariance[i, j]
-    return variance
-
-
-@kernel
 def pair_starts(indptr: IntArray, indices: IntArray) -> npt.NDArray[np.int64]:
     """(N + 1,) where the entries above the diagonal of each row begin, counted by themselves."""
     starts = np.zeros(indptr.size, dtype=np.int64)
@@ -65,20 +51,26 @@ def pair_starts(indptr: IntArray, indices: IntArray) -> npt.NDArray[np.int64]:
 
 
 @kernel
-def pair_variance(
-    indptr: IntArray, indices: IntArray, weights: FloatArray, covariance: FloatArray
+def synapse_variance(
+    indptr: IntArray,
+    indices: IntArray,
+    weights: FloatArray,
+    starts: IntArray,
+    covariance: FloatArray,
 ) -> FloatArray:
-    """v_ij above the diagonal alone, in row order, of a CSR matrix with sorted indices."""
+    """v_ij = C_ii + C_jj - 2 sgn(w_ij) C_ij over entries of a CSR matrix, in row order.
+
+    Those of row i are starts[i] .. starts[i + 1] - 1, its last ones: `starts` is `indptr` for all
+    entries, and `pair_starts` for those above the diagonal of a matrix with sorted indices.
+    """
     n = indptr.size - 1
-    starts = pair_starts(indptr, indices)
     variance = np.empty(starts[n])
     for i in numba.prange(n):
         for k in range(starts[i], starts[i + 1]):
             e = indptr[i + 1] - starts[i + 1] + k
             j = indices[e]
             sign = 1.0 if weights[e] > 0.0 else -1.0
-            value = covariance[i, i] + covariance[j, j] - 2.0 * sign * covariance[i, j]
-            variance[k] = value
+            variance[k] = covariance[i, i] + covariance[j, j] - 2.0 * sign * covariance[i, j]
     return variance
 
 

@@ -315,6 +315,15 @@ class RateNetwork:
         return graph
 
 
+def on_synapses(net: RateNetwork, values: npt.NDArray[kernels.V]) -> npt.NDArray[kernels.V]:
+    """Values of units on all synapses, (n_synapses,): a unit of a symmetric network is a pair, by
+    its entry above the diagonal, and of a directed one a synapse.
+    """
+    if not net.is_symmetric:
+        return values
+    return kernels.onto_pairs(net.csr.indptr, net.csr.indices, values)
+
+
 def size_in_words(net: RateNetwork) -> str:
     """Neurons and synapses, with the neurons that have none."""
     alone = int(((net.input_strength == 0) & (net.output_strength == 0)).sum())

@@ -16,7 +16,7 @@ from noiseprune import kernels, lyapunov, probing, simulation
 from noiseprune.checks import Seed, count, noise_strength, one_of
 from noiseprune.choices import Method, Solver
 from noiseprune.errors import OptionError
-from noiseprune.network import RateNetwork, unstable
+from noiseprune.network import RateNetwork, on_synapses, unstable
 from noiseprune.progress import Progress, silent
 from noiseprune.records import Record, Rows, number
 from noiseprune.solvers import SOLVERS
@@ -130,7 +130,7 @@ class Exact:
         values, residual = _of_units(net, solved.covariance), solved.residual
         kept = solved if self.keep_covariance else None
         del solved  # before the values take more memory
-        values = _on_synapses(net, values)
+        values = on_synapses(net, values)
         progress(1, 1)
         return SynapseVariance(values, noise, "exact", residual, 0.0, covariance=kept)
 
@@ -307,20 +307,13 @@ def synapse_variance(
 
 def variance_of(net: RateNetwork, covariance: FloatArray) -> FloatArray:
     """(n_synapses,) v_ij of every synapse, from the covariance (N, N) of the rates."""
-    return _on_synapses(net, _of_units(net, covariance))
+    return on_synapses(net, _of_units(net, covariance))
 
 
 def _of_units(net: RateNetwork, covariance: FloatArray) -> FloatArray:
     """v of every synapse, of a symmetric network above the diagonal only."""
     csr = net.csr
-    read = kernels.pair_variance if net.is_symmetric else kernels.synapse_variance
-    values = read(csr.indptr, csr.indices, csr.data, covariance)
+    starts = kernels.pair_starts(csr.indptr, csr.indices) if net.is_symmetric else csr.indptr
+    values = kernels.synapse_variance(csr.indptr, csr.indices, csr.data, starts, covariance)
     # Near singularity rounding may leave less than nothing.
     return np.maximum(values, 0.0, out=values)
-
-
-def _on_synapses(net: RateNetwork, values: FloatArray) -> FloatArray:
-    """The values of units on all synapses."""
-    if not net.is_symmetric:
-        return values
-    return kernels.onto_pairs(net.csr.indptr, net.csr.indices, values)

@@ -141,29 +141,25 @@ class Request:
         return Plan(asked, run, unit_size, n_units, final, gain, events)
 
     def _samples(self, net: RateNetwork, step: float) -> int:
-        """Samples of a tick, by the interval if there is one."""
-        if self.interval is None:
-            return _default_samples(net, self.activation, step)
-        shortest = TICKS * RECORD_EVERY * step
-        if not positive("interval", self.interval) >= shortest * (1.0 - 1e-9):
-            raise OptionError(
-                f"interval is {self.interval:g} s, but {TICKS * RECORD_EVERY} steps of {step:.3g} "
-                f"s last {shortest:.3g} s: give at least that, or a smaller dt"
-            )
-        return round(self.interval / shortest)
-
-
-def _default_samples(net: RateNetwork, activation: str, step: float) -> int:
-    """Samples of a tick: what an interval may cost, or its relaxation times take."""
-    shortest = TICKS * RECORD_EVERY
-    work = net.n_synapses + _WORK_OF_A_NEURON * net.n_neurons
-    affordable = int(_WORK / work / shortest)
-    if affordable <= _SAMPLES:
-        return _SAMPLES
-    slowest = -net.spectral_abscissa() if activation == "linear" else float(np.min(net.leak))
-    if not slowest > 0:
-        raise unstable(net, -slowest)
-    return max(_SAMPLES, min(affordable, round(_RELAXATIONS / slowest / step / shortest)))
+        """Samples of a tick: by the interval, what one may cost, or its relaxation times."""
+        steps = TICKS * RECORD_EVERY
+        if self.interval is not None:
+            shortest = steps * step
+            if not positive("interval", self.interval) >= shortest * (1.0 - 1e-9):
+                raise OptionError(
+                    f"interval is {self.interval:g} s, but {steps} steps of {step:.3g} s last "
+                    f"{shortest:.3g} s: give at least that, or a smaller dt"
+                )
+            return round(self.interval / shortest)
+        work = net.n_synapses + _WORK_OF_A_NEURON * net.n_neurons
+        affordable = int(_WORK / work / steps)
+        if affordable <= _SAMPLES:
+            return _SAMPLES
+        linear = self.activation == "linear"
+        slowest = -net.spectral_abscissa() if linear else float(np.min(net.leak))
+        if not slowest > 0:
+            raise unstable(net, -slowest)
+        return max(_SAMPLES, min(affordable, round(_RELAXATIONS / slowest / step / steps)))
 
 
 def _default_step(net: RateNetwork, activation: str) -> float:
@@ -171,10 +167,4 @@ def _default_step(net: RateNetwork, activation: str) -> float:
     if activation == "rectified":  # whatever the rectifier lets through
         strength = np.minimum(np.max(net.input_strength), np.max(net.output_strength))
         return _STEP * 2.0 / float(np.max(net.leak) + strength)
-    stable = simulation.safe_step(net)
-    if not stable:
-        abscissa = net.spectral_abscissa()
-        if not abscissa < 0:
-            raise unstable(net, abscissa)
-        stable = simulation.largest_stable_step(net)
-    return _STEP * stable
+    return _STEP * (simulation.safe_step(net) or simulation.largest_stable_step(net))

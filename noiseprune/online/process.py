@@ -12,14 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from noiseprune import kernels, spectrum
+from noiseprune import spectrum
 from noiseprune.checks import substream
 from noiseprune.errors import UnstableError
-from noiseprune.kernels import Reals, V
-from noiseprune.network import RateNetwork
+from noiseprune.kernels import Reals
+from noiseprune.network import RateNetwork, on_synapses
 from noiseprune.online.homeostasis import Homeostasis
 from noiseprune.online.plan import TICKS, Plan
 from noiseprune.online.record import Plasticity
@@ -165,8 +164,8 @@ class Process:
             mean_rate=mean_rate,
             rate_original=original.mean(axis=1),
             rate_pruned=plastic.mean(axis=1),
-            variance=_onto_entries(net, self.sensed),
-            kept=_onto_entries(net, kept),
+            variance=on_synapses(net, self.sensed),
+            kept=on_synapses(net, kept),
             gain=1.0 / self.highest if self.highest > 0 else np.inf,
             imbalance=self.homeostasis.imbalance(self.synapses),
             rounds=asked.rounds,
@@ -204,10 +203,3 @@ class Measures:
         error = np.linalg.norm(plastic - original) / np.linalg.norm(original)
         rates = original.mean(), plastic.mean()
         self.rows.append((time, n_left, process.threshold, epsilon, error, rates))
-
-
-def _onto_entries(net: RateNetwork, values: npt.NDArray[V]) -> npt.NDArray[V]:
-    """Values of the units of `Synapses` on the entries of W: (n_synapses,)."""
-    if not net.is_symmetric:
-        return values
-    return kernels.onto_pairs(net.csr.indptr, net.csr.indices, values)

@@ -18,8 +18,7 @@ from noiseprune.checks import (
     substream,
 )
 from noiseprune.errors import OptionError
-from noiseprune.kernels import onto_pairs
-from noiseprune.network import RateNetwork
+from noiseprune.network import RateNetwork, on_synapses
 from noiseprune.probing.directed import Resolvent, resolvent_block
 from noiseprune.probing.kernels import BLOCK
 from noiseprune.probing.symmetric import Probes, probe_block
@@ -99,8 +98,7 @@ def probed_variance(
         shared = shared.repeated(max(relative**2 - shared.bias**2, 0.0) / error**2)
     variance, relative, steps = _estimates(shared, worker, progress)
     if isinstance(shared, Probes):
-        variance *= 0.5
-        variance = onto_pairs(net.csr.indptr, net.csr.indices, variance)
+        variance = on_synapses(net, 0.5 * variance)
     variance *= noise**2
     return Probed(variance, relative, shared.probes, shared.name, steps)
 

@@ -39,29 +39,22 @@ def channels_of(net: RateNetwork, recording: Recording, match: str = "auto") -> 
             )
         return np.arange(n)
     names = net.labels or tuple(str(k) for k in range(n))
-    counts = Counter(recording.channels)
     place = {name: k for k, name in enumerate(recording.channels)}
     missing = [name for name in names if name not in place]
     if missing:
-        hint = (
-            "--match order takes them one to one"
-            if found == n
-            else "name the channels as the neurons"
-        )
+        hint = "name the channels as the neurons"
+        if found == n:
+            hint = "--match order takes them one to one"
+        first = ", ".join(map(repr, recording.channels[:2])) + ", ..." * (found > 2)
         raise RecordingError(
             f"{recording.source}: {len(missing)} of {n} neurons have no channel (first "
-            f"{missing[0]!r}; the channels are {_some(recording.channels)}): {hint}"
+            f"{missing[0]!r}; the channels are {first}): {hint}"
         )
-    twice = [name for name in names if counts[name] > 1]
-    if twice or len(set(names)) < n:
-        name = twice[0] if twice else next(k for k, c in Counter(names).items() if c > 1)
-        raise RecordingError(
-            f"{recording.source}: the name {name!r} stands for more than one channel or neuron: "
-            "give each its own"
-        )
+    channels, neurons = Counter(recording.channels), Counter(names)
+    for name in names:
+        if max(channels[name], neurons[name]) > 1:
+            raise RecordingError(
+                f"{recording.source}: the name {name!r} stands for more than one channel or "
+                "neuron: give each its own"
+            )
     return np.array([place[name] for name in names], dtype=np.intp)
-
-
-def _some(names: tuple[str, ...]) -> str:
-    shown = ", ".join(repr(name) for name in names[:2])
-    return shown if len(names) <= 2 else f"{shown}, ..."

@@ -30,7 +30,6 @@ from noiseprune.recordings.record import Reading, Recording, from_arrays
 from noiseprune.recordings.signals import recording_of
 
 _PICKLES = (".pkl", ".pickle")
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def read(
@@ -114,11 +113,10 @@ def _missing(path: Path, error: ImportError) -> MissingExtraError:
 
 def _check_hdf5(path: Path) -> None:
     """NixIO leaves a half-built object behind when it cannot open a file; so look first."""
-    with path.open("rb") as file:
-        if file.read(len(_HDF5)) != _HDF5:
-            raise FileError(f"{path} is not an HDF5 file: it is damaged, or has the wrong suffix")
     import h5py  # comes with nixio
 
+    if not h5py.is_hdf5(path):
+        raise FileError(f"{path} is not an HDF5 file: it is damaged, or has the wrong suffix")
     with h5py.File(path, "r"):
         pass
 

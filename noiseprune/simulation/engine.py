@@ -20,15 +20,10 @@ from noiseprune.checks import Seed, count, one_of, positive, seed_sequence, subs
 from noiseprune.choices import Activation, Start
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.kernels import Reals
-from noiseprune.network import RateNetwork
+from noiseprune.network import RateNetwork, unstable
 from noiseprune.progress import Progress
 from noiseprune.simulation.kernels import TILE, VECTOR, VECTORS, Scheme, rate_steps
-from noiseprune.simulation.stability import (
-    default_step,
-    largest_stable_step,
-    too_large,
-    unstable_drift,
-)
+from noiseprune.simulation.stability import default_step, largest_stable_step, too_large
 from noiseprune.weights import FloatArray, IntArray
 from noiseprune.work import digest
 
@@ -112,7 +107,7 @@ class Run:
         if stationary and not np.min(net.dominance_excess) > 1e-12 * np.max(net.leak):
             abscissa = net.spectral_abscissa()
             if not abscissa < -1e-12 * np.max(np.abs(net.leak)):
-                raise UnstableError(unstable_drift(abscissa))
+                raise unstable(net, abscissa)
 
 
 @dataclass(frozen=True, kw_only=True)

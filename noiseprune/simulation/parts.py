@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -35,22 +34,11 @@ Part = tuple[int, int]
 """Replicas start .. stop - 1."""
 
 
-class Sums(Protocol):
-    """What is added up of one part."""
-
-    def __init__(self, run: Run) -> None: ...
-
-    def add(self, samples: FloatArray) -> None:
-        """`samples` (N, K), which may be overwritten."""
-
-    def result(self) -> Result:
-        """The sums over all samples, and what else there is to know of the part."""
-
-
 class Products:
     """Sums of (x - r)(x - r)^T, on and below the diagonal, and of x - r.
 
-    r is 0 for a linear run, and otherwise the mean of the first samples.
+    r is 0 for a linear run, and otherwise the mean of the first samples. `add` takes samples (N, K)
+    of one part and may overwrite them.
     """
 
     def __init__(self, run: Run) -> None:
@@ -96,7 +84,7 @@ class Streaming:
     """
 
     run: Run
-    kind: type[Sums]
+    kind: type[Products | Squares]
     earliest: int
     n_times: int
 
@@ -112,7 +100,7 @@ def parts_of(replicas: int) -> list[Part]:
     return [(a, min(a + _PART, replicas)) for a in range(0, replicas, _PART)]
 
 
-def streaming(run: Run, kind: type[Sums], burn_in: float) -> Streaming:
+def streaming(run: Run, kind: type[Products | Squares], burn_in: float) -> Streaming:
     """Count what is recorded after `burn_in` (s), or refuse if that is nothing."""
     numbers_of("burn_in", burn_in, ((),))
     earliest = int(np.floor(burn_in / run.dt * (1.0 + 1e-12) / run.every)) + 1

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from scipy.sparse import linalg as sparse_linalg
 
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
-from noiseprune.errors import ConvergenceError, UnstableError
-from noiseprune.network import RateNetwork
+from noiseprune.errors import ConvergenceError
+from noiseprune.network import RateNetwork, unstable
 
 
 def largest_stable_step(net: RateNetwork) -> float:
@@ -31,7 +31,7 @@ def largest_stable_step(net: RateNetwork) -> float:
     steps = -2.0 * eigenvalues.real[moving] / size[moving] ** 2
     largest = float(np.min(steps, initial=np.inf))
     if not largest > 0:
-        raise UnstableError(unstable_drift(float(np.max(eigenvalues.real))))
+        raise unstable(net, float(np.max(eigenvalues.real)))
     return largest
 
 
@@ -81,13 +81,6 @@ def _extreme_eigenvalues(net: RateNetwork) -> npt.NDArray[Any]:
             "I + h A is diagonally dominant, or raise the leak"
         ) from error
     return np.concatenate(found)
-
-
-def unstable_drift(abscissa: float) -> str:
-    return (
-        f"the spectral abscissa of the drift is {abscissa:.3g} 1/s, but must be below 0 for a "
-        f"stationary state: raise every leak by more than {max(abscissa, 0.0):.3g} 1/s"
-    )
 
 
 def too_large(dt: float, largest: float) -> str:

@@ -25,14 +25,16 @@ def test_kernels_agree_with_their_twins(n, symmetric, density, index):
     normal = rng.standard_normal(csr.nnz)
 
     np.testing.assert_allclose(
-        kernels.synapse_variance(indptr, indices, csr.data, covariance),
+        kernels.synapse_variance(indptr, indices, csr.data, indptr, covariance),
         naive.synapse_variance(weights, covariance),
         rtol=1e-13,
         atol=1e-13,
     )
     np.testing.assert_array_equal(
-        kernels.pair_variance(indptr, indices, csr.data, covariance),
-        kernels.synapse_variance(indptr, indices, csr.data, covariance)[post < pre],
+        kernels.synapse_variance(
+            indptr, indices, csr.data, kernels.pair_starts(indptr, indices), covariance
+        ),
+        kernels.synapse_variance(indptr, indices, csr.data, indptr, covariance)[post < pre],
     )
     np.testing.assert_allclose(
         kernels.mean_square_difference(indptr, indices, csr.data, activity),
@@ -134,7 +136,8 @@ def test_two_neurons_by_hand(sign):
     """Var(x0 - x1) if the synapse excites, Var(x0 + x1) if it inhibits."""
     net = RateNetwork([[0.0, 3.0 * sign], [0.0, 0.0]])
     covariance = np.array([[5.0, 1.0], [1.0, 2.0]])
-    variance = kernels.synapse_variance(net.csr.indptr, net.csr.indices, net.csr.data, covariance)
+    csr = net.csr
+    variance = kernels.synapse_variance(csr.indptr, csr.indices, csr.data, csr.indptr, covariance)
     assert variance.tolist() == [7.0 - 2.0 * sign]
     noise = kernels.incidence_noise(*net.synapses, net.csr.data, np.array([2.0]), 2)
     np.testing.assert_allclose(noise, 2.0 * np.sqrt(3.0) * np.array([1.0, -sign]), rtol=1e-15)

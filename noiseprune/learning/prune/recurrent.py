@@ -276,7 +276,7 @@ def _variances(
     samples -= samples.mean(axis=0)
     covariance = samples.T @ samples / len(samples)
     csr = drift.csr
-    values = kernels.synapse_variance(csr.indptr, csr.indices, csr.data, covariance)
+    values = kernels.synapse_variance(csr.indptr, csr.indices, csr.data, csr.indptr, covariance)
     return "activity", np.maximum(values, 0.0)
 
 
