@@ -1,7 +1,7 @@
 """Runs kept in a folder before models had names, one of each, are taken up as they were.
 
-`kept/MODEL` has the checkpoint and the result of `noiseprune train MODEL ... -o FOLDER`, from when a
-run was known by the module of its experiment; those modules are gone.
+`kept/MODEL` has the checkpoint and the result of `noiseprune train MODEL ... -o FOLDER`, from when
+a run was known by the module of its experiment; those modules are gone.
 """
 
 import dataclasses
