@@ -33,7 +33,6 @@ REASONS = dict.fromkeys(
     ),
     PUBLIC,
 ) | {
-    "noiseprune.learning.models.ctrnn.layers.HiddenLayer.__init__": CONTRACT,
     "noiseprune.learning.models.ctrnn.linear.LinearLayer.__init__": CONTRACT,
     "noiseprune.learning.models.ctrnn.network.CTRNN.__init__": CONTRACT,
     "noiseprune.learning.models.failures.dropout.LinearWeightDropout.__init__": CONTRACT,

@@ -1,7 +1,7 @@
-"""Runs that version 0.1.0 has kept in a folder, one of each model, are taken up as they were.
+"""Runs kept in a folder before models had names, one of each, are taken up as they were.
 
-`kept/MODEL` has the checkpoint and the result of `noiseprune train MODEL ... -o FOLDER`. Runs were
-identified by modules then that are gone.
+`kept/MODEL` has the checkpoint and the result of `noiseprune train MODEL ... -o FOLDER`, from when
+a run was known by the module of its experiment; those modules are gone.
 """
 
 import dataclasses

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from noiseprune.errors import FileError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.files.guard import reading
+from noiseprune.learning.options.base import Checked
 
 AnyPath = str | os.PathLike[str]
 
@@ -40,7 +41,16 @@ def read_document(
         yield document
 
 
-class SavedNetwork(nn.Module):
+class DeclaredModule(Checked, nn.Module):
+    """A module that can be a dataclass: it is ready for the fields before they are set."""
+
+    def __new__(cls, *args: object, **options: object) -> Self:
+        made = super().__new__(cls)
+        nn.Module.__init__(made)
+        return made
+
+
+class SavedNetwork(DeclaredModule):
     """A network that is saved with the options of its constructor: the fields of a dataclass."""
 
     NOT_SAVED: ClassVar[tuple[str, ...]] = ()

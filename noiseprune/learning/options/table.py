@@ -28,7 +28,7 @@ _LEARNING = "noiseprune.learning"
 @dataclass(frozen=True)
 class Model:
     """options : its record; experiment : "module:class", below `noiseprune.learning.experiments`
-    kept_as : what runs that versions before 0.2 have kept call it
+    kept_as : what a run calls it that was kept before models had names
     """
 
     options: type[TrainOptions]

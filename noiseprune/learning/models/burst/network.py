@@ -25,7 +25,6 @@ from noiseprune.learning.models.burst.layers import LocalLayer
 from noiseprune.learning.models.burst.synapses import Dense, Synapses, convolutions
 from noiseprune.learning.models.saving import SavedNetwork
 from noiseprune.learning.models.streams import DTYPES, new_generator
-from noiseprune.learning.options.base import Checked
 from noiseprune.learning.options.burst import LocalOptions
 from noiseprune.learning.options.names import DType, LocalActivation
 
@@ -35,7 +34,7 @@ KINDS = ("weight", "bias", *DOWNWARD, "r", "p", "k")
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class LocalNetwork(Checked, SavedNetwork):
+class LocalNetwork(SavedNetwork):
     """Hidden layers and an output layer, all of the class `layer`.
 
     Parameters
@@ -66,7 +65,6 @@ class LocalNetwork(Checked, SavedNetwork):
     dtype: DType = LocalOptions.dtype
 
     def __post_init__(self) -> None:
-        super().__init__()
         super().__post_init__()
         o = self.options
         self.shape: tuple[int, ...] = tuple(np.atleast_1d(o["n_inputs"]).tolist())

@@ -15,23 +15,43 @@ theta starts at 0: weight decay pulls towards that tau.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from dataclasses import KW_ONLY, InitVar, dataclass
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from noiseprune.checks import Seed, not_negative, one_of, positive, seed_sequence
+from noiseprune.checks import Seed, not_negative, positive, seed_sequence
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.activations import ACTIVATIONS
 from noiseprune.learning.models.ctrnn.constraints import Array, as_array
 from noiseprune.learning.models.ctrnn.linear import LinearLayer
+from noiseprune.learning.models.saving import DeclaredModule
 from noiseprune.learning.models.streams import new_generator
 from noiseprune.learning.options.ctrnn import CTRNNOptions
 from noiseprune.learning.options.names import InitState, NoiseScaling, RateActivation
 
 
-class HiddenLayer(nn.Module):
+@dataclass(eq=False, repr=False)
+class _Leaky(DeclaredModule):
+    """What a leaky layer is told; `tau` is what became of it, in the layer."""
+
+    input_layer: LinearLayer
+    recurrent_layer: LinearLayer
+    _: KW_ONLY
+    activation: RateActivation = CTRNNOptions.activation
+    dt: Annotated[float, positive] = 10.0
+    tau: InitVar[float | Sequence[float] | Array] = CTRNNOptions.tau
+    learn_alpha: bool = CTRNNOptions.learn_alpha
+    preact_noise: Annotated[float, not_negative] = CTRNNOptions.preact_noise
+    postact_noise: Annotated[float, not_negative] = CTRNNOptions.postact_noise
+    noise_scaling: NoiseScaling = "alpha"
+    init_state: InitState = CTRNNOptions.init_state
+    seed: InitVar[Seed] = None
+
+
+class HiddenLayer(_Leaky):
     """A leaky recurrent layer with its input weights; see the module for the equations.
 
     Parameters
@@ -53,44 +73,24 @@ class HiddenLayer(nn.Module):
     kept: Tensor | None
     """Where the last sequence ended, for "keep"."""
 
-    def __init__(
-        self,
-        input_layer: LinearLayer,
-        recurrent_layer: LinearLayer,
-        *,
-        activation: RateActivation = CTRNNOptions.activation,
-        dt: float = 10.0,
-        tau: float | Sequence[float] | Array = CTRNNOptions.tau,
-        learn_alpha: bool = CTRNNOptions.learn_alpha,
-        preact_noise: float = CTRNNOptions.preact_noise,
-        postact_noise: float = CTRNNOptions.postact_noise,
-        noise_scaling: NoiseScaling = "alpha",
-        init_state: InitState = CTRNNOptions.init_state,
-        seed: Seed = None,
-    ) -> None:
-        super().__init__()
-        self.input_layer, self.recurrent_layer = input_layer, recurrent_layer
-        n = recurrent_layer.output_dim
-        if recurrent_layer.input_dim != n or input_layer.output_dim != n:
+    def __post_init__(self, tau: float | Sequence[float] | Array, seed: Seed) -> None:
+        super().__post_init__()
+        n = self.n_neurons
+        if self.recurrent_layer.input_dim != n or self.input_layer.output_dim != n:
             raise OptionError(
-                f"the input layer ends in {input_layer.output_dim} neurons and the recurrent layer "
-                f"leads from {recurrent_layer.input_dim} to {n}: give all three the same number"
+                f"the input layer ends in {self.input_layer.output_dim} neurons and the recurrent "
+                f"layer leads from {self.recurrent_layer.input_dim} to {n}: give all three the "
+                "same number"
             )
-        self.activation = one_of("activation", activation, get_args(RateActivation))
-        self.noise_scaling = one_of("noise_scaling", noise_scaling, get_args(NoiseScaling))
-        self.init_state = one_of("init_state", init_state, get_args(InitState))
-        self.preact_noise = not_negative("preact_noise", preact_noise)
-        self.postact_noise = not_negative("postact_noise", postact_noise)
-        self.dt = positive("dt", dt)
-        alpha = torch.tensor(self.dt / _time_constants(tau, n, self.dt, learn_alpha=learn_alpha))
-        alpha = alpha.to(torch.get_default_dtype())
-        self.learn_alpha = bool(learn_alpha)
+        self.dt = float(self.dt)
+        constants = _time_constants(tau, n, self.dt, learn_alpha=self.learn_alpha)
+        alpha = torch.tensor(self.dt / constants).to(torch.get_default_dtype())
         if self.learn_alpha:
             self.register_buffer("initial_logit", torch.logit(alpha))
             self.alpha_shift = nn.Parameter(torch.zeros(n))
         else:
             self.register_buffer("fixed_alpha", alpha)
-        if init_state == "learn":
+        if self.init_state == "learn":
             self.initial = nn.Parameter(torch.zeros(n))
         self.kept = None
         self.seed_noise(seed)

@@ -21,14 +21,13 @@ from noiseprune.learning.models.activations import ACTIVATIONS, Function
 from noiseprune.learning.models.failures.dropout import LinearWeightDropout
 from noiseprune.learning.models.saving import SavedNetwork
 from noiseprune.learning.models.streams import DTYPES, new_generator, spread
-from noiseprune.learning.options.base import Checked
 from noiseprune.learning.options.names import DType, FailuresActivation, Output, Path
 
 OUTPUTS: dict[str, Function] = {"linear": lambda x: x, "softmax": lambda x: torch.softmax(x, -1)}
 SCALINGS = ("lin", "lin+", "sqrt", "const", "const+")
 
 
-class Net(Checked, SavedNetwork):
+class Net(SavedNetwork):
     """What the networks here have in common: initial weights, gradients, files."""
 
     NOT_SAVED = ("seed",)
@@ -160,7 +159,6 @@ class DeepNet(Net):
     dtype: DType = "float32"
 
     def __post_init__(self) -> None:
-        super().__init__()
         super().__post_init__()
         sizes = [self.d_input, *self.d_hidden, self.d_output]
         self._build(list(pairwise(sizes)), [self.bias] * (len(sizes) - 1))

@@ -58,7 +58,6 @@ class RNN(Net):
     dtype: DType = "float32"
 
     def __post_init__(self) -> None:
-        super().__init__()
         super().__post_init__()
         if self.failures == "trial" and self.path != "masks":
             raise OptionError("failures that last a trial are masks: give path='masks'")
