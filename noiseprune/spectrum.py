@@ -159,7 +159,7 @@ class Original:
     def __init__(self, net: RateNetwork, *, method: str = "auto") -> None:
         one_of("epsilon method", method, METHODS)
         n = net.n_neurons
-        self._net = net
+        self.net = net
         self._factor: _Factor | None = None
         self._solver: _Solver | None = None  # stays None where all is dense
         dense = method == "dense" or (method == "auto" and n <= DENSE_PENCIL)
@@ -174,10 +174,10 @@ class Original:
 
     def epsilon(self, pruned: RateNetwork, *, seed: Seed = 0) -> Epsilon:
         """Relative change from the drift of the original to that of `pruned`."""
-        check_same_size(self._net, pruned)
+        check_same_size(self.net, pruned)
         if self._solver is None:
-            return _dense_epsilon(self._net, pruned, self._factor)
-        return _lanczos_epsilon(self._net, pruned, self._solver, generator(seed))
+            return _dense_epsilon(self.net, pruned, self._factor)
+        return _lanczos_epsilon(self.net, pruned, self._solver, generator(seed))
 
 
 def _no_pencil(net: RateNetwork) -> Exception:
@@ -246,13 +246,9 @@ class _Factor:
 
 @dataclass(frozen=True)
 class _ConjugateGradients:
-    """H as a sparse diagonally dominant matrix: sum |w_ij| b_ij b_ij^T + diag(excess).
-
-    excess : (N,), at least 0
-    """
+    """H as a sparse diagonally dominant matrix: sum |w_ij| b_ij b_ij^T + diag(excess)."""
 
     system: Dominant
-    excess: FloatArray
 
     @classmethod
     def of(cls, net: RateNetwork) -> _ConjugateGradients:
@@ -261,22 +257,21 @@ class _ConjugateGradients:
                 f"a certificate for {net.n_neurons} neurons needs a diagonally dominant drift "
                 "with a margin: use leak='dominant' with a leak margin above 0"
             )
-        system = Dominant.of(net).with_preconditioner("auto")
-        return cls(system, system.excess)
+        return cls(Dominant.of(net).with_preconditioner("auto"))
 
     def solve(self, x: FloatArray) -> FloatArray:
         per_mode = _INNER * np.sqrt(x.size)
         return cast(FloatArray, self.system.solve(x.copy()[:, None], per_mode).x[:, 0])
 
     def start(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        csr, n = self.system.weights, self.excess.size
+        csr, excess = self.system.weights, self.system.excess
         rows = row_index(csr)
         upper = rows < csr.indices
         normal = rng.standard_normal(np.count_nonzero(upper))
         right_side = kernels.incidence_noise(
-            rows[upper], csr.indices[upper], csr.data[upper], normal, n
+            rows[upper], csr.indices[upper], csr.data[upper], normal, excess.size
         )
-        right_side += np.sqrt(self.excess) * rng.standard_normal(n)
+        right_side += np.sqrt(excess) * rng.standard_normal(excess.size)
         return self.solve(right_side), right_side
 
 

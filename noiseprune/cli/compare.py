@@ -30,8 +30,8 @@ def compare(
     from noiseprune.similarity import NORMS
 
     keeps = [parsed_keep(one) for one in keep.split(",")]
-    net = network.loaded(common)
-    with common.stage("compare", bar=True) as progress, workers.working(common) as worker:
+    net = network.read(common)
+    with common.stage("compare", bar=True) as progress, workers.open(common) as worker:
         comparison = npr.compare(
             net,
             keeps[0] if len(keeps) == 1 else keeps,

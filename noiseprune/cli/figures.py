@@ -34,7 +34,7 @@ def figures(
 
     given = [name.strip() for names in only or [] for name in names.split(",")]
     names = [one_of("figure", name, figures.PICTURES) for name in given] or list(figures.PICTURES)
-    folder = figures.prepared(Path("figures") if common.output is None else common.output)
+    folder = figures.make_folder(Path("figures") if common.output is None else common.output)
     made = {}
     for name in dict.fromkeys(names):
         with common.stage(name, bar=True) as progress:

@@ -154,7 +154,7 @@ class Network(Loading):
     def name(self) -> str:
         return DEFAULT_NETWORK if self.network is None else self.network
 
-    def loaded(self, common: Common) -> "RateNetwork":
+    def read(self, common: Common) -> "RateNetwork":
         return self.load(common, self.name)
 
 
@@ -190,7 +190,7 @@ class Workers:
     ] = None
 
     @contextmanager
-    def working(self, common: Common) -> "Iterator[Worker]":
+    def open(self, common: Common) -> "Iterator[Worker]":
         """The worker that the options ask for."""
         from noiseprune.cluster import resumed, workers
 

@@ -96,7 +96,7 @@ def plasticity(
     from noiseprune.network import size_in_words
     from noiseprune.records import number
 
-    net = network.loaded(common)
+    net = network.read(common)
     found = rule.run(common, net, activity)
     common.save(found.network)
     report, batch = _compared(common, found)

@@ -150,14 +150,14 @@ def prune(
     from noiseprune.pipeline import measure_and_prune
     from noiseprune.pruning import Recipe
 
-    net = network.loaded(common)
+    net = network.read(common)
     promise = amount.epsilon is not None
     recipe = Recipe.of(amount.rule, draw.sampling, draw.balance, refit=draw.refit, promise=promise)
     source: Source = measured.source(net, keep_covariance=report is not None)
     if recorded:
         with common.stage("recording"):
             source = recorded.source(net, reading, common.seed)
-    with cluster.working(common) as worker:
+    with cluster.open(common) as worker:
         pruning = measure_and_prune(
             net,
             amount.parsed,

@@ -57,11 +57,11 @@ def simulate(
     from noiseprune.simulation import Simulation
 
     if generated.n is None:
-        net = network.loaded(common)
+        net = network.read(common)
     else:
         with common.stage("generate"):
             net = clustered(network, common.seed, generated.n, generated.directed)
-    with common.stage("simulate", bar=True) as progress, workers.working(common) as worker:
+    with common.stage("simulate", bar=True) as progress, workers.open(common) as worker:
         found = fluctuations.simulate_with_statistics(
             net,
             Simulation(**asdict(run), seed=common.seed),

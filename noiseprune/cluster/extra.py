@@ -9,7 +9,7 @@ from typing import Any
 from noiseprune.errors import ClusterError, MissingExtraError
 
 
-def imported(name: str) -> Any:
+def import_extra(name: str) -> Any:
     """The module of that name."""
     try:
         return import_module(name)
@@ -19,7 +19,7 @@ def imported(name: str) -> Any:
         ) from error
 
 
-def started(make: Callable[[], Any], where: str) -> Any:
+def start(make: Callable[[], Any], where: str) -> Any:
     """The cluster, or why there is none."""
     try:
         return make()

@@ -14,7 +14,7 @@ from typing import Any
 import numba
 from threadpoolctl import threadpool_limits
 
-from noiseprune.cluster.extra import imported, started
+from noiseprune.cluster.extra import import_extra, start
 from noiseprune.cluster.slurm import slurm_cluster
 from noiseprune.errors import ClusterError, OptionError
 from noiseprune.work import Result, Worker, serial
@@ -53,7 +53,7 @@ def workers(
     if where is None:
         yield serial
         return
-    distributed = imported("distributed")
+    distributed = import_extra("distributed")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with _cluster(where, config, threads) as (address, each):
         try:
@@ -93,7 +93,7 @@ def _cluster(
         each = threads or max(1, (os.cpu_count() or 1) // number)
         names = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
         make = partial(
-            imported("distributed").LocalCluster,
+            import_extra("distributed").LocalCluster,
             n_workers=number,
             threads_per_worker=1,
             processes=True,
@@ -102,7 +102,7 @@ def _cluster(
             env=dict.fromkeys(names, str(each)),
             silence_logs=logging.CRITICAL,
         )
-        with started(make, where) as cluster:
+        with start(make, where) as cluster:
             yield cluster, each
     elif kind in ("tcp", "tls"):
         yield where, None
@@ -126,7 +126,7 @@ class _DaskWorker:
     def __call__(
         self, function: Callable[[Any, Any], Result], shared: Any, items: Sequence[Any], /
     ) -> Iterator[tuple[int, Result]]:
-        distributed = imported("distributed")
+        distributed = import_extra("distributed")
         losses = (distributed.KilledWorker, distributed.CancelledError, OSError, TimeoutError)
         attempts = [0] * len(items)
         waiting = list(range(len(items)))
@@ -160,7 +160,7 @@ class _DaskWorker:
 
     def _finished(self, futures: set[Any]) -> Iterator[Any]:
         """The futures as they are done; in between it is seen to that there is a worker left."""
-        distributed = imported("distributed")
+        distributed = import_extra("distributed")
         alone = 0
         while futures:
             try:

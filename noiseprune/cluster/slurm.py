@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from noiseprune.cluster.extra import imported, started
+from noiseprune.cluster.extra import import_extra, start
 from noiseprune.errors import FileError, OptionError
 
 KEYS = {
@@ -30,8 +30,8 @@ def slurm_cluster(config: str | os.PathLike[str] | None) -> Iterator[Any]:
     """Jobs of a SLURM queue, each one worker; closed in the end."""
     options = slurm_options(config)
     jobs = options.pop("jobs")
-    make = partial(imported("dask_jobqueue").SLURMCluster, **options)
-    with started(make, "slurm") as cluster:
+    make = partial(import_extra("dask_jobqueue").SLURMCluster, **options)
+    with start(make, "slurm") as cluster:
         cluster.scale(jobs=jobs)
         yield cluster
 
@@ -40,8 +40,8 @@ def job_script(config: str | os.PathLike[str] | None) -> str:
     """The script that every SLURM job would run, without submitting any."""
     options = slurm_options(config)
     del options["jobs"]
-    make = partial(imported("dask_jobqueue").SLURMCluster, **options)
-    with started(make, "slurm") as cluster:
+    make = partial(import_extra("dask_jobqueue").SLURMCluster, **options)
+    with start(make, "slurm") as cluster:
         return str(cluster.job_script())
 
 
@@ -103,7 +103,7 @@ def slurm_options(config: str | os.PathLike[str] | None) -> dict[str, Any]:
 
 def _check_memory(path: Path, memory: str) -> None:
     try:
-        size = imported("dask.utils").parse_bytes(memory)
+        size = import_extra("dask.utils").parse_bytes(memory)
     except ValueError:
         size = 0
     if size < 1:

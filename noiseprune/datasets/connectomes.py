@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from scipy import sparse
 from noiseprune.checks import one_of
 from noiseprune.datasets import optic_lobe
 from noiseprune.datasets.spikes import available_spikes
-from noiseprune.datasets.tables import column, read_table
+from noiseprune.datasets.tables import catalogue, column, read_table
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
 
@@ -36,52 +36,7 @@ class Dataset:
     citation: str
 
 
-_DATASETS = (
-    Dataset(
-        name="celegans",
-        description="C. elegans, chemical synapses (303 cells, 3 of them muscles)",
-        n_neurons=303,
-        n_synapses=2386,
-        directed=True,
-        signed=False,
-        source="PyPI package cect 0.3.5",
-        licence="MIT",
-        citation="White et al. 1986, Phil. Trans. R. Soc. Lond. B 314, 1-340",
-    ),
-    Dataset(
-        name="celegans-gap",
-        description="C. elegans, gap junctions (279 cells, 6 of them glia)",
-        n_neurons=279,
-        n_synapses=1138,
-        directed=False,
-        signed=False,
-        source="PyPI package cect 0.3.5",
-        licence="MIT",
-        citation="White et al. 1986, Phil. Trans. R. Soc. Lond. B 314, 1-340",
-    ),
-    Dataset(
-        name="mushroom-body",
-        description="Drosophila larva, left mushroom body",
-        n_neurons=209,
-        n_synapses=7425,
-        directed=True,
-        signed=False,
-        source="PyPI package graspologic 3.4.4",
-        licence="MIT",
-        citation="Eichler et al. 2017, Nature 548, 175-182",
-    ),
-    Dataset(
-        name="optic-lobe",
-        description="Drosophila optic lobe, tiled; optic-lobe:3 is the patch of extent 3 (0 to 15)",
-        n_neurons=45669,
-        n_synapses=1357269,
-        directed=True,
-        signed=True,
-        source="PyPI package flyvis 1.2.0",
-        licence="MIT",
-        citation="Lappalainen et al. 2024, Nature 634, 1132-1140",
-    ),
-)
+_DATASETS = tuple(Dataset(**known) for known in catalogue()["connectomes"])
 
 
 def available() -> tuple[Dataset, ...]:
@@ -154,39 +109,19 @@ def _chosen_extent(suffix: str | None, extent: int | None) -> int:
 Parts = tuple[sparse.coo_array, list[str]]
 
 
-def _celegans_chemical() -> Parts:
-    pre, post, count = _celegans("chemical")
-    return _assembled(pre, post, count)
-
-
-def _celegans_electrical() -> Parts:
-    """A gap junction conducts both ways and is listed once: max(G, G^T) is its mirror image."""
-    pre, post, count = _celegans("electrical")
-    own = pre == post
-    one, other, count = pre[~own], post[~own], count[~own]
-    return _assembled(
-        np.concatenate([one, other]), np.concatenate([other, one]), np.concatenate([count, count])
-    )
-
-
-def _celegans(kind: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.float64]]:
+def _celegans(kind: str) -> Parts:
+    """Named cells in alphabetical order; a gap junction conducts both ways and is listed once."""
     table = read_table("celegans_white1986.csv")
     chosen = column(table, "type", str) == kind
-    return (
-        column(table, "pre", str)[chosen],
-        column(table, "post", str)[chosen],
-        column(table, "synapses", float)[chosen],
-    )
-
-
-def _assembled(
-    pre: npt.NDArray[Any], post: npt.NDArray[Any], count: npt.NDArray[np.float64]
-) -> Parts:
-    """Weights and labels of named cells, in alphabetical order."""
-    names, index = np.unique(np.concatenate([pre, post]), return_inverse=True)
-    columns, rows = np.split(index, 2)
+    cells = np.stack([column(table, end, str)[chosen] for end in ("post", "pre")])
+    count = column(table, "synapses", float)[chosen]
+    if kind == "electrical":
+        own = cells[0] == cells[1]
+        cells, count = cells[:, ~own], count[~own]
+        cells, count = np.hstack([cells, cells[::-1]]), np.tile(count, 2)
+    names, index = np.unique(cells, return_inverse=True)
     shape = (len(names), len(names))
-    return sparse.coo_array((count, (rows, columns)), shape=shape), names.tolist()
+    return sparse.coo_array((count, tuple(index)), shape=shape), names.tolist()
 
 
 def _mushroom_body() -> Parts:
@@ -199,7 +134,7 @@ def _mushroom_body() -> Parts:
 
 
 _FIXED: dict[str, Callable[[], Parts]] = {
-    "celegans": _celegans_chemical,
-    "celegans-gap": _celegans_electrical,
+    "celegans": partial(_celegans, "chemical"),
+    "celegans-gap": partial(_celegans, "electrical"),
     "mushroom-body": _mushroom_body,
 }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
 
 from noiseprune.checks import one_of
+from noiseprune.datasets.tables import catalogue, packaged
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,7 @@ class RecordedSpikes:
     duration: float
 
 
-_MOUSE = SpikeDataset(
-    name="mouse",
-    description="mouse, 7 units of the anterodorsal thalamus and 8 of CA1, spikes of 20 minutes",
-    n_neurons=15,
-    n_spikes=98794,
-    duration=1200.0,
-    source="PyPI package pynapple 0.11.4 (source distribution)",
-    licence="MIT",
-    citation="session A2929-200711 of the tests of pynapple (Viejo et al. 2023, eLife 12, RP85786)",
-)
+(_MOUSE,) = (SpikeDataset(**known) for known in catalogue()["recordings"])
 
 
 def available_spikes() -> tuple[SpikeDataset, ...]:
@@ -64,7 +55,7 @@ def load_spikes(name: str) -> RecordedSpikes:
         If the name is unknown.
     """
     one_of("recording", name, (found.name for found in available_spikes()))
-    file = resources.files("noiseprune.datasets") / "data" / "mouse_hd_hippocampus_spikes.npz"
+    file = packaged("data/mouse_hd_hippocampus_spikes.npz")
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
         times, unit, place = stored["spike_times"], stored["unit"], stored["location"]
     labels = tuple(f"{where}:{k}" for k, where in enumerate(place))

@@ -5,11 +5,11 @@
 A module each: `measure(fast, seed, progress)` gives the numbers and `draw(numbers)` the picture.
 """
 
-from noiseprune.figures.pictures import PICTURES, prepared, redraw, remake, write
+from noiseprune.figures.pictures import PICTURES, make_folder, redraw, remake, write
 
 __all__ = [
     "PICTURES",
-    "prepared",
+    "make_folder",
     "redraw",
     "remake",
     "write",

@@ -9,31 +9,14 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from noiseprune import datasets
-from noiseprune.figures.protocol import (
-    NOISE,
-    PAPER,
-    Numbers,
-    about,
-    best_possible,
-    epsilon_curves,
-)
-from noiseprune.figures.style import (
-    INK,
-    LOOKS,
-    below,
-    curve,
-    limit_handle,
-    percent_axis,
-    unstable_handle,
-)
+from noiseprune.choices import Rule
+from noiseprune.figures.protocol import NOISE, PAPER, Numbers, about, best_possible, epsilon_curves
+from noiseprune.figures.style import curve, explain, over_kept
 from noiseprune.progress import Progress, part
 from noiseprune.pruning import Recipe
 
-WAYS = (
-    NOISE,
-    PAPER,
-    *((rule, Recipe(rule=rule)) for rule in ("weight", "uniform", "magnitude")),
-)
+RULES: tuple[Rule, ...] = ("weight", "uniform", "magnitude")
+WAYS = (NOISE, PAPER, *((rule, Recipe(rule=rule)) for rule in RULES))
 NAMES = {
     "celegans": "C. elegans, chemical",
     "celegans-gap": "C. elegans, gap junctions",
@@ -41,7 +24,7 @@ NAMES = {
     "optic-lobe": "fly, optic lobe",
 }
 EXTENT = 2
-"""Of the patch of the optic lobe: 1,203 neurons, where all is exact in a second or so."""
+"""How far the patch of the optic lobe reaches: 1,203 neurons, exact in a second or so."""
 FAST_EXTENT = 1
 
 
@@ -72,22 +55,17 @@ def draw(numbers: Numbers) -> Figure:
     """A panel for each connectome."""
     figure = Figure(figsize=(7.2, 6.0), layout="constrained")
     panels = figure.subplots(2, 2, sharex=True)
-    fractions = [100 * fraction for fraction in numbers["fractions"]]
     for panel, (name, net) in zip(panels.flat, numbers["networks"].items()):
-        panel.plot(fractions, net["best_possible"], color=INK, linestyle=":", linewidth=1)
+        over_kept(panel, numbers["fractions"], net["best_possible"])
         for found in net["curves"]:
             curve(panel, found, numbers["draws"])
         degree = net["n_synapses"] / net["n_neurons"]
         title = NAMES[name.partition(":")[0]]
         panel.set_title(f"{title}\n({net['n_neurons']:,} neurons, mean degree {degree:.1f})")
-        panel.set_yscale("log")
-        percent_axis(panel, numbers["fractions"])
     for panel in panels[-1]:
         panel.set_xlabel("synapses kept (%)")
     for panel in panels[:, 0]:
         panel.set_ylabel("epsilon")
     curves = [found for net in numbers["networks"].values() for found in net["curves"]]
-    handles = [LOOKS[name].handle() for name, _ in WAYS]
-    handles += [limit_handle(), *unstable_handle(curves, numbers["draws"])]
-    below(figure, handles, 3)
+    explain(figure, curves, numbers["draws"])
     return figure

@@ -9,30 +9,30 @@ from __future__ import annotations
 import platform
 import re
 import statistics
-import time
+import timeit
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numba
 import numpy as np
 import scipy
 from matplotlib.figure import Figure
-from matplotlib.typing import LineStyleType
 from threadpoolctl import threadpool_info
 
 from noiseprune import spectrum
 from noiseprune.figures.protocol import NETWORK_SEED, Numbers, listed, paper_network
-from noiseprune.figures.style import INK
+from noiseprune.figures.style import INK, Look
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, part
 from noiseprune.pruning import Recipe, prune_network
 from noiseprune.variance import synapse_variance
 
 KEEP = 0.1
-STAGES: dict[str, tuple[str, str, str, LineStyleType]] = {
-    "covariance": ("covariance and synapse variances", "#0072b2", "o", "-"),
-    "pruning": ("pruning", "#d55e00", "D", "-."),
-    "certificate": ("certificate (epsilon)", "#000000", "^", "--"),
+STAGES = {
+    "covariance": Look("covariance and synapse variances", "#0072b2", "o", "-"),
+    "pruning": Look("pruning", "#d55e00", "D", "-."),
+    "certificate": Look("certificate (epsilon)", "#000000", "^", "--"),
 }
 
 
@@ -69,15 +69,9 @@ def draw(numbers: Numbers) -> Figure:
     sizes = np.array(numbers["n_neurons"])
     for panel, (kind, found) in zip(panels, numbers["kinds"].items()):
         cube = found["seconds"]["covariance"][-1] * (sizes / sizes[-1]) ** 3
-        for stage, (label, colour, marker, line) in STAGES.items():
-            panel.plot(
-                sizes,
-                found["seconds"][stage],
-                color=colour,
-                marker=marker,
-                linestyle=line,
-                label=f"{label}: slope {found['slopes'][stage]:.1f}",
-            )
+        for stage, look in STAGES.items():
+            label = f"{look.label}: slope {found['slopes'][stage]:.1f}"
+            panel.plot(sizes, found["seconds"][stage], label=label, **look.style)
         panel.plot(sizes, cube, color=INK, linestyle=":", linewidth=1, label="slope 3")
         panel.set(xscale="log", yscale="log", xlabel="neurons N", title=f"{kind} networks")
         panel.set_xticks(sizes, [f"{n:,}" for n in sizes], minor=False)
@@ -85,29 +79,23 @@ def draw(numbers: Numbers) -> Figure:
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
     panels[0].set_ylabel("wall time (s)")
     machine = numbers["machine"]
-    figure.suptitle(f"{machine['processor']}, threads: {machine['threads']}", fontsize=9)
+    figure.suptitle(f"{machine['processor']}, threads: {machine['threads']}")
     return figure
 
 
 def _seconds(net: RateNetwork, repeats: int, seed: int) -> dict[str, float]:
     """Median seconds of each stage."""
     variance = synapse_variance(net).variance
-    pruned = prune_network(net, variance, KEEP, Recipe(), seed=seed).network
+    prune = partial(prune_network, net, variance, KEEP, Recipe(), seed=seed)
     stages: dict[str, Callable[[], object]] = {
-        "covariance": lambda: synapse_variance(net),
-        "pruning": lambda: prune_network(net, variance, KEEP, Recipe(), seed=seed),
-        "certificate": lambda: spectrum.epsilon(net, pruned),
+        "covariance": partial(synapse_variance, net),
+        "pruning": prune,
+        "certificate": partial(spectrum.epsilon, net, prune().network),
     }
     return {
-        name: statistics.median(_timed(stage) for _ in range(repeats))
+        name: statistics.median(timeit.repeat(stage, number=1, repeat=repeats))
         for name, stage in stages.items()
     }
-
-
-def _timed(function: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
 
 
 def _slope(sizes: tuple[int, ...], seconds: list[float]) -> float:

@@ -10,26 +10,17 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator
 
-from noiseprune.figures.protocol import (
-    NOISE,
-    PAPER,
-    REFIT,
-    WEIGHT,
-    Numbers,
-    about_paper,
-    experiment,
-    listed,
-    prunings,
-)
-from noiseprune.figures.style import LOOKS, below
+from noiseprune.figures import protocol
+from noiseprune.figures.protocol import Numbers, listed
+from noiseprune.figures.style import LOOKS, below, plain_ticks
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, part
 from noiseprune.simulation import simulate
 
-WAYS = (REFIT, NOISE, PAPER, WEIGHT)
+WAYS = (protocol.REFIT, protocol.NOISE, protocol.PAPER, protocol.WEIGHT)
 DRIVE, NOISE_STRENGTH, DT = 0.0002, 0.01, 0.005
 RECORDED = 100
 _MARKED = 10
@@ -40,7 +31,7 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
 
     Only the recorded states are kept: two times RECORDED x 20 x N numbers, 0.1 GB at N = 3,000.
     """
-    net, keep = experiment(fast=fast)
+    net, keep = protocol.experiment(fast=fast)
     duration, replicas = (5.0, 5) if fast else (40.0, 20)
     parts = 1 + 2 * len(WAYS)
 
@@ -60,7 +51,8 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     original = run(net, 0)
     size = np.linalg.norm(original, axis=2)
     rivals: dict[str, Numbers] = {}
-    for name, pruning, choices in prunings(net, keep, WAYS, seed, part(progress, 1, parts)):
+    prunings = protocol.prunings(net, keep, WAYS, seed, part(progress, 1, parts))
+    for name, pruning, choices in prunings:
         rates = run(pruning.network, 2 + 2 * len(rivals))
         error = np.linalg.norm(rates - original, axis=2) / size
         rivals[name] = choices | {
@@ -68,7 +60,7 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
             "std": listed(error.std(axis=1)),
         }
     return {
-        "network": about_paper(net),
+        "network": protocol.about_paper(net),
         "keep": keep,
         "duration": duration,
         "dt": DT,
@@ -85,31 +77,20 @@ def draw(numbers: Numbers) -> Figure:
     figure = Figure(figsize=(5.2, 3.7), layout="constrained")
     axes = figure.add_subplot()
     times = np.array(numbers["times"])
+    gap = len(times) // _MARKED
     for name, found in numbers["rivals"].items():
         look = LOOKS[name]
         mean, std = np.array(found["mean"]), np.array(found["std"])
-        axes.fill_between(
-            times, np.maximum(mean - std, 0.0), mean + std, color=look.colour, alpha=0.25, lw=0
-        )
-        axes.plot(
-            times,
-            mean,
-            color=look.colour,
-            linestyle=look.line,
-            marker=look.marker,
-            markevery=(len(times) // _MARKED // 2, len(times) // _MARKED),
-            label=look.label,
-        )
+        least = np.maximum(mean - std, 0.0)
+        axes.fill_between(times, least, mean + std, color=look.colour, alpha=0.25, lw=0)
+        axes.plot(times, mean, markevery=(gap // 2, gap), **look.style)
     # The error starts from 0, which a logarithmic axis cannot show: it begins at the second record.
     lowest = min(min(found["mean"][2:]) for found in numbers["rivals"].values())
     axes.set(xlim=(0, times[-1]), yscale="log", ylim=(0.7 * lowest, None))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    plain_ticks(axes.yaxis, LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.set(xlabel="time (s)", ylabel="‖x′(t) − x(t)‖ / ‖x(t)‖")
-    n, kept = numbers["network"]["n_neurons"], 100 * numbers["keep"]
     axes.set_title(
-        f"Trajectory error, {n:,} neurons, {kept:g} % of the synapses kept\n"
+        f"Trajectory error, {protocol.described(numbers)}\n"
         f"(mean ± s.d. over {numbers['replicas']} runs)"
     )
     below(figure, [LOOKS[name].handle() for name in numbers["rivals"]], 2)

@@ -1,41 +1,35 @@
 """Eigenvalues of the paper's network before pruning against after, by three ways to prune.
 
-Of -A, (N,), in ascending order, 1/s. In a symmetric network they all stay within a factor of
-1 +- epsilon, the shaded band.
+They are those of -A, (N,), in ascending order, 1/s. In a symmetric network they all stay within a
+factor of 1 +- epsilon, the shaded band.
 """
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import linalg
 
 from noiseprune import spectrum
-from noiseprune.figures.protocol import (
-    NOISE,
-    PAPER,
-    WEIGHT,
-    Numbers,
-    about_paper,
-    experiment,
-    listed,
-    prunings,
-)
-from noiseprune.figures.style import INK, LOOKS
+from noiseprune.eigenvalues import dense_eigenvalues
+from noiseprune.figures import protocol
+from noiseprune.figures.protocol import Numbers, listed
+from noiseprune.figures.style import INK, LOOKS, below
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.weights import FloatArray
 
-WAYS = (NOISE, PAPER, WEIGHT)
+WAYS = (protocol.NOISE, protocol.PAPER, protocol.WEIGHT)
 
 
 def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     """All eigenvalues of the original and of every pruned network, with its epsilon."""
-    net, keep = experiment(fast=fast)
+    net, keep = protocol.experiment(fast=fast)
     before = _eigenvalues(net)
     original = spectrum.Original(net)
     rivals = {}
-    for name, pruning, choices in prunings(net, keep, WAYS, seed, silent):
+    for name, pruning, choices in protocol.prunings(net, keep, WAYS, seed, silent):
         change = original.epsilon(pruning.network)
         rivals[name] = choices | {
             "epsilon": change.epsilon,
@@ -44,7 +38,7 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
         }
         progress(len(rivals), len(WAYS))
     return {
-        "network": about_paper(net),
+        "network": protocol.about_paper(net),
         "keep": keep,
         "eigenvalues": listed(before),
         "rivals": rivals,
@@ -66,17 +60,8 @@ def draw(numbers: Numbers) -> Figure:
             ends, lowest * ends, (1 + epsilon) * ends, color="#d9d9d9", lw=0
         )
         (entries["unchanged"],) = panel.plot(ends, ends, color=INK, linewidth=0.8)
-        panel.plot(
-            before,
-            after,
-            linestyle="none",
-            marker=look.marker,
-            markersize=3.5,
-            markerfacecolor="none",
-            markeredgewidth=0.7,
-            color=look.colour,
-            rasterized=True,
-        )
+        hollow = look.style | {"linestyle": "none", "markerfacecolor": "none"}
+        panel.plot(before, after, markersize=3.5, markeredgewidth=0.7, rasterized=True, **hollow)
         panel.set(xscale="log", yscale="log", xlim=ends, ylim=(0.9 * floor, 1.6 * ends[1]))
         panel.set_title(f"{look.label}: epsilon {epsilon:.2f}")
         panel.set_xlabel("before pruning (1/s)")
@@ -86,20 +71,13 @@ def draw(numbers: Numbers) -> Figure:
                 before[lost], np.full(np.count_nonzero(lost), floor), "v", color=INK, clip_on=False
             )
     panels[0].set_ylabel("after pruning (1/s)")
-    figure.legend(
-        list(entries.values()), list(entries), loc="outside lower center", ncols=len(entries)
-    )
-    figure.suptitle(_title(numbers), fontsize=9)
+    for label, entry in entries.items():
+        entry.set_label(label)
+    below(figure, list(entries.values()), len(entries))
+    figure.suptitle(f"Eigenvalues of −A, {protocol.described(numbers)}")
     return figure
 
 
-def _title(numbers: Numbers) -> str:
-    n, kept = numbers["network"]["n_neurons"], 100 * numbers["keep"]
-    return f"Eigenvalues of −A, {n:,} neurons, {kept:g} % of the synapses kept"
-
-
 def _eigenvalues(net: RateNetwork) -> FloatArray:
-    """Of -A, ascending."""
-    drift = net.dense_drift()
-    np.negative(drift, out=drift)
-    return linalg.eigvalsh(drift, overwrite_a=True, check_finite=False)  # type: ignore[no-any-return]
+    """Those of -A, ascending."""
+    return cast(FloatArray, dense_eigenvalues(-net.dense_drift(), symmetric=True))

@@ -7,6 +7,8 @@ that straight lines through the logarithms have; and the standard errors as stat
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -20,6 +22,7 @@ from noiseprune.progress import Progress
 from noiseprune.recordings import from_trajectory, infer_network
 
 STEP, EVERY, BURN_IN = 0.05, 2, 10.0
+METHODS: tuple[Inference, ...] = get_args(Inference)
 LOOKS = {
     "directed, lagged": Look("directed, lagged", "#0072b2", "o", "-"),
     "directed, precision": Look("directed, precision", "#d55e00", "D", "-."),
@@ -49,13 +52,12 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
         name: {"errors": [], "stated": [], "slope": None} for name in LOOKS
     }
     done = 0
-    for symmetric in (False, True):
-        net = network(n, symmetric=symmetric)
+    for symmetric, kind in enumerate(("directed", "symmetric")):
+        net = network(n, symmetric=bool(symmetric))
         drift = net.dense_drift()
-        kind = "symmetric" if symmetric else "directed"
         for length in lengths:
-            errors: dict[Inference, list[float]] = {"lagged": [], "precision": []}
-            stated: dict[Inference, list[float]] = {"lagged": [], "precision": []}
+            errors: dict[Inference, list[float]] = {method: [] for method in METHODS}
+            stated: dict[Inference, list[float]] = {method: [] for method in METHODS}
             for run in range(runs):
                 simulated = simulation.simulate(
                     net,
@@ -65,17 +67,17 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
                     drive=0.0,
                     x0="zero",
                     record_every=EVERY,
-                    seed=substream(root, int(symmetric), int(length), run),
+                    seed=substream(root, symmetric, int(length), run),
                 )
                 recording = from_trajectory(simulated, burn_in=BURN_IN)
-                for method in errors:
+                for method in METHODS:
                     found = infer_network(recording, method, n_bootstrap=20, seed=seed)
                     error = np.linalg.norm(found.drift - drift) / np.linalg.norm(drift)
                     errors[method].append(float(error))
                     stated[method].append(found.relative_error)
                 done += 1
                 progress(done, 2 * len(lengths) * runs)
-            for method in errors:
+            for method in METHODS:
                 curve = curves[f"{kind}, {method}"]
                 curve["errors"].append(rounded(np.mean(errors[method])))
                 curve["stated"].append(rounded(np.mean(stated[method])))
@@ -101,24 +103,14 @@ def draw(numbers: Numbers) -> Figure:
     handles = []
     for name, curve in numbers["curves"].items():
         look = LOOKS[name]
-        panel.plot(
-            lengths, curve["errors"], color=look.colour, marker=look.marker, linestyle=look.line
-        )
-        label = f"{look.label}: slope {curve['slope']:.2f}"
-        handles.append(Look(label, look.colour, look.marker, look.line).handle())
+        panel.plot(lengths, curve["errors"], **look.style)
+        handles.append(look.handle(f"{look.label}: slope {curve['slope']:.2f}"))
     first = 0.8 * min(curve["errors"][0] for curve in numbers["curves"].values())
-    panel.plot(
-        lengths,
-        [first * (length / lengths[0]) ** -0.5 for length in lengths],
-        color=INK,
-        linestyle=":",
-        linewidth=1,
-    )
+    falling = first * (np.array(lengths) / lengths[0]) ** -0.5
+    panel.plot(lengths, falling, color=INK, linestyle=":", linewidth=1)
     handles.append(Look("falls as $T^{-1/2}$", INK, "", ":").handle())
-    panel.set_xscale("log")
-    panel.set_yscale("log")
-    panel.set_xlabel("length of the recording T (s)")
-    panel.set_ylabel("relative error of the drift")
+    panel.set(xscale="log", yscale="log")
+    panel.set(xlabel="length of the recording T (s)", ylabel="relative error of the drift")
     panel.set_title(
         f"{numbers['n_neurons']} neurons, leak {numbers['leak']:g} 1/s, sampled every "
         f"{numbers['sampled_every']:g} s"

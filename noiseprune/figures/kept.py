@@ -6,25 +6,14 @@ On the paper's clustered network at half its size, beside the epsilon that the t
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from noiseprune.figures.protocol import (
-    Numbers,
-    about_paper,
-    best_possible,
-    epsilon_curves,
-    paper_network,
-)
-from noiseprune.figures.style import (
-    INK,
-    LOOKS,
-    below,
-    curve,
-    limit_handle,
-    percent_axis,
-    unstable_handle,
-)
+from noiseprune.figures import protocol
+from noiseprune.figures.protocol import Numbers
+from noiseprune.figures.style import INK, curve, explain, over_kept
 from noiseprune.progress import Progress
 from noiseprune.pruning.recipe import BALANCES, PAPER, SAMPLINGS, Recipe
 
@@ -35,19 +24,20 @@ DRAWN = tuple(
     for balance in BALANCES
 )
 WAYS = (*DRAWN, ("paper", PAPER), ("magnitude", Recipe(rule="magnitude")))
+_PROMISE: Any = {"color": INK, "linestyle": "--", "linewidth": 1}
 
 
 def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     """A curve for each rival; mean over the draws."""
-    net = paper_network(150 if fast else 1500)
+    net = protocol.paper_network(150 if fast else 1500)
     fractions = (0.2, 0.5, 0.9) if fast else (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
     draws = 2 if fast else 3
     return {
-        "network": about_paper(net),
+        "network": protocol.about_paper(net),
         "fractions": list(fractions),
         "draws": draws,
-        "best_possible": best_possible(net, fractions),
-        "curves": epsilon_curves(net, WAYS, fractions, draws, seed, progress),
+        "best_possible": protocol.best_possible(net, fractions),
+        "curves": protocol.epsilon_curves(net, WAYS, fractions, draws, seed, progress),
     }
 
 
@@ -58,33 +48,23 @@ def draw(numbers: Numbers) -> Figure:
     fractions = [100 * fraction for fraction in numbers["fractions"]]
     for row, sampling in zip(panels, SAMPLINGS):
         for panel, balance in zip(row, BALANCES):
-            panel.plot(fractions, numbers["best_possible"], color=INK, linestyle=":", linewidth=1)
+            over_kept(panel, numbers["fractions"], numbers["best_possible"])
             for found in numbers["curves"]:
                 if found["balance"] == balance and found["sampling"] in (sampling, "none"):
                     curve(panel, found, numbers["draws"])
                     bound = [x for x in zip(fractions, found["promised"]) if x[1] is not None]
                     if bound:
-                        panel.plot(*zip(*bound), color=INK, linestyle="--", linewidth=1)
-            panel.set_yscale("log")
-            percent_axis(panel, numbers["fractions"])
+                        panel.plot(*zip(*bound), **_PROMISE)
     for panel in panels[-1]:
         panel.set_xlabel("synapses kept (%)")
     for panel, balance in zip(panels[0], BALANCES):
         panel.set_title(f"balance: {balance}")
     for panel, sampling in zip(panels[:, 0], SAMPLINGS):
         panel.set_ylabel(f"{sampling} sampling\nepsilon")
-    curves = numbers["curves"]
-    present = {found["name"] for found in curves}
-    handles = [look.handle() for name, look in LOOKS.items() if name in present]
-    handles.append(limit_handle())
-    if any(promised is not None for found in curves for promised in found["promised"]):
-        label = "promised with 95 % (where below 1)"
-        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1, label=label))
-    handles += unstable_handle(curves, numbers["draws"])
-    below(figure, handles, 3)
-    figure.suptitle(
-        f"Clustered network, {numbers['network']['n_neurons']:,} neurons: "
-        f"mean of {numbers['draws']} draws",
-        fontsize=9,
-    )
+    curves, draws = numbers["curves"], numbers["draws"]
+    promise = Line2D([], [], label="promised with 95 % (where below 1)", **_PROMISE)
+    promised = any(bound is not None for found in curves for bound in found["promised"])
+    explain(figure, curves, draws, [promise] if promised else [])
+    n = numbers["network"]["n_neurons"]
+    figure.suptitle(f"Clustered network, {n:,} neurons: mean of {draws} draws")
     return figure

@@ -15,7 +15,7 @@ from matplotlib import colormaps
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from noiseprune.figures.protocol import NETWORK_SEED, Numbers, about, listed
+from noiseprune.figures.protocol import NETWORK_SEED, Numbers, about_clustered, listed
 from noiseprune.generators import clustered_network
 from noiseprune.lyapunov import covariance
 from noiseprune.network import RateNetwork
@@ -35,13 +35,7 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     pruning = prune_network(net, variance, KEEP, Recipe(), seed=seed)
     progress(1, 1)
     return {
-        "network": {
-            "kind": "clustered",
-            "sizes": list(SIZES),
-            "long_range": LONG_RANGE,
-            "generator_seed": NETWORK_SEED,
-            **about(net),
-        },
+        "network": about_clustered(net, SIZES, LONG_RANGE),
         "noise": 1.0,
         "keep": KEEP,
         "gain": pruning.gain,
@@ -77,8 +71,8 @@ def draw(numbers: Numbers) -> Figure:
         for border in borders[:-1]:
             panel.axhline(border - 0.5, color="#555555", linewidth=0.6)
             panel.axvline(border - 0.5, color="#555555", linewidth=0.6)
-        panel.set(xticks=[0, *borders[:-1], borders[-1] - 1])
-        panel.set(yticks=[0, *borders[:-1], borders[-1] - 1])
+        ticks = [0, *borders[:-1], borders[-1] - 1]
+        panel.set(xticks=ticks, yticks=ticks)
     for panel in axes[1]:
         panel.set_xlabel("presynaptic neuron")
     for panel in axes[:, 0]:

@@ -131,7 +131,7 @@ def write(figure: Callable[[], Figure], images: Sequence[Path]) -> None:
                 drawn.savefig(temporary, metadata=stamp)
 
 
-def prepared(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     """The folder to write figures to, made if it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

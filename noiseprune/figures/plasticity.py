@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
-from matplotlib.typing import LineStyleType
+from matplotlib.ticker import FixedLocator
 
 from noiseprune import spectrum
 from noiseprune.choices import Sampling
-from noiseprune.figures.protocol import Numbers, about_paper, listed, paper_network
-from noiseprune.figures.style import INK, Look, below
+from noiseprune.figures.protocol import Numbers, about_paper, listed, paper_network, rounded
+from noiseprune.figures.style import INK, Look, below, plain_ticks
 from noiseprune.online import Plasticity, plasticity
 from noiseprune.pipeline import prune
 from noiseprune.progress import Progress, part
@@ -34,12 +33,16 @@ LOOKS = {
     "continuous": Look("linear, continuously", "#56b4e9", "s", "--"),
     "rectified": Look("rectified, in rounds", "#d55e00", "D", "-."),
 }
-BATCH: dict[Sampling, str] = {
-    "balanced": "batch rule, defaults",
-    "independent": "batch rule, independent draw",
+BATCH: dict[Sampling, Look] = {
+    "balanced": Look("batch rule, defaults", INK, "", "-"),
+    "independent": Look("batch rule, independent draw", INK, "", ":"),
 }
-"""What the horizontal lines are called, by their sampling."""
-LINES: dict[str, LineStyleType] = {"balanced": "-", "independent": ":"}
+"""The horizontal lines, by their sampling."""
+DRAWN = {
+    "kept": "synapses left (%)",
+    "epsilon": "epsilon",
+    "trajectory_error": "‖x′ − x‖ / ‖x‖ in an interval",
+}
 
 
 def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
@@ -61,20 +64,13 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     original = spectrum.Original(net)
     batch = {}
     for sampling in BATCH:
-        changes = [
-            original.epsilon(
-                prune(net, keep, sampling=sampling, balance="homeostatic", seed=seed + k).network
-            )
+        pruned = (
+            prune(net, keep, sampling=sampling, balance="homeostatic", seed=seed + k).network
             for k in range(draws)
-        ]
-        batch[sampling] = listed(np.array([np.mean([change.epsilon for change in changes])]))[0]
-    return {
-        "network": about_paper(net),
-        "keep": keep,
-        "runs": runs,
-        "batch": batch,
-        "draws": draws,
-    }
+        )
+        batch[sampling] = rounded(np.mean([original.epsilon(drawn).epsilon for drawn in pruned]))
+    about = {"network": about_paper(net), "keep": keep}
+    return about | {"runs": runs, "batch": batch, "draws": draws}
 
 
 def of_run(found: Plasticity) -> Numbers:
@@ -95,36 +91,25 @@ def of_run(found: Plasticity) -> Numbers:
 def draw(numbers: Numbers) -> Figure:
     """Three panels over time, and one of the rates before and after where there are any."""
     driven = [run for run in numbers["runs"] if run["rate_original"] is not None]
-    panels = 4 if driven else 3
     figure = Figure(figsize=(7.2, 5.4) if driven else (7.2, 2.8), layout="constrained")
-    axes = list(np.ravel(figure.subplots(2, 2) if driven else figure.subplots(1, panels)))
-    keys = ("kept", "epsilon", "trajectory_error")
-    labels = ("synapses left (%)", "epsilon", "‖x′ − x‖ / ‖x‖ in an interval")
-    for panel, key, label in zip(axes, keys, labels):
+    axes = (figure.subplots(2, 2) if driven else figure.subplots(1, 3)).ravel()
+    for panel, (key, label) in zip(axes, DRAWN.items()):
         for run in numbers["runs"]:
-            look = LOOKS[run["name"]]
-            scale = 100.0 if key == "kept" else 1.0
-            values = [np.nan if value is None else scale * value for value in run[key]]
-            panel.plot(
-                run["times"], values, color=look.colour, linestyle=look.line, marker=look.marker
-            )
+            values = (100.0 if key == "kept" else 1.0) * np.array(run[key], dtype=float)
+            panel.plot(run["times"], values, **LOOKS[run["name"]].style)
         panel.set(xlabel="time (s)", ylabel=label)
     _percent(axes[0], numbers)
     for sampling, epsilon in numbers["batch"].items():
-        axes[1].axhline(epsilon, color=INK, linestyle=LINES[sampling], linewidth=1)
+        axes[1].axhline(epsilon, linewidth=1, **BATCH[sampling].style)
     for panel in axes[1:3]:
         panel.set_ylim(bottom=0.0)
     if driven:
         _rates(axes[3], driven)
     handles = [LOOKS[run["name"]].handle() for run in numbers["runs"]]
-    for sampling in numbers["batch"]:
-        look = Look(BATCH[sampling], INK, "", LINES[sampling])
-        handles.append(look.handle())
+    handles += [BATCH[sampling].handle() for sampling in numbers["batch"]]
     below(figure, handles, 3)
     n, synapses = numbers["network"]["n_neurons"], numbers["network"]["n_synapses"]
-    figure.suptitle(
-        f"A network that prunes itself: {n:,} neurons, {synapses:,} synapses", fontsize=9
-    )
+    figure.suptitle(f"A network that prunes itself: {n:,} neurons, {synapses:,} synapses")
     return figure
 
 
@@ -133,9 +118,7 @@ def _percent(panel: Axes, numbers: Numbers) -> None:
     least = min(100 * fraction for run in numbers["runs"] for fraction in run["kept"])
     panel.set(yscale="log", ylim=(0.85 * least, 112))
     ticks = [tick for tick in (1, 2, 5, 10, 20, 30, 40, 60, 80, 100) if tick >= 0.85 * least]
-    panel.yaxis.set_major_locator(FixedLocator(ticks))
-    panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    panel.yaxis.set_minor_locator(NullLocator())
+    plain_ticks(panel.yaxis, FixedLocator(ticks))
 
 
 def _rates(panel: Axes, runs: list[Numbers]) -> None:
@@ -146,14 +129,6 @@ def _rates(panel: Axes, runs: list[Numbers]) -> None:
     ends = min(everything), max(everything)
     panel.plot(ends, ends, color=INK, linewidth=1)
     for run in runs:
-        look = LOOKS[run["name"]]
-        panel.plot(
-            run["rate_original"],
-            run["rate_pruned"],
-            color=look.colour,
-            linestyle="none",
-            marker=look.marker,
-            markersize=2.5,
-            alpha=0.6,
-        )
+        style = LOOKS[run["name"]].style | {"linestyle": "none"}
+        panel.plot(run["rate_original"], run["rate_pruned"], markersize=2.5, alpha=0.6, **style)
     panel.set(xlabel="mean rate of the original", ylabel="mean rate of the pruned")

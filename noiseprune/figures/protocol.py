@@ -21,7 +21,15 @@ Numbers = dict[str, Any]
 """What a figure is drawn from: names, numbers and lists of them, as JSON holds them."""
 
 NETWORK_SEED = 3
-
+CHOICES = ("rule", "sampling", "balance")
+COLUMNS = (
+    ("kept", "kept_fraction"),
+    ("epsilon", "epsilon"),
+    ("largest", "epsilon_max"),
+    ("n_stable", "n_stable"),
+    ("promised", "promised_epsilon"),
+)
+"""What a curve has of each row of a comparison, and its name there."""
 
 Way = tuple[str, Recipe]
 """A way to prune, under the name of its look."""
@@ -50,21 +58,23 @@ def paper_network(n: int, *, directed: bool = False) -> RateNetwork:
 def about_paper(net: RateNetwork) -> Numbers:
     """What repeats a network of `paper_network`."""
     sizes = paper_sizes(net.n_neurons)
+    return about_clustered(net, sizes, paper_long_range(sizes))
+
+
+def about_clustered(net: RateNetwork, sizes: Sequence[int], long_range: int) -> Numbers:
+    """What repeats a network of `clustered_network` with the seed of all."""
     return {
         "kind": "clustered",
         "sizes": list(sizes),
-        "long_range": paper_long_range(sizes),
+        "long_range": long_range,
         "generator_seed": NETWORK_SEED,
         **about(net),
     }
 
 
 def about(net: RateNetwork) -> Numbers:
-    return {
-        "n_neurons": net.n_neurons,
-        "n_synapses": net.n_synapses,
-        "symmetric": net.is_symmetric,
-    }
+    counts = {"n_neurons": net.n_neurons, "n_synapses": net.n_synapses}
+    return counts | {"symmetric": net.is_symmetric}
 
 
 def prunings(
@@ -74,14 +84,14 @@ def prunings(
     variance = synapse_variance(net).variance
     for name, recipe in ways:
         pruning = prune_network(net, variance, keep, recipe, seed=seed, progress=progress)
-        choices = {
-            "rule": pruning.rule,
-            "sampling": pruning.sampling,
-            "balance": pruning.balance,
-            "n_kept": pruning.n_kept,
-            "refit": pruning.refit and asdict(pruning.refit),
-        }
-        yield name, pruning, choices
+        choices = {key: getattr(pruning, key) for key in (*CHOICES, "n_kept")}
+        yield name, pruning, choices | {"refit": pruning.refit and asdict(pruning.refit)}
+
+
+def described(numbers: Numbers) -> str:
+    """Size and share kept of the network that `numbers` are of, for a title."""
+    n, kept = numbers["network"]["n_neurons"], 100 * numbers["keep"]
+    return f"{n:,} neurons, {kept:g} % of the synapses kept"
 
 
 def epsilon_curves(
@@ -102,22 +112,11 @@ def epsilon_curves(
     found = compare(
         net, list(fractions), draws=draws, recipes=recipes, seed=seed, progress=progress
     )
-    curves = []
+    curves: list[Numbers] = []
     for place, (name, recipe) in enumerate(ways):
         rows = found.rows[place :: len(ways)]
-        curves.append(
-            {
-                "name": name,
-                "rule": recipe.rule,
-                "sampling": recipe.sampling,
-                "balance": recipe.balance,
-                "kept": listed([row.kept_fraction for row in rows]),
-                "epsilon": listed([row.epsilon for row in rows]),
-                "largest": listed([row.epsilon_max for row in rows]),
-                "n_stable": listed([row.n_stable for row in rows]),
-                "promised": listed([row.promised_epsilon for row in rows]),
-            }
-        )
+        columns = {key: listed([getattr(row, field) for row in rows]) for key, field in COLUMNS}
+        curves.append({"name": name} | {key: getattr(recipe, key) for key in CHOICES} | columns)
     return curves
 
 
@@ -127,22 +126,18 @@ def best_possible(net: RateNetwork, fractions: Sequence[float]) -> list[float]:
     return listed(2.0 / np.sqrt(degrees))
 
 
-def listed(values: npt.ArrayLike | Sequence[Any], digits: int = 6) -> list[Any]:
+def listed(values: npt.NDArray[Any] | Sequence[Any], digits: int = 6) -> list[Any]:
     """Numbers, in lists as deep as the array, to so many digits; None stays None."""
     return [
-        None
+        value
         if value is None
-        else float(f"{value:.{digits}g}")
+        else rounded(value, digits)
         if np.ndim(value) == 0
         else listed(value, digits)
-        for value in np.asarray(values, dtype=object if _has_gaps(values) else None)
+        for value in values
     ]
 
 
 def rounded(value: float | np.floating[Any], digits: int = 6) -> float:
     """A number to so many digits."""
     return float(f"{value:.{digits}g}")
-
-
-def _has_gaps(values: Any) -> bool:
-    return isinstance(values, list) and any(value is None for value in values)

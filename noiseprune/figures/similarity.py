@@ -3,7 +3,7 @@
     eps_lambda = |lambda' / lambda - 1|,   eps_v = |v^T A_s v / lambda - 1|,
     cos Theta = |v^T A_s v| / ||A_s v||
 
-As the paper measures them; of each, the quantiles over the N eigenvectors.
+They are as the paper measures them; of each stand the quantiles over the N eigenvectors.
 """
 
 from __future__ import annotations
@@ -11,23 +11,14 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from noiseprune.figures.protocol import (
-    NOISE,
-    PAPER,
-    REFIT,
-    WEIGHT,
-    Numbers,
-    about_paper,
-    experiment,
-    listed,
-    prunings,
-)
+from noiseprune.figures import protocol
+from noiseprune.figures.protocol import Numbers
 from noiseprune.figures.style import INK, LOOKS
 from noiseprune.progress import Progress, part
 from noiseprune.spectrum import eigen_errors
 from noiseprune.weights import FloatArray
 
-WAYS = (REFIT, NOISE, PAPER, WEIGHT)
+WAYS = (protocol.REFIT, protocol.NOISE, protocol.PAPER, protocol.WEIGHT)
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 MEASURES = {
     "eps_lambda": "|λ′ / λ − 1|",
@@ -38,9 +29,10 @@ MEASURES = {
 
 def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     """Quantiles of the three measures for every way to prune; the refit takes minutes."""
-    net, keep = experiment(fast=fast)
+    net, keep = protocol.experiment(fast=fast)
     rivals = {}
-    for name, pruning, choices in prunings(net, keep, WAYS, seed, part(progress, 0, 2)):
+    prunings = protocol.prunings(net, keep, WAYS, seed, part(progress, 0, 2))
+    for name, pruning, choices in prunings:
         errors = eigen_errors(net, pruning.network)
         rivals[name] = choices | {
             "eps_lambda": _quantiles(errors.eigenvalue),
@@ -49,7 +41,7 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
         }
         part(progress, 1, 2)(len(rivals), len(WAYS))
     return {
-        "network": about_paper(net),
+        "network": protocol.about_paper(net),
         "keep": keep,
         "quantiles": list(QUANTILES),
         "rivals": rivals,
@@ -81,14 +73,12 @@ def draw(numbers: Numbers) -> Figure:
         panel.grid(visible=False, axis="y")
     panels[0].set_yticks(range(len(rivals)), [LOOKS[rival].label for rival in rivals])
     panels[0].invert_yaxis()
-    n, kept = numbers["network"]["n_neurons"], 100 * numbers["keep"]
     figure.suptitle(
-        f"Errors over the eigenvectors v of A, {n:,} neurons, {kept:g} % of the synapses kept\n"
-        "(box: quartiles and median; whiskers: 5 % and 95 %; mark: the worst)",
-        fontsize=9,
+        f"Errors over the eigenvectors v of A, {protocol.described(numbers)}\n"
+        "(box: quartiles and median; whiskers: 5 % and 95 %; mark: the worst)"
     )
     return figure
 
 
 def _quantiles(values: FloatArray) -> list[float]:
-    return listed(np.quantile(values, QUANTILES), 9)
+    return protocol.listed(np.quantile(values, QUANTILES), 9)

@@ -9,9 +9,10 @@ variances, the weights, and spikes that know nothing of the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from functools import partial
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ SOURCES = {
     "smoothed": Look("spikes, instantaneous rate", "#56b4e9", "s", "--"),
     "control": Look("independent Poisson spikes", "#882255", "v", ":"),
 }
+EXACT = Look("exact variances", INK, "", "-")
 
 
 def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
@@ -49,7 +51,19 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
     piece = lengths[0]
     exact = synapse_variance(net)
     root = seed_sequence(seed)
-    judge = _Judge(net, exact.variance, keep, draws, root)
+    seeds = [substream(root, 3, draw) for draw in range(draws)]
+    judged = partial(judge, spectrum.Original(net), exact.variance, keep, seeds)
+
+    def point(found: recordings.RecordedVariance, length: float) -> Numbers:
+        return {
+            "length": length,
+            **judged(found.variance),
+            "relative_error": rounded(found.relative_error),
+            "shrinkage": rounded(found.shrinkage),
+            "raised": found.n_raised / found.variance.size,
+            "noise": rounded(found.noise),
+        }
+
     sources: dict[str, list[Numbers]] = {name: [] for name in SOURCES}
     total = round(lengths[-1] / piece) + 1
     gathered: dict[str, list[Recording]] = {"binned": [], "smoothed": []}
@@ -62,12 +76,12 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
         if done * piece in lengths:
             for name, parts in gathered.items():
                 found = recordings.synapse_variance(net, joined(parts))
-                sources[name].append(judge(found.variance, done * piece) | _evidence(found))
+                sources[name].append(point(found, done * piece))
         progress(done, total)
     for length in control_lengths:
         control = recordings.independent_poisson(net, duration=length, seed=substream(root, 2))
         found = recordings.synapse_variance(net, control, shrink="none")
-        sources["control"].append(judge(found.variance, length) | _evidence(found))
+        sources["control"].append(point(found, length))
     progress(total, total)
     return {
         "network": about_paper(net),
@@ -80,8 +94,8 @@ def measure(fast: bool, seed: int, progress: Progress) -> Numbers:
         "dt": STEP,
         "bin": BIN,
         "kernel": KERNEL,
-        "exact": judge(exact.variance, None),
-        "weight": judge(None, None),
+        "exact": {"length": None} | judged(exact.variance),
+        "weight": {"length": None} | judged(None),
         "sources": sources,
     }
 
@@ -92,13 +106,11 @@ def spiking(net: RateNetwork, piece: float, root: np.random.SeedSequence) -> Ite
     The simulation goes on where the piece before it has ended; it starts from the stationary
     distribution. One gain for all: three deviations of the neuron that fluctuates most reach 0.
     """
-    covariance = simulation_covariance(net)
-    state = np.linalg.cholesky(covariance) @ np.random.default_rng(
-        substream(root, 0, 0)
-    ).standard_normal(net.n_neurons)
+    covariance = discrete_covariance(net, STEP).covariance
+    start = np.random.default_rng(substream(root, 0, 0)).standard_normal(net.n_neurons)
+    state = np.linalg.cholesky(covariance) @ start
     gain = BASELINE / (3.0 * float(np.sqrt(covariance.diagonal().max())))
-    k = 0
-    while True:
+    for k in count():
         run = simulation.simulate(
             net,
             duration=piece,
@@ -111,15 +123,8 @@ def spiking(net: RateNetwork, piece: float, root: np.random.SeedSequence) -> Ite
         )
         state = run.rates[-1, 0]
         run = replace(run, rates=run.rates[:-1], times=run.times[:-1])
-        yield recordings.poisson_spikes(
-            run, baseline=BASELINE, gain=gain, seed=substream(root, 1, k)
-        )
-        k += 1
-
-
-def simulation_covariance(net: RateNetwork) -> FloatArray:
-    """Of the scheme that is simulated."""
-    return discrete_covariance(net, STEP).covariance
+        spikes = substream(root, 1, k)
+        yield recordings.poisson_spikes(run, baseline=BASELINE, gain=gain, seed=spikes)
 
 
 def joined(parts: list[Recording]) -> Recording:
@@ -127,38 +132,28 @@ def joined(parts: list[Recording]) -> Recording:
     return replace(parts[0], pieces=tuple(piece for part in parts for piece in part.pieces))
 
 
-class _Judge:
-    """How good synapse variances are: their correlation with the exact ones, and epsilon."""
+def judge(
+    original: spectrum.Original,
+    exact: FloatArray,
+    keep: float,
+    seeds: Sequence[np.random.SeedSequence],
+    variance: FloatArray | None,
+) -> Numbers:
+    """How good synapse variances are: their correlation with the exact ones, and epsilon.
 
-    def __init__(
-        self,
-        net: RateNetwork,
-        exact: FloatArray,
-        keep: float,
-        draws: int,
-        root: np.random.SeedSequence,
-    ) -> None:
-        self.net, self.exact, self.keep = net, exact, keep
-        self.original = spectrum.Original(net)
-        self.seeds = [substream(root, 3, draw) for draw in range(draws)]
-
-    def __call__(self, variance: FloatArray | None, length: float | None) -> Numbers:
-        """Of one set of variances; None: pruned by weight alone."""
-        recipe = Recipe(rule="weight" if variance is None else "noise")
-        changes = [
-            self.original.epsilon(
-                prune_network(
-                    self.net, variance, self.keep, recipe, seed=np.random.default_rng(seed)
-                ).network
-            ).epsilon
-            for seed in self.seeds
-        ]
-        found: Numbers = {"length": length, "epsilon": rounded(np.mean(changes))}
-        found["epsilons"] = listed(changes)
-        if variance is not None:
-            found["correlation"] = _correlation(variance, self.exact)
-            found["log_correlation"] = _correlation(np.log(variance), np.log(self.exact))
-        return found
+    None: pruned by weight alone.
+    """
+    recipe = Recipe(rule="weight" if variance is None else "noise")
+    epsilons = []
+    for seed in seeds:
+        stream = np.random.default_rng(seed)
+        pruned = prune_network(original.net, variance, keep, recipe, seed=stream).network
+        epsilons.append(original.epsilon(pruned).epsilon)
+    found: Numbers = {"epsilon": rounded(np.mean(epsilons)), "epsilons": listed(epsilons)}
+    if variance is not None:
+        found["correlation"] = _correlation(variance, exact)
+        found["log_correlation"] = _correlation(np.log(variance), np.log(exact))
+    return found
 
 
 def _correlation(found: FloatArray, exact: FloatArray) -> float:
@@ -168,15 +163,6 @@ def _correlation(found: FloatArray, exact: FloatArray) -> float:
     return rounded(np.corrcoef(found, exact)[0, 1])
 
 
-def _evidence(found: recordings.RecordedVariance) -> Numbers:
-    return {
-        "relative_error": rounded(found.relative_error),
-        "shrinkage": rounded(found.shrinkage),
-        "raised": found.n_raised / found.variance.size,
-        "noise": rounded(found.noise),
-    }
-
-
 def draw(numbers: Numbers) -> Figure:
     """Correlation on the left, epsilon on the right, against the length of the recording."""
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
@@ -184,31 +170,16 @@ def draw(numbers: Numbers) -> Figure:
     for name, points in numbers["sources"].items():
         look = SOURCES[name]
         for panel, key in ((left, "correlation"), (right, "epsilon")):
-            panel.plot(
-                [point["length"] for point in points],
-                [point[key] for point in points],
-                color=look.colour,
-                marker=look.marker,
-                linestyle=look.line,
-            )
-    left.axhline(1.0, color=INK, linewidth=1)
-    left.set_ylim(-0.15, 1.05)
-    left.set_ylabel("correlation with exact variances")
-    right.axhline(numbers["exact"]["epsilon"], color=INK, linewidth=1)
-    weight = LOOKS["weight"]
-    right.axhline(numbers["weight"]["epsilon"], color=weight.colour, linestyle=weight.line)
-    right.set_ylabel(f"epsilon, {100 * numbers['keep']:.0f} % kept")
-    right.set_yscale("log")
+            panel.plot([x["length"] for x in points], [x[key] for x in points], **look.style)
+    left.axhline(1.0, linewidth=1, **EXACT.style)
+    left.set(ylim=(-0.15, 1.05), ylabel="correlation with exact variances")
+    right.axhline(numbers["exact"]["epsilon"], linewidth=1, **EXACT.style)
+    weight = replace(LOOKS["weight"], marker="")
+    right.axhline(numbers["weight"]["epsilon"], **weight.style)
+    right.set(yscale="log", ylabel=f"epsilon, {100 * numbers['keep']:.0f} % kept")
     for panel in (left, right):
-        panel.set_xscale("log")
-        panel.set_xlabel("length of the recording (s)")
-    n = numbers["network"]["n_neurons"]
-    figure.suptitle(
-        f"Clustered network, {n} neurons, mean rate {numbers['mean_rate']:.0f} Hz: spikes alone",
-        fontsize=9,
-    )
-    handles = [look.handle() for look in SOURCES.values()]
-    handles.append(Look("exact variances", INK, "", "-").handle())
-    handles.append(Look(weight.label, weight.colour, "", weight.line).handle())
-    below(figure, handles, 3)
+        panel.set(xscale="log", xlabel="length of the recording (s)")
+    n, rate = numbers["network"]["n_neurons"], numbers["mean_rate"]
+    figure.suptitle(f"Clustered network, {n} neurons, mean rate {rate:.0f} Hz: spikes alone")
+    below(figure, [look.handle() for look in (*SOURCES.values(), EXACT, weight)], 3)
     return figure

@@ -6,18 +6,22 @@ markers and the lines tell the ways apart in black and white too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, Locator, NullLocator, StrMethodFormatter
 from matplotlib.typing import LineStyleType
 
 RC: Any = {
     "font.size": 9,
     "axes.titlesize": 9,
+    "figure.titlesize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -34,6 +38,7 @@ RC: Any = {
 """Matplotlib settings under which every picture is drawn and written."""
 
 INK = "#222222"
+_LIMIT: Any = {"color": INK, "linestyle": ":", "linewidth": 1}
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,14 @@ class Look:
     marker: str
     line: LineStyleType
 
-    def handle(self) -> Line2D:
-        """For a legend."""
-        return Line2D(
-            [],
-            [],
-            color=self.colour,
-            marker=self.marker,
-            linestyle=self.line,
-            label=self.label,
-        )
+    @property
+    def style(self) -> dict[str, Any]:
+        """The options of a curve."""
+        return {"color": self.colour, "marker": self.marker, "linestyle": self.line}
+
+    def handle(self, label: str | None = None) -> Line2D:
+        """An entry of a legend."""
+        return Line2D([], [], label=label or self.label, **self.style)
 
 
 LOOKS = {
@@ -73,41 +76,41 @@ def below(figure: Figure, handles: list[Line2D], columns: int) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
-def percent_axis(axes: Axes, fractions: list[float]) -> None:
-    """A logarithmic x axis of the percentage kept, up to 100, with plain ticks."""
-    axes.set_xscale("log")
-    axes.set_xlim(75 * min(fractions), 112)
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick >= 75 * min(fractions)]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+def plain_ticks(axis: Axis, where: Locator) -> None:
+    """Ticks in plain numbers on a logarithmic axis."""
+    axis.set_major_locator(where)
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def over_kept(axes: Axes, fractions: list[float], best: list[float]) -> None:
+    """Make ready for curves of epsilon over the percentage kept, up to 100: `best_possible`."""
+    axes.plot([100 * fraction for fraction in fractions], best, **_LIMIT)
+    least = 75 * min(fractions)
+    axes.set(xscale="log", yscale="log", xlim=(least, 112))
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick >= least]
+    plain_ticks(axes.xaxis, FixedLocator(ticks))
 
 
 def curve(axes: Axes, found: dict[str, Any], draws: int) -> None:
     """Epsilon over the percentage kept; a hollow marker where some draw is unstable."""
-    look = LOOKS[found["name"]]
-    kept = [100 * fraction for fraction in found["kept"]]
-    axes.plot(kept, found["epsilon"], color=look.colour, linestyle=look.line, marker=look.marker)
-    unstable = [k for k, stable in enumerate(found["n_stable"]) if stable < draws]
-    axes.plot(
-        [kept[k] for k in unstable],
-        [found["epsilon"][k] for k in unstable],
-        linestyle="none",
-        marker=look.marker,
-        color=look.colour,
-        markerfacecolor="white",
-    )
+    style = LOOKS[found["name"]].style
+    kept, epsilon = 100 * np.array(found["kept"]), np.array(found["epsilon"], dtype=float)
+    axes.plot(kept, epsilon, **style)
+    unstable = np.array(found["n_stable"]) < draws
+    hollow = style | {"linestyle": "none", "markerfacecolor": "white"}
+    axes.plot(kept[unstable], epsilon[unstable], **hollow)
 
 
-def unstable_handle(curves: list[dict[str, Any]], draws: int) -> list[Line2D]:
-    """What the hollow markers of `curve` mean, if there are any."""
-    if all(stable == draws for found in curves for stable in found["n_stable"]):
-        return []
-    hollow = Line2D([], [], color=INK, linestyle="none", marker="o", markerfacecolor="white")
-    hollow.set_label("a draw unstable")
-    return [hollow]
-
-
-def limit_handle() -> Line2D:
-    """For the dotted line of `best_possible`."""
-    return Line2D([], [], color=INK, linestyle=":", linewidth=1, label="2 / √(mean degree left)")
+def explain(
+    figure: Figure, curves: list[dict[str, Any]], draws: int, more: Sequence[Line2D] = ()
+) -> None:
+    """The legend of `over_kept` and `curve`, with `more` entries; hollow only if one is."""
+    present = {found["name"] for found in curves}
+    handles = [look.handle() for name, look in LOOKS.items() if name in present]
+    handles += [Line2D([], [], label="2 / √(mean degree left)", **_LIMIT), *more]
+    if any(stable < draws for found in curves for stable in found["n_stable"]):
+        hollow = Look("a draw unstable", INK, "o", "none").handle()
+        hollow.set_markerfacecolor("white")
+        handles.append(hollow)
+    below(figure, handles, 3)

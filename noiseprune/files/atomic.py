@@ -48,7 +48,9 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         if target.exists():
             shutil.copymode(target, temporary)
-        _flush_to_disk(temporary)
+        # A rename may reach the disk before the data does; a full disk may show only here.
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, target)
     except OSError as error:
         known = _REMEDY.get(error.errno or 0)
@@ -85,9 +87,3 @@ def writing(path: Path) -> Iterator[Path]:
                 f"{path} cannot be written as {path.suffix} ({reason(error)}): choose another "
                 "format, such as .npz"
             ) from error
-
-
-def _flush_to_disk(path: Path) -> None:
-    """A rename may reach the disk before the data does; a full disk may show only here."""
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from noiseprune.errors import FileError
-from noiseprune.files.guard import open_arrays, printable
+from noiseprune.files.guard import open_arrays
 from noiseprune.files.stored import Stored, names_or_none
 from noiseprune.network import RateNetwork
 
@@ -24,13 +24,8 @@ from noiseprune.network import RateNetwork
 
 def read_npz(path: Path) -> Stored:
     """W as `scipy.sparse.save_npz` writes it, with `leak` and `labels` if they are there."""
-    with open_arrays(path) as archive:
-        if "format" not in archive.files:
-            found = printable(", ".join(archive.files)) or "nothing"
-            raise FileError(
-                f"{path} holds {found}, but not a sparse W: save W with "
-                "scipy.sparse.save_npz or noiseprune.save"
-            )
+    expected = "not a sparse W: save W with scipy.sparse.save_npz or noiseprune.save"
+    with open_arrays(path, ("format",), expected) as archive:
         leak = archive["leak"] if "leak" in archive.files else None
         labels = _texts(archive["labels"]) if "labels" in archive.files else None
     return Stored(sparse.load_npz(path), leak, labels)
@@ -71,24 +66,16 @@ def write_npy(network: RateNetwork, path: Path) -> None:
 # --------------------------------------------------------------------------------- graphs
 
 
-def read_graphml(path: Path) -> Stored:
+def read_graph(path: Path) -> Stored:
     import networkx as nx
 
-    graph = nx.read_graphml(path)
-    return _of_graph(path, graph, [str(node) for node in graph.nodes])
-
-
-def read_gml(path: Path) -> Stored:
-    import networkx as nx
-
-    graph = nx.read_gml(path, label=None)  # by id: labels may be missing or not unique
-    return _of_graph(path, graph, [str(x.get("label", node)) for node, x in graph.nodes(data=True)])
-
-
-def _of_graph(path: Path, graph: Any, labels: list[str]) -> Stored:
-    import networkx as nx
-
-    leaks = [attributes.get("leak") for _, attributes in graph.nodes(data=True)]
+    if path.suffix.lower() == ".gml":
+        graph = nx.read_gml(path, label=None)  # by id: labels may be missing or not unique
+        labels = [str(known.get("label", node)) for node, known in graph.nodes(data=True)]
+    else:
+        graph = nx.read_graphml(path)
+        labels = [str(node) for node in graph.nodes]
+    leaks = [known.get("leak") for _, known in graph.nodes(data=True)]
     missing = leaks.count(None)
     if 0 < missing < len(leaks):
         raise FileError(
@@ -98,22 +85,20 @@ def _of_graph(path: Path, graph: Any, labels: list[str]) -> Stored:
     return Stored(adjacency.T, None if missing else leaks, names_or_none(labels))
 
 
-def write_graphml(network: RateNetwork, path: Path) -> None:
+def write_graph(network: RateNetwork, path: Path) -> None:
     import networkx as nx
 
+    graph = network.to_networkx()
+    if path.suffix.lower() == ".gml":
+        nx.write_gml(graph, path)
+        return
     for label in network.labels or ():
         if _NOT_XML.search(label):
             raise FileError(
                 f"label {label!r} has a character that GraphML cannot hold: rename the neuron or "
                 "save as .npz"
             )
-    nx.write_graphml(network.to_networkx(), path)
+    nx.write_graphml(graph, path)
 
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def write_gml(network: RateNetwork, path: Path) -> None:
-    import networkx as nx
-
-    nx.write_gml(network.to_networkx(), path)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import ZipFile
 
 import numpy as np
 
 from noiseprune.errors import FileError, NoisePruneError
 
+Format = TypeVar("Format")
 _LARGE = 2**30
 _LARGEST_RATIO = 200
 
@@ -71,8 +72,13 @@ def largest_expansion(size: int) -> int:
     return max(_LARGE, _LARGEST_RATIO * size)
 
 
-def open_arrays(path: Path) -> np.lib.npyio.NpzFile:
-    """Open an .npz file; refuse pickles, and archives that expand beyond all proportion."""
+def open_arrays(
+    path: Path, names: Collection[str] = (), expected: str = ""
+) -> np.lib.npyio.NpzFile:
+    """Open an .npz file with these `names`; refuse pickles, and expansion beyond all proportion.
+
+    `expected` is the rest of the sentence that says what they are needed for.
+    """
     with ZipFile(path) as archive:
         expanded = sum(member.file_size for member in archive.infolist())
     if expanded > largest_expansion(path.stat().st_size):
@@ -80,4 +86,15 @@ def open_arrays(path: Path) -> np.lib.npyio.NpzFile:
     opened: Any = np.load(path, allow_pickle=False)
     if not isinstance(opened, np.lib.npyio.NpzFile):
         raise FileError(f"{path} is not an .npz archive: save it again with numpy.savez")
+    if not set(names) <= set(opened.files):
+        found = printable(", ".join(opened.files)) or "nothing"
+        raise FileError(f"{path} holds {found}, but {expected}")
     return opened
+
+
+def by_suffix(path: Path, formats: Mapping[str, Format], otherwise: str) -> Format:
+    """The format that the suffix of a file says."""
+    found = formats.get(path.suffix.lower())
+    if found is None:
+        raise FileError(f"{path} has the suffix {path.suffix!r}, {otherwise}")
+    return found

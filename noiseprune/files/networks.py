@@ -15,7 +15,7 @@ from scipy import sparse
 from noiseprune.errors import FileError, NetworkError
 from noiseprune.files import formats, matlab, matrix_market, tables
 from noiseprune.files.atomic import checked_target, writing
-from noiseprune.files.guard import reading
+from noiseprune.files.guard import by_suffix, reading
 from noiseprune.files.stored import Stored, is_plausible
 from noiseprune.files.trajectories import trajectory_format
 from noiseprune.network import RateNetwork
@@ -34,8 +34,8 @@ _FORMATS = {
     ".npy": _Format(formats.read_npy, formats.write_npy),
     ".csv": _Format(tables.read_table, tables.write_table),
     ".tsv": _Format(tables.read_table, tables.write_table),
-    ".graphml": _Format(formats.read_graphml, formats.write_graphml),
-    ".gml": _Format(formats.read_gml, formats.write_gml),
+    ".graphml": _Format(formats.read_graph, formats.write_graph),
+    ".gml": _Format(formats.read_graph, formats.write_graph),
     ".mat": _Format(matlab.read_mat, matlab.write_mat),
 }
 
@@ -145,13 +145,7 @@ def check_destination(path: str | os.PathLike[str], *, trajectory: bool = False)
 
 
 def _format(path: Path) -> _Format:
-    try:
-        return _FORMATS[path.suffix.lower()]
-    except KeyError as error:
-        raise FileError(
-            f"{path} has the suffix {path.suffix!r}, which is not a network's: use one of "
-            f"{', '.join(_FORMATS)}"
-        ) from error
+    return by_suffix(path, _FORMATS, f"which is not a network's: use one of {', '.join(_FORMATS)}")
 
 
 def _sound(path: Path, weights: Any) -> Any:

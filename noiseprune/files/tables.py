@@ -11,7 +11,7 @@ cannot hold the leak.
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
@@ -59,17 +59,12 @@ def read_table(path: Path) -> Stored:
     if "" in names:
         _raise_first_fault(path, where)
     indices = np.concatenate(entries, axis=1)
-    n, labels = len(names), list(names)
-    if not _are_indices(names):
-        return Stored(_assembled(values, indices, n), labels=labels)
-    indices = np.array([int(name) for name in names])[indices]
-    return Stored(_assembled(values, indices, int(indices.max()) + 1))
-
-
-def _assembled(
-    values: list[npt.NDArray[np.float64]], indices: npt.NDArray[np.int64], n: int
-) -> sparse.coo_array:
-    return sparse.coo_array((np.concatenate(values), (indices[0], indices[1])), shape=(n, n))
+    n, labels = len(names), None if _are_indices(names) else list(names)
+    if labels is None:
+        indices = np.array([int(name) for name in names])[indices]
+        n = int(indices.max()) + 1
+    weights = sparse.coo_array((np.concatenate(values), tuple(indices)), shape=(n, n))
+    return Stored(weights, labels=labels)
 
 
 def write_table(network: RateNetwork, path: Path) -> None:
@@ -129,30 +124,25 @@ def _distinct_names(labels: tuple[str, ...] | None) -> list[str] | None:
     return names if sound else None
 
 
-def _numbered_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _raise_first_fault(path: Path, where: tuple[int, int, int]) -> NoReturn:
+    """Read the table again, row by row, to say on which line it goes wrong."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file, delimiter=_delimiter(path))
         next(rows, None)
-        for row in rows:
-            if row:
-                yield rows.line_num, row
-
-
-def _raise_first_fault(path: Path, where: tuple[int, int, int]) -> NoReturn:
-    """Read the table again, row by row, to say on which line it goes wrong."""
-    for line, row in _numbered_rows(path):
-        if len(row) <= max(where):
-            raise FileError(
-                f"{path}, line {line}: {len(row)} cells, but the header promises at least "
-                f"{max(where) + 1}: complete the row or remove it"
-            )
-        *names, weight = (row[column].strip() for column in where)
-        if "" in names:
-            raise FileError(f"{path}, line {line}: a neuron has no name: give pre and post")
-        try:
-            float(weight)
-        except ValueError as error:
-            raise FileError(
-                f"{path}, line {line}: the weight is {weight[:40]!r}, but must be a number"
-            ) from error
+        for row in filter(None, rows):
+            place = f"{path}, line {rows.line_num}"
+            if len(row) <= max(where):
+                raise FileError(
+                    f"{place}: {len(row)} cells, but the header promises at least "
+                    f"{max(where) + 1}: complete the row or remove it"
+                )
+            *names, weight = (row[column].strip() for column in where)
+            if "" in names:
+                raise FileError(f"{place}: a neuron has no name: give pre and post")
+            try:
+                float(weight)
+            except ValueError as error:
+                raise FileError(
+                    f"{place}: the weight is {weight[:40]!r}, but must be a number"
+                ) from error
     raise FileError(f"{path} changed while it was read: read it again")

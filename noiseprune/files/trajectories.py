@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from noiseprune.errors import FileError
 from noiseprune.files.atomic import writing
-from noiseprune.files.guard import open_arrays, printable, reading
+from noiseprune.files.guard import by_suffix, open_arrays, reading
 
 FloatArray = npt.NDArray[np.float64]
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -73,14 +73,8 @@ def load_trajectory(path: str | os.PathLike[str]) -> tuple[FloatArray, npt.NDArr
 
 
 def _read_npz(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    with open_arrays(path) as archive:
-        missing = {"times", "rates"} - set(archive.files)
-        if missing:
-            found = printable(", ".join(archive.files)) or "nothing"
-            raise FileError(
-                f"{path} holds {found}, but a trajectory has "
-                "times and rates: give a file that was saved from a simulation"
-            )
+    expected = "a trajectory has times and rates: give a file that was saved from a simulation"
+    with open_arrays(path, ("times", "rates"), expected) as archive:
         return archive["times"], archive["rates"]
 
 
@@ -126,10 +120,4 @@ _FORMATS: dict[str, tuple[_Read, _Write]] = {
 
 
 def trajectory_format(path: Path) -> tuple[_Read, _Write]:
-    try:
-        return _FORMATS[path.suffix.lower()]
-    except KeyError as error:
-        raise FileError(
-            f"{path} has the suffix {path.suffix!r}, unknown for trajectories: use "
-            f"{' or '.join(_FORMATS)}"
-        ) from error
+    return by_suffix(path, _FORMATS, f"unknown for trajectories: use {' or '.join(_FORMATS)}")

@@ -43,7 +43,7 @@ def solve(drift: FloatArray, noise: float) -> FloatArray | None:
         # BLAS reads columns: all that follows works on transposes of C-ordered matrices.
         shifted = drift.T.copy(order="F")
         shift = _shift(shifted)
-        _add_to_diagonal(shifted, -shift)
+        add_to_diagonal(shifted, -shift)
         inverse = _inverted(shifted) if shift > 0 else None
         del shifted
         if inverse is None or not _steps_needed(inverse, shift) <= MAX_STEPS:
@@ -63,7 +63,7 @@ def _doubled(inverse: FloatArray, shift: float) -> FloatArray | None:
     step, spare = inverse, image
     step += image
     step *= 2.0 * shift
-    _add_to_diagonal(step, 1.0)
+    add_to_diagonal(step, 1.0)
     for _ in range(MAX_STEPS):
         before = np.trace(solution)
         _add_image(solution, step, spare, solution)
@@ -141,7 +141,7 @@ def _inverted(matrix: FloatArray) -> Any:
     if singular:
         return None
     inverse = np.zeros_like(matrix, order="F")
-    _add_to_diagonal(inverse, 1.0)
+    add_to_diagonal(inverse, 1.0)
     return lapack.dgetrs(factor, pivots, inverse, overwrite_b=True)[0]
 
 
@@ -169,5 +169,5 @@ def _halves(matrix: FloatArray) -> tuple[Any, Any]:
     return halves[0].T, halves[1].T
 
 
-def _add_to_diagonal(matrix: FloatArray, value: float) -> None:
+def add_to_diagonal(matrix: FloatArray, value: float) -> None:
     matrix[np.diag_indices_from(matrix)] += value

@@ -36,6 +36,7 @@ from noiseprune.checks import noise_strength, one_of, positive
 from noiseprune.choices import Lyapunov
 from noiseprune.errors import OptionError, UnstableError
 from noiseprune.lyapunov import doubling, triangular
+from noiseprune.lyapunov.doubling import add_to_diagonal
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.weights import FloatArray
 
@@ -102,7 +103,9 @@ def covariance(net: RateNetwork, noise: float = 1.0, method: Lyapunov = "auto") 
     if method == "cholesky" or (method == "auto" and net.is_symmetric):
         solution = net.dense_drift()
         solution *= -2.0
-        return _with_evidence(net, _inverted(net, solution, noise), noise, "cholesky")
+        if not _invert(solution, noise):
+            raise unstable(net)
+        return _with_evidence(net, solution, noise, "cholesky")
     drift = net.dense_drift()
     if method == "normal" and not _is_normal(drift):
         raise OptionError("method 'normal' needs a normal drift: use 'schur' or 'auto'")
@@ -132,8 +135,9 @@ def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Cova
 
         C_h = (I + hA) C_h (I + hA)^T + h sigma^2 I
 
-    It differs from the continuous-time covariance at first order in h. Solved as the continuous
-    equation B C_h + C_h B^T + sigma^2 F F^T = 0 with F = (I + hA/2)^-1 and B = A F (Cayley).
+    It differs from the continuous-time covariance at first order in h. Where A is symmetric it is
+    sigma^2 (-2A - h A^2)^-1; else it solves the continuous equation B C_h + C_h B^T + sigma^2 F F^T
+    = 0 with F = (I + hA/2)^-1 and B = A F (Cayley).
 
     Raises
     ------
@@ -148,14 +152,17 @@ def discrete_covariance(net: RateNetwork, dt: float, noise: float = 1.0) -> Cova
     drift = net.dense_drift()
     forcing = dt * noise**2
     step = dt * drift
-    _add_to_diagonal(step, 1.0)
+    add_to_diagonal(step, 1.0)
     if net.is_symmetric:
-        method, solution = "cholesky", _symmetric_step_solution(net, drift, dt, noise)
+        method, solution = "cholesky", (-dt * drift) @ drift
+        solution -= 2.0 * drift
+        if not _invert(solution, noise):
+            raise _refusal(net, dt)
     else:
         method, solution = "cayley", _cayley_solution(net, drift, dt, noise)
     condition = _checked_condition(net, solution, noise, dt)
     residual = step @ solution @ step.T - solution
-    _add_to_diagonal(residual, forcing)
+    add_to_diagonal(residual, forcing)
     n, size = net.n_neurons, np.linalg.norm(solution)
     scale = (np.linalg.norm(step) ** 2 + 1) * size + forcing * np.sqrt(n)
     return Covariance(solution, float(np.linalg.norm(residual) / scale), condition, method, noise)
@@ -171,15 +178,10 @@ def _solution(net: RateNetwork, drift: FloatArray, noise: float, method: str) ->
     if method == "doubling":
         doubled = doubling.solve(drift, noise)
         return None if doubled is None else _mirrored(doubled)
-    return _inverted(net, -(drift + drift.T), noise)
-
-
-def _inverted(net: RateNetwork, matrix: FloatArray, noise: float) -> FloatArray:
-    """sigma^2 (-(A + A^T))^-1 in place of the `matrix` -(A + A^T)."""
-    if not _invert_positive_definite(matrix):
+    solution = -(drift + drift.T)
+    if not _invert(solution, noise):
         raise unstable(net)
-    matrix *= noise**2
-    return matrix
+    return solution
 
 
 def _schur_solution(net: RateNetwork, drift: FloatArray, noise: float) -> FloatArray:
@@ -192,21 +194,9 @@ def _schur_solution(net: RateNetwork, drift: FloatArray, noise: float) -> FloatA
     return _back_transformed(schur, basis, solution)
 
 
-def _symmetric_step_solution(
-    net: RateNetwork, drift: FloatArray, dt: float, noise: float
-) -> FloatArray:
-    """sigma^2 (-2A - h A^2)^-1, the covariance of the scheme where A is symmetric."""
-    solution: FloatArray = (-dt * drift) @ drift
-    solution -= 2.0 * drift
-    if not _invert_positive_definite(solution):
-        raise _refusal(net, dt)
-    solution *= noise**2
-    return solution
-
-
 def _cayley_solution(net: RateNetwork, drift: FloatArray, dt: float, noise: float) -> FloatArray:
     factor = 0.5 * dt * drift
-    _add_to_diagonal(factor, 1.0)
+    add_to_diagonal(factor, 1.0)
     try:
         inverse = np.linalg.inv(factor)
     except np.linalg.LinAlgError as error:
@@ -228,14 +218,15 @@ def _back_transformed(schur: FloatArray, basis: FloatArray, right_side: FloatArr
     return solution
 
 
-def _invert_positive_definite(matrix: FloatArray) -> bool:
-    """Overwrite a symmetric C-ordered matrix by its inverse; False if not positive definite."""
+def _invert(matrix: FloatArray, noise: float) -> bool:
+    """Overwrite a symmetric C-ordered M by sigma^2 M^-1; False if not positive definite."""
     # LAPACK reads columns: the transpose of a C-ordered symmetric matrix is itself, uncopied.
     factor, failed = linalg.lapack.dpotrf(matrix.T, lower=False, clean=False, overwrite_a=True)
     if failed:
         return False
     _, failed = linalg.lapack.dpotri(factor, lower=False, overwrite_c=True)
     _mirrored(matrix)
+    matrix *= noise**2
     return not failed
 
 
@@ -332,15 +323,11 @@ def _is_normal(matrix: FloatArray) -> bool:
     return bool(np.linalg.norm(forward - backward) <= 10 * _EPS * scale)
 
 
-def _add_to_diagonal(matrix: FloatArray, value: float) -> None:
-    matrix[np.diag_indices(matrix.shape[0])] += value
-
-
-def _two_norm(apply: _Operator, transposed: _Operator, n: int, steps: int = 20) -> float:
+def _two_norm(apply: _Operator, transposed: _Operator, n: int) -> float:
     """Spectral norm of x -> M x from below, by power iteration on M^T M; within a few per cent."""
     vector = np.random.default_rng(2).standard_normal(n)
     norm = 0.0
-    for _ in range(steps):
+    for _ in range(20):
         length = float(np.linalg.norm(vector))
         if length == 0:
             break

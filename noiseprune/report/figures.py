@@ -111,15 +111,8 @@ def weights(name: str, before: FloatArray, after: FloatArray) -> str:
 def over_time(name: str, times: FloatArray, mean: FloatArray, std: FloatArray) -> str:
     """Relative trajectory error over time: mean and one standard deviation to either side."""
     with _drawing(name, "Relative trajectory error over time") as (axes, out):
-        axes.fill_between(
-            times,
-            np.maximum(mean - std, 0),
-            mean + std,
-            color=_PRUNED,
-            alpha=0.25,
-            lw=0,
-            label="±1 s.d.",
-        )
+        ends = np.maximum(mean - std, 0), mean + std
+        axes.fill_between(times, *ends, color=_PRUNED, alpha=0.25, lw=0, label="±1 s.d.")
         axes.plot(times, mean, "-", color=_PRUNED, label="mean of the runs")
         axes.set(xlabel="time (s)", ylabel="relative error", ylim=(0, None))
     return out[0]

@@ -11,7 +11,6 @@ it more than its weight shows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,8 +126,3 @@ def degrees(net: RateNetwork) -> tuple[IntArray, IntArray]:
     post, pre = net.synapses
     n = net.n_neurons
     return np.bincount(post, minlength=n), np.bincount(pre, minlength=n)
-
-
-def label(labels: Sequence[str] | None, neuron: int) -> str:
-    """Name of a neuron, or its number."""
-    return str(neuron) if labels is None else labels[neuron]

@@ -228,46 +228,29 @@ def _guarantee(report: SpectralReport, pruning: Pruning | None) -> str:
 
 
 def _made(making: Making) -> str:
-    pruning, rows = making.pruning, []
-    for what, name in (("original network", making.original), ("pruned network", making.pruned)):
-        if name is not None:
-            rows.append((what, escape(name)))
-    if pruning is not None:
-        rows += [
-            ("rule", pruning.rule),
-            ("sampling", pruning.sampling),
-            ("balance", pruning.balance),
-        ]
-        method = pruning.to_dict()["method"]
-        if method is not None:
-            rows.append(("synapse variances", method))
-        if np.isfinite(pruning.gain):
-            rows.append(("gain K", number(pruning.gain, 6)))
-    if making.noise is not None:
-        rows.append(("noise sigma", number(making.noise, 6)))
-    if making.seed is not None:
-        rows.append(("seed", escape(str(making.seed))))
-    if pruning is not None and pruning.refit:
-        before, after = pruning.refit.epsilon_before, pruning.refit.epsilon_after
-        rows.append(("refit of the weights", f"epsilon {number(before)} → {number(after)}"))
-    versions = (
-        f"noiseprune {__version__}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
-        f"Python {platform.python_version()}"
-    )
-    unknown = (
-        ""
-        if pruning is not None
-        else paragraph(
+    pruning, unknown = making.pruning, ""
+    facts: dict[str, Any] = {"original network": making.original, "pruned network": making.pruned}
+    if pruning is None:
+        unknown = paragraph(
             "By which rule and seed it was pruned is not known here, as a network file does not "
             "say; a seed above is that of the measurements.",
             "quiet",
         )
+    else:
+        facts |= {what: getattr(pruning, what) for what in ("rule", "sampling", "balance")}
+        facts["synapse variances"] = pruning.to_dict()["method"]
+        facts["gain K"] = number(pruning.gain, 6) if np.isfinite(pruning.gain) else None
+    facts["noise sigma"] = None if making.noise is None else number(making.noise, 6)
+    facts["seed"] = making.seed
+    if pruning is not None and pruning.refit:
+        before, after = pruning.refit.epsilon_before, pruning.refit.epsilon_after
+        facts["refit of the weights"] = f"epsilon {number(before)} → {number(after)}"
+    facts["versions"] = (
+        f"noiseprune {__version__}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
+        f"Python {platform.python_version()}"
     )
-    return section(
-        "How it was made",
-        table("Choices and versions", (), [*rows, ("versions", versions)], "facts"),
-        unknown,
-    )
+    rows = [(what, escape(str(known))) for what, known in facts.items() if known is not None]
+    return section("How it was made", table("Choices and versions", (), rows, "facts"), unknown)
 
 
 # ---------------------------------------------------------------------------------- figures
@@ -300,50 +283,36 @@ def _spectra(report: SpectralReport) -> str:
         figures.paired("singular-values", *sizes, "Singular values", None),
         "Singular values of the drift A, pruned over original, both in descending order.",
     )
-    summaries = (
-        ("eigenvalue error", report.eigenvalue_error),
-        ("eigenvector error", report.eigenvector_error),
-        ("eigenvector cosine", report.eigenvector_cosine),
-    )
     rows = [
         (name, *(number(finite(x)) for x in (found.median, found.min, found.max)))
-        for name, found in summaries
-        if found
+        for name in ("eigenvalue error", "eigenvector error", "eigenvector cosine")
+        if (found := getattr(report, name.replace(" ", "_")))
     ]
-    errors = (
-        paragraph(
-            "Over the eigenvectors v of A with eigenvalue λ, and A' the pruned drift with λ': the "
-            "eigenvalue error is |λ'/λ - 1|, the eigenvector error |v<sup>T</sup>A'v/λ - 1|, and "
-            "the cosine is that between v and A'v."
-        )
-        + table("Errors per eigenvector", ("measure", "median", "smallest", "largest"), rows)
-        if rows
-        else ""
+    if not rows:
+        return section("Spectrum", _figures(eigenvalues, singular))
+    errors = paragraph(
+        "Over the eigenvectors v of A with eigenvalue λ, and A' the pruned drift with λ': the "
+        "eigenvalue error is |λ'/λ - 1|, the eigenvector error |v<sup>T</sup>A'v/λ - 1|, and "
+        "the cosine is that between v and A'v."
     )
+    errors += table("Errors per eigenvector", ("measure", "median", "smallest", "largest"), rows)
     return section("Spectrum", _figures(eigenvalues, singular), errors)
 
 
 def _distributions(original: RateNetwork, pruned: RateNetwork) -> str:
     before, after = measures.degrees(original), measures.degrees(pruned)
-    drawn = [
-        figure(
-            figures.degrees("inputs", before[0], after[0], "synapses onto a neuron"),
-            "Degree; in a symmetric network as many synapses leave a neuron as reach it."
-            if original.is_symmetric
-            else "In-degree.",
-        )
-    ]
-    if not original.is_symmetric:
+    svg = figures.degrees("inputs", before[0], after[0], "synapses onto a neuron")
+    if original.is_symmetric:
+        caption = "Degree; in a symmetric network as many synapses leave a neuron as reach it."
+        drawn = [figure(svg, caption)]
+    else:
+        drawn = [figure(svg, "In-degree.")]
         svg = figures.degrees("outputs", before[1], after[1], "synapses from a neuron")
         drawn.append(figure(svg, "Out-degree."))
     if original.n_synapses and pruned.n_synapses:
         svg = figures.weights("weights", original.synapse_weights, pruned.synapse_weights)
-        drawn.append(
-            figure(
-                svg,
-                "Sizes of the weights of either sign. What is kept stands for what is pruned.",
-            )
-        )
+        caption = "Sizes of the weights of either sign. What is kept stands for what is pruned."
+        drawn.append(figure(svg, caption))
     return section("Degrees and weights", _figures(*drawn))
 
 
@@ -381,13 +350,8 @@ def _dynamics(report: SpectralReport) -> str:
 
 def _synapses(original: RateNetwork, pruned: RateNetwork, variance: FloatArray | None) -> str:
     if variance is None or not original.n_synapses:
-        return section(
-            "Synapses",
-            paragraph(
-                "Synapses were not ranked: that needs a stationary state, and synapse variances, "
-                f"which were {_LARGE}."
-            ),
-        )
+        why = f"that needs a stationary state, and synapse variances, which were {_LARGE}."
+        return section("Synapses", paragraph(f"Synapses were not ranked: {why}"))
     ranked = measures.ranking(original, pruned.n_synapses, variance)
     pairs = " A pair of neurons is listed once." if original.is_symmetric else ""
     return section(
@@ -417,6 +381,7 @@ def _listed(
     chosen: IntArray,
 ) -> str:
     arrow = "–" if original.is_symmetric else "→"
+    names = original.labels or [str(k) for k in range(original.n_neurons)]
     rows = []
     for e in chosen:
         i, j = int(ranked.post[e]), int(ranked.pre[e])
@@ -424,8 +389,7 @@ def _listed(
         weight, local = float(ranked.weight[e]), float(ranked.variance[e])
         rows.append(
             (
-                f"{escape(measures.label(original.labels, j))} {arrow} "
-                f"{escape(measures.label(original.labels, i))}",
+                f"{escape(names[j])} {arrow} {escape(names[i])}",
                 number(weight),
                 number(left) if left else "pruned",
                 number(local),

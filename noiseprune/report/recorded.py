@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from noiseprune.recordings import InferredNetwork, RecordedVariance
 from noiseprune.report.markup import escape, number, paragraph, section, table
 
@@ -10,27 +12,17 @@ def recorded(found: object, inferred: InferredNetwork | None) -> str:
     """The section on the recording behind the synapse variances; empty where there was none."""
     if not isinstance(found, RecordedVariance):
         return ""
-    parts = [
-        table("The recording", (), _facts(found), "facts"),
-        *(paragraph(f"Note: {escape(note)}.") for note in found.notes),
-    ]
+    parts = [table("The recording", (), _facts(found), "facts"), *_noted(found.notes)]
     if inferred:
-        parts.append(
-            table(
-                "The network inferred from it",
-                (),
-                _inferred(inferred),
-                "facts",
-            )
-        )
-        parts += [
-            paragraph(f"Note: {escape(note)}.")
-            for note in inferred.notes
-            if note not in found.notes
-        ]
-    parts += ["<h3>What this result means</h3>", *map(paragraph, _means(found, inferred))]
+        parts.append(table("The network inferred from it", (), _inferred(inferred), "facts"))
+        parts += _noted(note for note in inferred.notes if note not in found.notes)
+    parts += ["<h3>What this result means</h3>", *map(paragraph, _means(inferred))]
     parts += ["<h3>What it does not mean</h3>", *map(paragraph, _does_not(found, inferred))]
     return section("Recording", *parts)
+
+
+def _noted(notes: Iterable[str]) -> list[str]:
+    return [paragraph(f"Note: {escape(note)}.") for note in notes]
 
 
 def _facts(found: RecordedVariance) -> list[tuple[str, str]]:
@@ -69,7 +61,7 @@ def _inferred(found: InferredNetwork) -> list[tuple[str, str]]:
     ]
 
 
-def _means(found: RecordedVariance, inferred: InferredNetwork | None) -> list[str]:
+def _means(inferred: InferredNetwork | None) -> list[str]:
     network = "the network inferred from this recording" if inferred else "the network given"
     said = [
         f"The synapses kept are those that matter most to the drift of {network}, as far as the "

@@ -23,6 +23,7 @@ MANY = 10
 
 PUBLIC = "a public signature; what it asks for becomes records in its first lines"
 
+CONTRACT = "a public constructor: of torch's own class, or of arrays that it does not keep"
 REASONS = dict.fromkeys(
     (
         "noiseprune.recordings.inference.infer_network",
@@ -31,7 +32,13 @@ REASONS = dict.fromkeys(
         "noiseprune.simulation.trajectory.simulate",
     ),
     PUBLIC,
-)
+) | {
+    "noiseprune.learning.models.ctrnn.layers.HiddenLayer.__init__": CONTRACT,
+    "noiseprune.learning.models.ctrnn.linear.LinearLayer.__init__": CONTRACT,
+    "noiseprune.learning.models.ctrnn.network.CTRNN.__init__": CONTRACT,
+    "noiseprune.learning.models.failures.dropout.LinearWeightDropout.__init__": CONTRACT,
+    "noiseprune.learning.prune.recurrent.prune_recurrent": PUBLIC,
+}
 """Why a function may have many parameters, by its dotted name."""
 
 

@@ -43,7 +43,7 @@ def autograd(net, x, target):
     """Gradients of E |t - e|^2 / 2, of a functional twin of the network."""
     weights = [layer.weight.detach().clone().requires_grad_() for layer in net.layers]
     biases = [layer.bias.detach().clone().requires_grad_() for layer in net.layers]
-    e = x.reshape(len(x), *net.n_inputs)
+    e = x.reshape(len(x), *net.shape)
     for layer, w, c in zip(net.layers, weights, biases):
         if w.dim() == 4:
             v = functional.conv2d(e, w, c, layer.synapses.stride)
@@ -627,7 +627,7 @@ def test_noise_is_for_training_only():
         (ANN, {"dtype": "float16"}, "unknown dtype"),
         (ANN, {"conv": "3k3"}, "samples of shape"),
         (EDN, {"lambda_intn": 1.5}, "lambda_intn is 1.5"),
-        (EDN, {"intn_mode": "none"}, "unknown intn_mode"),
+        (EDN, {"intn_mode": "none"}, "unknown intn mode"),
     ],
 )
 def test_options_without_a_meaning_are_refused(kind, options, said):

@@ -43,7 +43,7 @@ class PerceptualDecision(Checked):
 
     @property
     def ideal_accuracy(self) -> float:
-        """Of an observer who adds up all the evidence: the mean of Phi(c sqrt(n / 2) / s).
+        """What one who adds up all the evidence reaches: the mean of Phi(c sqrt(n / 2) / s).
 
         n steps: the sum of left - right has mean n c and variance 2 n s^2.
         """

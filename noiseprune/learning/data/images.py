@@ -175,4 +175,4 @@ READERS: dict[str, tuple[Callable[[Path, str], Parts | None], ...]] = {
     MNIST: (_npz, _idx, _csv),
     CIFAR10: (_npz, partial(_batches, ".bin", _binary), partial(_batches, "", _pickled)),
 }
-"""Of each data set, in the order in which they are tried."""
+"""Readers of each data set, in the order in which they are tried."""

@@ -145,7 +145,7 @@ class FailuresExperiment(PrunableExperiment[Net]):
         )
 
     def _theory(self) -> LinearTheory | None:
-        """Of a linear network under plain SGD; with the covariance of the very samples."""
+        """The theory of a linear network under plain SGD, for the covariance of the samples."""
         o = self.options
         linear = o.activation in (None, "linear") and o.optimizer == "sgd" and not o.momentum
         if self.teacher is None or not linear:
@@ -191,7 +191,7 @@ class FailuresExperiment(PrunableExperiment[Net]):
 
     @property
     def steps(self) -> int:
-        """Of the optimizer in an epoch."""
+        """How many the optimizer takes in an epoch."""
         return -(-len(self.training.x) // self.batch)
 
     def scores(self, part: str, model: Net) -> dict[str, float]:
@@ -235,7 +235,7 @@ class FailuresExperiment(PrunableExperiment[Net]):
 
     @contextmanager
     def _failures_of_tests(self, model: Net) -> Iterator[None]:
-        """Of this epoch, from generators of their own: tests do not change the training."""
+        """Draw failures by generators of this epoch: tests do not change the training."""
         before = model.generators()
         root = np.random.SeedSequence([self._seeds[3], self._epoch])
         for layer, seed in zip(model.layers, spread(root, len(model))):

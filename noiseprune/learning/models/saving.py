@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -39,9 +41,15 @@ def read_document(
 
 
 class SavedNetwork(nn.Module):
-    """A network that is saved with the options of its constructor."""
+    """A network that is saved with the options of its constructor: the fields of a dataclass."""
 
-    options: dict[str, Any]
+    NOT_SAVED: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the constructor was given; arrays and their numbers as plain ones."""
+        own = (each.name for each in fields(cast(Any, self)) if each.init)
+        return {name: _plain(getattr(self, name)) for name in own if name not in self.NOT_SAVED}
 
     def save(self, path: AnyPath) -> None:
         """Write options, parameters and the states of the generators (.pt), atomically."""
@@ -81,3 +89,9 @@ class SavedNetwork(nn.Module):
 
     def set_beside(self, document: Mapping[str, Any]) -> None:
         """Take that from a file."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list, np.ndarray)):
+        return [_plain(each) for each in value]
+    return value.item() if isinstance(value, np.generic) else value

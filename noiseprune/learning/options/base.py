@@ -9,6 +9,7 @@ meaning; None needs no check. What makes options contradict one another stands i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import partial
@@ -72,7 +73,9 @@ _READ: dict[type, dict[str, Option]] = {}
 def options_of(record: type[Any]) -> dict[str, Option]:
     """The fields of a record by name; what has a help is an option, and needs a default."""
     if record not in _READ:
-        hints = get_type_hints(record, include_extras=True)
+        # `checks.Seed` is a text that names NumPy, which is there where it is used.
+        named = {"np": sys.modules.get("numpy")}
+        hints = get_type_hints(record, None, named, include_extras=True)
         _READ[record] = {f.name: _option(f.name, hints[f.name], record) for f in fields(record)}
     return _READ[record]
 

@@ -35,7 +35,7 @@ def diagnosed(runs: Sequence[Training]) -> Mapping[str, Figure]:
 
 
 def angles(runs: Sequence[Training]) -> Figure:
-    """Of the updates to backprop and feedback alignment; of W and Y; mean |u|, layer by layer.
+    """Angles of the updates to backprop and feedback alignment, and of W and Y; mean |u| by layer.
 
     What no log has is left out: hidden layers, or updates with a teacher. Where settings have
     their own colours, at most four layers are drawn, the first and the last among them.

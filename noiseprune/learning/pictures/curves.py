@@ -28,10 +28,10 @@ COLUMNS = {"train_loss": ("training", "#0072b2"), "test_loss": ("test", "#d55e00
 ERROR = "#000000"
 INK, OTHERS = "#222222", "#b0b0b0"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Of settings."""
+"""Colours of settings."""
 MOST = len(COLOURS)
 LINES: tuple[LineStyleType, ...] = ("-", "--", ":", "-.")
-"""Of quantities, where colours are those of settings."""
+"""Lines of quantities, where colours are those of settings."""
 FEW = 2
 """Points of a curve, at most, that are marked."""
 LETTERS = 14

@@ -28,7 +28,7 @@ GRID = 101
 MOST = 6
 """Runs of which the quantiles are drawn, the first."""
 ACROSS = 3
-"""Of their panels."""
+"""How many of their panels stand side by side."""
 ARROWS = 80
 """Synapses that the graph shows, the strongest."""
 NODE, SMALLEST = 16.0, 8.0

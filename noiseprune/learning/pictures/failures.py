@@ -22,7 +22,7 @@ from noiseprune.learning.pictures.curves import (
 from noiseprune.learning.training.experiment import Training
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#882255")
-"""Of the modes, or of the layers."""
+"""Colours of the modes, or of the layers."""
 
 
 def modes(runs: Sequence[Training]) -> Figure:

@@ -99,7 +99,7 @@ class FeedforwardPruning(Generic[N]):
         return sum(self.n_kept) / sum(self.n_synapses)
 
     def counts(self) -> dict[str, float]:
-        """Of all layers together, as the command line has them."""
+        """Counts over all layers, as the command line has them."""
         return {
             "n_synapses": sum(self.n_synapses),
             "n_kept": sum(self.n_kept),
@@ -218,7 +218,7 @@ def noise_variances(synapses: Sequence[FloatArray], *, noise: float = 1.0) -> li
 
 
 def _diagonal(paths: Sequence[FloatArray]) -> FloatArray:
-    """Of C_(l,l), for noise of strength 1."""
+    """Diagonal of C_(l,l), for noise of strength 1."""
     parts = [comb(2 * k, k) / 2.0 ** (2 * k + 1) * (p**2).sum(1) for k, p in enumerate(paths)]
     return np.asarray(np.sum(parts, axis=0))
 

@@ -84,7 +84,7 @@ class RecurrentPruning:
 
     @property
     def spectral_abscissa(self) -> tuple[float, float]:
-        """Of A before and after; below 0 the working point is stable."""
+        """Spectral abscissa of A before and after; below 0 the working point is stable."""
         return self.drift.spectral_abscissa(), self.pruned_drift.spectral_abscissa()
 
     def epsilon(self) -> spectrum.Epsilon:

@@ -105,7 +105,7 @@ class PrunableExperiment(Experiment, Generic[M]):
     """
 
     SUFFIX: ClassVar[str] = ".pt"
-    """Of the files of a model."""
+    """Ending of the files that a model is saved in."""
 
     @abstractmethod
     def prune(self) -> tuple[M, Mapping[str, Any]]:

@@ -112,7 +112,7 @@ class _Run:
 
     @property
     def seconds(self) -> float:
-        """Of training, those of earlier sessions included."""
+        """How long it has trained, in earlier sessions too."""
         return self.earlier + time.perf_counter() - self._start
 
     def take_up(self) -> None:

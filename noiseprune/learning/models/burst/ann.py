@@ -13,13 +13,18 @@ Source of feedback alignment: T. Lillicrap, D. Cownden, D. Tweed, C. Akerman, Na
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
+from noiseprune.checks import count, not_negative
 from noiseprune.learning.models.burst.layers import LocalLayer, Signal
-from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
+from noiseprune.learning.models.burst.network import LocalNetwork
+from noiseprune.learning.options.base import at_least_0
 from noiseprune.learning.options.burst import ANNOptions
-from noiseprune.learning.options.names import DType, LocalActivation, YMode
+from noiseprune.learning.options.names import YMode
 
 
 class ANNLayer(LocalLayer):
@@ -45,30 +50,19 @@ class ANNLayer(LocalLayer):
         self.follow_above()
 
 
+@dataclass(eq=False, repr=False)
 class ANN(LocalNetwork):
     """A network that learns by backprop (Y_mode "tied") or feedback alignment (the others).
 
-    Parameters and errors as `Structure`.
+    Parameters and errors as `LocalNetwork`.
     """
 
     layer = ANNLayer
 
-    def __init__(
-        self,
-        n_inputs: int | tuple[int, ...],
-        n_outputs: int,
-        n_hidden_layers: int = ANNOptions.layers,
-        n_hidden_units: int = ANNOptions.hidden,
-        Y_mode: YMode = ANNOptions.y_mode,
-        Y_scale: float = ANNOptions.y_scale,
-        Y_learning: bool = ANNOptions.y_learning,
-        *,
-        conv: str | None = ANNOptions.conv,
-        activation: LocalActivation = ANNOptions.activation,
-        gain: float | None = ANNOptions.gain,
-        feedforward_noise: float = ANNOptions.feedforward_noise,
-        seed: int | None = None,
-        dtype: DType = ANNOptions.dtype,
-    ) -> None:
-        self.options = arguments(locals())
-        super().__init__(Structure.among(self.options))
+    n_inputs: int | tuple[int, ...]
+    n_outputs: Annotated[int, count]
+    n_hidden_layers: Annotated[int, at_least_0] = ANNOptions.layers
+    n_hidden_units: Annotated[int, count] = ANNOptions.hidden
+    Y_mode: YMode = ANNOptions.y_mode
+    Y_scale: Annotated[float, not_negative] = ANNOptions.y_scale
+    Y_learning: bool = ANNOptions.y_learning

@@ -16,18 +16,19 @@ Source: W. Greedy, H. W. Zhu, J. Pemberton, J. Mellor, R. P. Costa, NeurIPS 2022
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
-from noiseprune.checks import not_negative, one_of
+from noiseprune.checks import count, not_negative
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.burst.layers import LocalLayer, Signal, buffer, hand, normal
-from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
-from noiseprune.learning.options.base import within_0_1
+from noiseprune.learning.models.burst.network import LocalNetwork
+from noiseprune.learning.options.base import at_least_0, within_0_1
 from noiseprune.learning.options.burst import BurstCCNOptions
-from noiseprune.learning.options.names import DType, LocalActivation, QMode, YMode, YRule
+from noiseprune.learning.options.names import QMode, YMode, YRule
 
 
 class BurstCCNLayer(LocalLayer):
@@ -122,6 +123,7 @@ class BurstCCNLayer(LocalLayer):
             hand(y, maps.outer(scaled, self.apical, buffer(y)))
 
 
+@dataclass(eq=False, repr=False)
 class BurstCCN(LocalNetwork):
     """A network of BurstCCN layers; see the module for its equations.
 
@@ -134,7 +136,7 @@ class BurstCCN(LocalNetwork):
         N(0, Q_scale^2), "W_symmetric_init" p_b Q_scale W at first; None: "tied", or
         "symmetric_init" where Q has a scale or learns, or Y learns by "apical"
     Y_rule : of learned Y: "apical" (see the module), or "kolen-pollack" (as the W above)
-    conv, activation, gain, feedforward_noise, seed, dtype : as `Structure`
+    conv, activation, gain, feedforward_noise, seed, dtype : as `LocalNetwork`
 
     Raises
     ------
@@ -144,42 +146,31 @@ class BurstCCN(LocalNetwork):
 
     layer = BurstCCNLayer
 
-    def __init__(
-        self,
-        n_inputs: int | tuple[int, ...],
-        n_outputs: int,
-        p_baseline: float = BurstCCNOptions.p_baseline,
-        n_hidden_layers: int = BurstCCNOptions.layers,
-        n_hidden_units: int = BurstCCNOptions.hidden,
-        Y_mode: YMode = BurstCCNOptions.y_mode,
-        Q_mode: QMode | None = BurstCCNOptions.q_mode,
-        Y_scale: float = BurstCCNOptions.y_scale,
-        Q_scale: float = BurstCCNOptions.q_scale,
-        Y_learning: bool = BurstCCNOptions.y_learning,
-        Q_learning: bool = BurstCCNOptions.q_learning,
-        *,
-        Y_rule: YRule = "apical",
-        conv: str | None = BurstCCNOptions.conv,
-        activation: LocalActivation = BurstCCNOptions.activation,
-        gain: float | None = BurstCCNOptions.gain,
-        feedforward_noise: float = BurstCCNOptions.feedforward_noise,
-        seed: int | None = None,
-        dtype: DType = BurstCCNOptions.dtype,
-    ) -> None:
-        self.options = arguments(locals())
-        within_0_1("p_baseline", p_baseline)
-        one_of("Y rule", Y_rule, get_args(YRule))
-        if Q_mode is None:
-            own = Q_learning or Q_scale != 1 or (Y_learning and Y_rule == "apical")
-            Q_mode = "symmetric_init" if own else "tied"
-        one_of("Q mode", Q_mode, get_args(QMode))
-        not_negative("Q_scale", Q_scale)
-        super().__init__(Structure.among(self.options))
+    n_inputs: int | tuple[int, ...]
+    n_outputs: Annotated[int, count]
+    p_baseline: Annotated[float, within_0_1] = BurstCCNOptions.p_baseline
+    n_hidden_layers: Annotated[int, at_least_0] = BurstCCNOptions.layers
+    n_hidden_units: Annotated[int, count] = BurstCCNOptions.hidden
+    Y_mode: YMode = BurstCCNOptions.y_mode
+    Q_mode: QMode | None = BurstCCNOptions.q_mode
+    Y_scale: Annotated[float, not_negative] = BurstCCNOptions.y_scale
+    Q_scale: Annotated[float, not_negative] = BurstCCNOptions.q_scale
+    Y_learning: bool = BurstCCNOptions.y_learning
+    Q_learning: bool = BurstCCNOptions.q_learning
+    _: KW_ONLY
+    Y_rule: YRule = "apical"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        mode = self.Q_mode
+        if mode is None:
+            moves = self.Y_learning and self.Y_rule == "apical"
+            mode = "symmetric_init" if self.Q_learning or self.Q_scale != 1 or moves else "tied"
         for layer in self.layers:
-            layer.p_baseline, layer.y_rule = p_baseline, Y_rule
+            layer.p_baseline, layer.y_rule = self.p_baseline, self.Y_rule
         for layer in self.layers[:-1]:
-            layer.cancel(Q_mode, Q_scale, Q_learning)
+            layer.cancel(mode, self.Q_scale, self.Q_learning)
 
     @property
     def decays_with_weight(self) -> bool:
-        return bool(self.options["Y_rule"] == "kolen-pollack")
+        return bool(self.Y_rule == "kolen-pollack")

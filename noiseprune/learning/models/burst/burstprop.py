@@ -14,16 +14,18 @@ Source: A. Payeur, J. Guerguiev, F. Zenke, B. Richards, R. Naud, Nat. Neurosci. 
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
+from noiseprune.checks import count, not_negative
 from noiseprune.learning.models.burst.layers import LocalLayer, Signal, buffer, hand, normal, within
-from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
-from noiseprune.learning.options.base import within_0_1
+from noiseprune.learning.models.burst.network import LocalNetwork
+from noiseprune.learning.options.base import at_least_0, within_0_1
 from noiseprune.learning.options.burst import BurstpropOptions
-from noiseprune.learning.options.names import DType, LocalActivation, YMode
+from noiseprune.learning.options.names import YMode
 
 R_DEVIATION = 0.01
 
@@ -82,6 +84,7 @@ class BurstpropLayer(LocalLayer):
             hand(self.r, self.lateral.outer(scaled, self.before, buffer(self.r)))
 
 
+@dataclass(eq=False, repr=False)
 class Burstprop(LocalNetwork):
     """A network of Burstprop layers; see the module for its equations.
 
@@ -89,7 +92,7 @@ class Burstprop(LocalNetwork):
     ----------
     p_baseline : p_b of the output layer, in (0, 1)
     recurrent_input : whether there is R; recurrent_learning : whether it learns
-    n_inputs, n_outputs, ... : as `Structure`
+    n_inputs, n_outputs, ... : as `LocalNetwork`
 
     Raises
     ------
@@ -99,31 +102,21 @@ class Burstprop(LocalNetwork):
 
     layer = BurstpropLayer
 
-    def __init__(
-        self,
-        n_inputs: int | tuple[int, ...],
-        n_outputs: int,
-        p_baseline: float = BurstpropOptions.p_baseline,
-        n_hidden_layers: int = BurstpropOptions.layers,
-        n_hidden_units: int = BurstpropOptions.hidden,
-        Y_mode: YMode = BurstpropOptions.y_mode,
-        Y_scale: float = BurstpropOptions.y_scale,
-        Y_learning: bool = BurstpropOptions.y_learning,
-        *,
-        recurrent_input: bool = True,
-        recurrent_learning: bool = True,
-        conv: str | None = BurstpropOptions.conv,
-        activation: LocalActivation = BurstpropOptions.activation,
-        gain: float | None = BurstpropOptions.gain,
-        feedforward_noise: float = BurstpropOptions.feedforward_noise,
-        seed: int | None = None,
-        dtype: DType = BurstpropOptions.dtype,
-    ) -> None:
-        self.options = arguments(locals())
-        within_0_1("p_baseline", p_baseline)
-        super().__init__(Structure.among(self.options))
+    n_inputs: int | tuple[int, ...]
+    n_outputs: Annotated[int, count]
+    p_baseline: Annotated[float, within_0_1] = BurstpropOptions.p_baseline
+    n_hidden_layers: Annotated[int, at_least_0] = BurstpropOptions.layers
+    n_hidden_units: Annotated[int, count] = BurstpropOptions.hidden
+    Y_mode: YMode = BurstpropOptions.y_mode
+    Y_scale: Annotated[float, not_negative] = BurstpropOptions.y_scale
+    Y_learning: bool = BurstpropOptions.y_learning
+    _: KW_ONLY
+    recurrent_input: bool = True
+    recurrent_learning: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         for layer in self.layers:
-            layer.p_baseline = p_baseline
-        if recurrent_input:
-            for layer in self.layers[:-1]:
-                layer.recur(recurrent_learning)
+            layer.p_baseline = self.p_baseline
+        for layer in self.layers[:-1] if self.recurrent_input else ():
+            layer.recur(self.recurrent_learning)

@@ -17,16 +17,18 @@ Source: J. Sacramento, R. Ponte Costa, Y. Bengio, W. Senn, NeurIPS 2018.
 
 from __future__ import annotations
 
-from typing import get_args
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from noiseprune.checks import fraction, not_negative, one_of
+from noiseprune.checks import count, fraction, not_negative
 from noiseprune.learning.models.burst.layers import LocalLayer, Signal, buffer, hand, normal
-from noiseprune.learning.models.burst.network import LocalNetwork, Structure, arguments
+from noiseprune.learning.models.burst.network import LocalNetwork
+from noiseprune.learning.options.base import at_least_0
 from noiseprune.learning.options.burst import EDNOptions
-from noiseprune.learning.options.names import DType, InterneuronMode, YMode
+from noiseprune.learning.options.names import InterneuronMode, LocalActivation, YMode
 
 
 class EDNLayer(LocalLayer):
@@ -89,6 +91,7 @@ class EDNLayer(LocalLayer):
         hand(self.g, maps.outer(minus / power * self.intn, self.apical, buffer(self.g)))
 
 
+@dataclass(eq=False, repr=False)
 class EDN(LocalNetwork):
     """A network of EDN layers; see the module for its equations.
 
@@ -97,7 +100,7 @@ class EDN(LocalNetwork):
     lambda_output, lambda_intn, lambda_hidden : nudging strengths in (0, 1]
     intn_mode : "symmetric_init" P = W, k = c of the layer above and G = intn_scale Y at first;
         "random_init" P as W, k = 0, G ~ N(0, intn_scale^2)
-    n_inputs, n_outputs, ... : as `Structure`
+    n_inputs, n_outputs, ... : as `LocalNetwork`
 
     Raises
     ------
@@ -107,40 +110,26 @@ class EDN(LocalNetwork):
 
     layer = EDNLayer
 
-    def __init__(
-        self,
-        n_inputs: int | tuple[int, ...],
-        n_outputs: int,
-        n_hidden_layers: int = EDNOptions.layers,
-        n_hidden_units: int = EDNOptions.hidden,
-        Y_mode: YMode = EDNOptions.y_mode,
-        Y_scale: float = EDNOptions.y_scale,
-        Y_learning: bool = EDNOptions.y_learning,
-        *,
-        lambda_output: float = EDNOptions.lambda_output,
-        lambda_intn: float = EDNOptions.lambda_intn,
-        lambda_hidden: float = EDNOptions.lambda_hidden,
-        intn_mode: InterneuronMode = EDNOptions.intn_mode,
-        intn_scale: float = EDNOptions.intn_scale,
-        conv: str | None = EDNOptions.conv,
-        gain: float | None = EDNOptions.gain,
-        feedforward_noise: float = EDNOptions.feedforward_noise,
-        seed: int | None = None,
-        dtype: DType = EDNOptions.dtype,
-    ) -> None:
-        self.options = arguments(locals())
-        one_of("intn_mode", intn_mode, get_args(InterneuronMode))
-        not_negative("intn_scale", intn_scale)
-        strengths = {
-            "lambda_output": lambda_output,
-            "lambda_intn": lambda_intn,
-            "lambda_hidden": lambda_hidden,
-        }
-        for name, value in strengths.items():
-            fraction(name, value)
-        super().__init__(Structure.among(self.options, activation="sigmoid"))
+    n_inputs: int | tuple[int, ...]
+    n_outputs: Annotated[int, count]
+    n_hidden_layers: Annotated[int, at_least_0] = EDNOptions.layers
+    n_hidden_units: Annotated[int, count] = EDNOptions.hidden
+    Y_mode: YMode = EDNOptions.y_mode
+    Y_scale: Annotated[float, not_negative] = EDNOptions.y_scale
+    Y_learning: bool = EDNOptions.y_learning
+    _: KW_ONLY
+    activation: LocalActivation = field(default="sigmoid", init=False)
+    lambda_output: Annotated[float, fraction] = EDNOptions.lambda_output
+    lambda_intn: Annotated[float, fraction] = EDNOptions.lambda_intn
+    lambda_hidden: Annotated[float, fraction] = EDNOptions.lambda_hidden
+    intn_mode: InterneuronMode = EDNOptions.intn_mode
+    intn_scale: Annotated[float, not_negative] = EDNOptions.intn_scale
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         for layer in self.layers:
-            for name, value in strengths.items():
-                setattr(layer, name, float(value))
+            for name in ("lambda_output", "lambda_intn", "lambda_hidden"):
+                setattr(layer, name, float(getattr(self, name)))
         for layer in self.layers[:-1]:
-            layer.inhibit(intn_mode, intn_scale, layer.activation.gain if gain is None else gain)
+            gain = layer.activation.gain if self.gain is None else self.gain
+            layer.inhibit(self.intn_mode, self.intn_scale, gain)

@@ -52,7 +52,7 @@ def angle(a: Tensor | Sequence[Tensor], b: Tensor | Sequence[Tensor]) -> float:
 
 
 def diagnostics(net: LocalNetwork, x: Tensor, target: Tensor | None) -> dict[str, float]:
-    """Of one batch, without noise and without touching the network; finite values only.
+    """Measure one batch, without noise and without touching the network; finite values only.
 
     target : None leaves the teacher out, and with it angle_bp, angle_fa, angle_fa_bp
 

@@ -112,11 +112,11 @@ class LocalLayer(nn.Module):
 
     @abstractmethod
     def teach(self, target: Tensor | None) -> Signal:
-        """Of an output layer: the signal that it sends down."""
+        """Take a target; the signal that an output layer sends down."""
 
     @abstractmethod
     def receive(self, signal: Signal) -> Signal:
-        """Of a hidden layer: the signal from above, and what it sends down."""
+        """Take the signal from above; the one that a hidden layer sends down."""
 
     def update(self) -> None:
         """Hand gradients to the parameters; from the output layer downwards."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,29 +25,21 @@ from noiseprune.learning.models.burst.layers import LocalLayer
 from noiseprune.learning.models.burst.synapses import Dense, Synapses, convolutions
 from noiseprune.learning.models.saving import SavedNetwork
 from noiseprune.learning.models.streams import DTYPES, new_generator
-from noiseprune.learning.options.base import Checked, at_least_0
-from noiseprune.learning.options.names import DType, LocalActivation, YMode
+from noiseprune.learning.options.base import Checked
+from noiseprune.learning.options.burst import LocalOptions
+from noiseprune.learning.options.names import DType, LocalActivation
 
 DOWNWARD = ("y", "q", "g")
 """Kinds of parameters in the shape of the W above, whose postsynaptic neurons are those below."""
 KINDS = ("weight", "bias", *DOWNWARD, "r", "p", "k")
 
 
-def arguments(names: Mapping[str, Any]) -> dict[str, Any]:
-    """What a constructor was given, of its `locals()`: with it a saved network is made again."""
+@dataclass(eq=False, repr=False, kw_only=True)
+class LocalNetwork(Checked, SavedNetwork):
+    """Hidden layers and an output layer, all of the class `layer`.
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, (tuple, list)):
-            return [plain(each) for each in value]
-        return value.item() if isinstance(value, np.generic) else value
-
-    return {k: plain(value) for k, value in names.items() if k not in ("self", "__class__")}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Structure(Checked):
-    """What all networks of local layers are told.
-
+    Parameters
+    ----------
     n_inputs : or the shape of a sample, such as (3, 32, 32), before convolutions
     n_hidden_layers, n_hidden_units : dense ones; the former may be 0
     Y_mode, Y_scale, Y_learning : of the feedback, see `LocalLayer.connect`
@@ -57,85 +49,52 @@ class Structure(Checked):
     feedforward_noise : standard deviation of what is added to v while the network is in `train()`
     seed : of initial weights and noise; None takes fresh entropy
     dtype : "float32" or "float64"
+
+    Raises
+    ------
+    OptionError
+        If an option has no meaning.
     """
 
-    n_inputs: int | tuple[int, ...] | list[int]
-    n_outputs: Annotated[int, count]
-    n_hidden_layers: Annotated[int, at_least_0]
-    n_hidden_units: Annotated[int, count]
-    Y_mode: YMode
-    Y_scale: Annotated[float, not_negative]
-    Y_learning: bool
-    conv: str | None
-    activation: LocalActivation
-    gain: Annotated[float | None, positive]
-    feedforward_noise: Annotated[float, not_negative]
-    seed: int | None
-    dtype: DType
+    layer: ClassVar[type[LocalLayer]]
+
+    conv: str | None = LocalOptions.conv
+    activation: LocalActivation = "sigmoid"
+    gain: Annotated[float | None, positive] = LocalOptions.gain
+    feedforward_noise: Annotated[float, not_negative] = LocalOptions.feedforward_noise
+    seed: int | None = None
+    dtype: DType = LocalOptions.dtype
 
     def __post_init__(self) -> None:
+        super().__init__()
         super().__post_init__()
+        o = self.options
+        self.shape: tuple[int, ...] = tuple(np.atleast_1d(o["n_inputs"]).tolist())
         for number in self.shape:
             count("n_inputs", number)
-
-    @classmethod
-    def among(cls, options: Mapping[str, Any], **more: Any) -> Structure:
-        """What concerns the structure among the arguments of a network."""
-        own = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in options.items() if name in own}, **more)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of a sample."""
-        many = isinstance(self.n_inputs, (tuple, list))
-        return tuple(self.n_inputs) if many else (self.n_inputs,)  # type: ignore[arg-type,return-value]
-
-    @property
-    def initial_gain(self) -> float:
-        """As given, or the activation's."""
-        return ACTIVATIONS[self.activation].gain if self.gain is None else float(self.gain)
-
-    def synapses(self) -> list[Synapses]:
-        """The maps of all layers, from the first to the output."""
-        found: list[Synapses] = [*convolutions(self.conv, self.shape)] if self.conv else []
-        for units in [self.n_hidden_units] * self.n_hidden_layers + [self.n_outputs]:
-            found.append(Dense(found[-1].above if found else self.shape, units))
-        return found
-
-
-class LocalNetwork(SavedNetwork):
-    """Hidden layers and an output layer, all of the class `layer`."""
-
-    layer: type[LocalLayer]
-
-    def __init__(self, structure: Structure) -> None:
-        super().__init__()
-        s = structure
-        self.n_inputs = s.shape
-        self.generator = new_generator(seed_sequence(s.seed))
+        size = ACTIVATIONS[self.activation].gain if self.gain is None else float(self.gain)
+        self.generator = new_generator(seed_sequence(self.seed))
+        synapses: list[Synapses] = [*convolutions(self.conv, self.shape)] if self.conv else []
+        for units in [o["n_hidden_units"]] * o["n_hidden_layers"] + [o["n_outputs"]]:
+            synapses.append(Dense(synapses[-1].above if synapses else self.shape, units))
         self.stack = nn.ModuleList(
-            self.layer(each, s.activation, s.initial_gain, self.generator, DTYPES[s.dtype])
-            for each in s.synapses()
+            self.layer(each, self.activation, size, self.generator, DTYPES[self.dtype])
+            for each in synapses
         )
         for layer, above in zip(self.layers, self.layers[1:]):
-            layer.connect(above, s.Y_mode, s.Y_scale, s.Y_learning)
+            layer.connect(above, o["Y_mode"], o["Y_scale"], o["Y_learning"])
         for layer in self.layers:
-            layer.noise = float(s.feedforward_noise)
+            layer.noise = float(self.feedforward_noise)
 
     @property
     def layers(self) -> list[Any]:
         """From the first hidden layer to the output."""
         return list(self.stack)
 
-    @property
-    def n_outputs(self) -> int:
-        """Of the output layer."""
-        return int(self.layers[-1].bias.numel())
-
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
         """Events (batch, outputs) of inputs (batch, ...), which are reshaped to the samples'."""
-        events = x.reshape(len(x), *self.n_inputs)
+        events = x.reshape(len(x), *self.shape)
         for layer in self.layers:
             events = layer(events)
         return events

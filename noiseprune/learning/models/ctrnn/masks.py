@@ -7,7 +7,8 @@ hidden, out), W[post, pre], or with orientation "pre-post" transposed, for `CTRN
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +16,24 @@ import numpy.typing as npt
 from noiseprune.checks import Seed, count, generator, one_of
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.ctrnn.constraints import ORIENTATIONS, as_array, dale_signs
-from noiseprune.learning.options.base import proportion
+from noiseprune.learning.options.base import Checked, proportion
 
 Mask = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 
-class Masks:
+@dataclass(eq=False, repr=False)
+class Masks(Checked):
     """The masks of the three layers, W[post, pre]: 1 where there is a synapse, else 0."""
 
-    def __init__(self, dims: Sequence[int]) -> None:
-        if len(dims) != 3:
-            raise OptionError(f"dims are {dims!r}: give (inputs, neurons, outputs)")
+    dims: Sequence[int]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.dims) != 3:
+            raise OptionError(f"dims are {self.dims!r}: give (inputs, neurons, outputs)")
         names = ("inputs", "neurons", "outputs")
-        self.dims = tuple(count(what, n) for what, n in zip(names, dims))
+        self.dims = tuple(count(what, n) for what, n in zip(names, self.dims))
         n_in, n, n_out = self.dims
         self._masks = [np.ones((n, n_in)), np.ones((n, n)), np.ones((n_out, n))]
 
@@ -42,6 +47,7 @@ class Masks:
         return {"dims": self.dims, "densities": densities}
 
 
+@dataclass(eq=False, repr=False)
 class MultiArea(Masks):
     """Areas, with a density of synapses for every pair of them.
 
@@ -58,25 +64,24 @@ class MultiArea(Masks):
     seed : of the draw: every synapse by its density, independently
     """
 
-    def __init__(
-        self,
-        dims: Sequence[int],
-        n_areas: int | Sequence[int] = 2,
-        area_connectivities: Sequence[float] | Sequence[Sequence[float]] | Mask = (0.1, 0.1),
-        input_areas: Sequence[int] | None = None,
-        readout_areas: Sequence[int] | None = None,
-        *,
-        seed: Seed = None,
-    ) -> None:
-        super().__init__(dims)
+    n_areas: int | Sequence[int] = 2
+    area_connectivities: Sequence[float] | Sequence[Sequence[float]] | Mask = (0.1, 0.1)
+    input_areas: Sequence[int] | None = None
+    readout_areas: Sequence[int] | None = None
+    _: KW_ONLY
+    seed: Seed = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         n = self.dims[1]
-        self._areas = _groups("n_areas", n_areas, n)
-        self.area_connectivities = _connectivities(area_connectivities, len(self._areas))
-        self._input = self._areas_of("input_areas", input_areas)
-        self._readout = self._areas_of("readout_areas", readout_areas)
+        self._areas = _groups("n_areas", self.n_areas, n)
+        connectivities = _connectivities(self.area_connectivities, len(self._areas))
+        self.area_connectivities = connectivities
+        self._input = self._areas_of("input_areas", self.input_areas)
+        self._readout = self._areas_of("readout_areas", self.readout_areas)
         area = self.area_of_neuron
-        rng = generator(seed)
-        density = self.area_connectivities[area[:, None], area[None, :]]
+        rng = generator(self.seed)
+        density = connectivities[area[:, None], area[None, :]]
         self._masks[1] = (rng.random((n, n)) < density).astype(np.float64)
         self._masks[0][self.get_non_input_indices()] = 0.0
         self._masks[2][:, np.setdiff1d(np.arange(n), self.get_readout_indices())] = 0.0
@@ -124,6 +129,7 @@ class MultiArea(Masks):
         return sorted({_one_area(what, k, n_areas) for k in numbers})
 
 
+@dataclass(eq=False, repr=False)
 class MultiAreaEI(MultiArea):
     """Areas of excitatory and inhibitory neurons: the first of each area are excitatory.
 
@@ -136,31 +142,25 @@ class MultiAreaEI(MultiArea):
     inh_readout : whether inhibitory neurons are read
     """
 
-    def __init__(
-        self,
-        dims: Sequence[int],
-        n_areas: int | Sequence[int] = 2,
-        area_connectivities: Sequence[float] | Sequence[Sequence[float]] | Mask = (0.1, 0.1),
-        input_areas: Sequence[int] | None = None,
-        readout_areas: Sequence[int] | None = None,
-        *,
-        exc_pct: float = 0.8,
-        inter_area_connections: Sequence[bool] = (True, True, True, True),
-        inh_readout: bool = True,
-        seed: Seed = None,
-    ) -> None:
-        super().__init__(dims, n_areas, area_connectivities, input_areas, readout_areas, seed=seed)
-        if len(inter_area_connections) != 4:
+    _: KW_ONLY
+    exc_pct: float = 0.8
+    inter_area_connections: Sequence[bool] = (True, True, True, True)
+    inh_readout: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        between_areas = self.inter_area_connections
+        if len(between_areas) != 4:
             raise OptionError(
-                f"inter_area_connections are {inter_area_connections!r}: give four truth values, "
-                "for E-E, E-I, I-E and I-I"
+                f"inter_area_connections are {between_areas!r}: give four truth values, for E-E, "
+                "E-I, I-E and I-I"
             )
-        self.signs = np.concatenate([dale_signs(len(area), exc_pct) for area in self._areas])
+        self.signs = np.concatenate([dale_signs(len(area), self.exc_pct) for area in self._areas])
         inhibitory = (self.signs < 0).astype(int)
-        allowed = np.array(inter_area_connections, dtype=bool).reshape(2, 2)  # [pre, post]
+        allowed = np.array(between_areas, dtype=bool).reshape(2, 2)  # [pre, post]
         between = self.area_of_neuron[:, None] != self.area_of_neuron[None, :]
         self._masks[1][between & ~allowed[inhibitory[None, :], inhibitory[:, None]]] = 0.0
-        if not inh_readout:
+        if not self.inh_readout:
             self._masks[2][:, self.signs < 0] = 0.0
 
     def get_masks(self, orientation: str = "post-pre") -> list[Mask]:
@@ -177,6 +177,7 @@ class MultiAreaEI(MultiArea):
         return [None, self.signs.copy(), self.signs.copy()]
 
 
+@dataclass(eq=False, repr=False)
 class MultiIO(Masks):
     """Groups of inputs and outputs that reach, or are read from, groups of neurons only.
 
@@ -190,18 +191,17 @@ class MultiIO(Masks):
     The neurons are in as many groups as the tables have, of equal size (as for `MultiArea`).
     """
 
-    def __init__(
-        self,
-        dims: Sequence[int],
-        input_dims: Sequence[int],
-        readout_dims: Sequence[int],
-        input_table: Any,
-        readout_table: Any,
-    ) -> None:
-        super().__init__(dims)
-        inputs = _groups("input_dims", input_dims, self.dims[0])
-        outputs = _groups("readout_dims", readout_dims, self.dims[2])
-        to, read = as_array("input_table", input_table), as_array("readout_table", readout_table)
+    input_dims: Sequence[int]
+    readout_dims: Sequence[int]
+    input_table: Any
+    readout_table: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        inputs = _groups("input_dims", self.input_dims, self.dims[0])
+        outputs = _groups("readout_dims", self.readout_dims, self.dims[2])
+        to = as_array("input_table", self.input_table)
+        read = as_array("readout_table", self.readout_table)
         if to.ndim != 2 or to.shape[1] != len(inputs):
             raise OptionError(
                 f"input_table has shape {to.shape}, but there are {len(inputs)} groups of inputs: "
@@ -221,6 +221,7 @@ class MultiIO(Masks):
         self._masks[2] = (read[sink[:, None], group[None, :]] != 0).astype(np.float64)
 
 
+@dataclass(eq=False, repr=False)
 class RandomInput(Masks):
     """A random part of the neurons gets input, a random part is read.
 
@@ -233,26 +234,21 @@ class RandomInput(Masks):
     seed : of the draw
     """
 
-    def __init__(
-        self,
-        dims: Sequence[int],
-        input_spar: float = 1.0,
-        readout_spar: float = 1.0,
-        hidden_spar: float = 1.0,
-        *,
-        overlap: bool = True,
-        seed: Seed = None,
-    ) -> None:
-        super().__init__(dims)
-        proportion("input_spar", input_spar)
-        proportion("readout_spar", readout_spar)
-        proportion("hidden_spar", hidden_spar)
+    input_spar: Annotated[float, proportion] = 1.0
+    readout_spar: Annotated[float, proportion] = 1.0
+    hidden_spar: Annotated[float, proportion] = 1.0
+    _: KW_ONLY
+    overlap: bool = True
+    seed: Seed = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         n = self.dims[1]
-        rng = generator(seed)
-        n_input, n_read = round(n * input_spar), round(n * readout_spar)
+        rng = generator(self.seed)
+        n_input, n_read = round(n * self.input_spar), round(n * self.readout_spar)
         order = rng.permutation(n)
         self._input = np.sort(order[:n_input])
-        if overlap:
+        if self.overlap:
             self._read = np.sort(rng.choice(n, n_read, replace=False))
         elif n_input + n_read <= n:
             self._read = np.sort(order[n_input : n_input + n_read])
@@ -262,7 +258,7 @@ class RandomInput(Masks):
                 "overlap, or let the fractions add up to at most 1"
             )
         self._masks[0][np.setdiff1d(np.arange(n), self._input)] = 0.0
-        self._masks[1] = (rng.random((n, n)) < hidden_spar).astype(np.float64)
+        self._masks[1] = (rng.random((n, n)) < self.hidden_spar).astype(np.float64)
         self._masks[2][:, np.setdiff1d(np.arange(n), self._read)] = 0.0
 
     def get_input_indices(self) -> Indices:

@@ -28,12 +28,12 @@ import numpy.typing as npt
 from noiseprune.weights import FloatArray
 
 ROUNDING = 1e-9
-"""Of the size of J: what may be 0."""
+"""What may be 0, relative to the size of J."""
 
 
 @dataclass(frozen=True)
 class Stability:
-    """Of K networks with n moving neurons.
+    """What keeps K networks with n moving neurons at rest, or does not.
 
     eigenvalues : (K, n) of J, by falling real part
     diagonal : (K,) bool, every diagonal entry of J left of 0

@@ -49,7 +49,7 @@ class WorkingPoint:
 
 
 def working_points(network: DirectedEP, inputs: FloatArray) -> Iterator[WorkingPoint | None]:
-    """Of each network, on inputs (m, inputs); the free phases start from the middle of the range.
+    """Where each network rests on inputs (m, inputs), from a start in the middle of the range.
     None where a network has no synapses: nothing moves it, and it may have no leak.
     """
     states = network.settle(inputs).states

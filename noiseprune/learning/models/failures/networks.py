@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,50 +21,36 @@ from noiseprune.learning.models.activations import ACTIVATIONS, Function
 from noiseprune.learning.models.failures.dropout import LinearWeightDropout
 from noiseprune.learning.models.saving import SavedNetwork
 from noiseprune.learning.models.streams import DTYPES, new_generator, spread
+from noiseprune.learning.options.base import Checked
 from noiseprune.learning.options.names import DType, FailuresActivation, Output, Path
 
 OUTPUTS: dict[str, Function] = {"linear": lambda x: x, "softmax": lambda x: torch.softmax(x, -1)}
 SCALINGS = ("lin", "lin+", "sqrt", "const", "const+")
 
 
-class Net(SavedNetwork):
+class Net(Checked, SavedNetwork):
     """What the networks here have in common: initial weights, gradients, files."""
 
-    def _build(
-        self,
-        shapes: Sequence[tuple[int, int]],
-        biases: Sequence[bool],
-        *,
-        drop_p: float,
-        drop_layers: str | Sequence[int],
-        scaling: str | float | Sequence[str | float],
-        path: Path,
-        seed: Seed,
-        dtype: DType,
-    ) -> None:
+    NOT_SAVED = ("seed",)
+
+    def _build(self, shapes: Sequence[tuple[int, int]], biases: Sequence[bool]) -> None:
         """Make layers of these shapes (in, out); those that do not fail have drop_p = 0."""
-        failing = parsed_layers(drop_layers, len(shapes))
-        first, *seeds = spread(seed, 1 + len(shapes))
+        told: Any = self
+        failing = parsed_layers(told.drop_layers, len(shapes))
+        first, *seeds = spread(told.seed, 1 + len(shapes))
         self.synapses = nn.ModuleList(
             LinearWeightDropout(
                 count("units", shape[0]),
                 count("units", shape[1]),
-                drop_p if number in failing else 0.0,
+                told.drop_p if number in failing else 0.0,
                 bias=bias,
-                path=path,
+                path=told.path,
                 seed=own,
-                dtype=DTYPES[one_of("dtype", dtype, DTYPES)],
+                dtype=DTYPES[told.dtype],
             )
             for number, (shape, bias, own) in enumerate(zip(shapes, biases, seeds), start=1)
         )
-        self.init_weights(scaling, first)
-        self.options |= {
-            "drop_p": drop_p,
-            "drop_layers": drop_layers if isinstance(drop_layers, str) else list(drop_layers),
-            "scaling": list(scaling) if isinstance(scaling, (list, tuple)) else scaling,
-            "path": path,
-            "dtype": dtype,
-        }
+        self.init_weights(told.scaling, first)
 
     @property
     def layers(self) -> list[LinearWeightDropout]:
@@ -135,6 +122,7 @@ class Net(SavedNetwork):
         return len(self.layers)
 
 
+@dataclass(eq=False, repr=False)
 class DeepNet(Net):
     """Layers in a row.
 
@@ -157,43 +145,27 @@ class DeepNet(Net):
         If an option has no meaning.
     """
 
-    def __init__(
-        self,
-        d_input: int,
-        d_output: int = 1,
-        d_hidden: Sequence[int] = (100,),
-        *,
-        activation: FailuresActivation = "linear",
-        output_activation: Output = "linear",
-        drop_p: float = 0.0,
-        drop_layers: str | Sequence[int] = "all",
-        scaling: str | float | Sequence[str | float] = "sqrt",
-        bias: bool = False,
-        path: Path = "masks",
-        seed: Seed = None,
-        dtype: DType = "float32",
-    ) -> None:
+    d_input: int
+    d_output: int = 1
+    d_hidden: Sequence[int] = (100,)
+    _: KW_ONLY
+    activation: FailuresActivation = "linear"
+    output_activation: Output = "linear"
+    drop_p: float = 0.0
+    drop_layers: str | Sequence[int] = "all"
+    scaling: str | float | Sequence[str | float] = "sqrt"
+    bias: bool = False
+    path: Path = "masks"
+    seed: Seed = None
+    dtype: DType = "float32"
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.options = {
-            "d_input": d_input,
-            "d_output": d_output,
-            "d_hidden": list(d_hidden),
-            "activation": one_of("activation", activation, get_args(FailuresActivation)),
-            "output_activation": one_of("output activation", output_activation, OUTPUTS),
-            "bias": bias,
-        }
-        sizes = [d_input, *d_hidden, d_output]
-        self._build(
-            list(pairwise(sizes)),
-            [bias] * (len(sizes) - 1),
-            drop_p=drop_p,
-            drop_layers=drop_layers,
-            scaling=scaling,
-            path=path,
-            seed=seed,
-            dtype=dtype,
-        )
-        self._phi, self._out = ACTIVATIONS[activation].rate, OUTPUTS[output_activation]
+        super().__post_init__()
+        sizes = [self.d_input, *self.d_hidden, self.d_output]
+        self._build(list(pairwise(sizes)), [self.bias] * (len(sizes) - 1))
+        self._phi = ACTIVATIONS[self.activation].rate
+        self._out = OUTPUTS[self.output_activation]
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (..., d_output) of inputs (..., d_input)."""
@@ -214,7 +186,7 @@ class DeepNet(Net):
         The failures to come stay what they were. Of the outputs the slope is 1.
         """
         generators = self.generators()
-        slope = ACTIVATIONS[self.options["activation"]].slope
+        slope = ACTIVATIONS[self.activation].slope
         slopes, potentials = [], []
         for layer in self.layers:
             v = layer(x)

@@ -6,18 +6,21 @@ h_t = phi(W_hh h_(t-1) + W_in x_t + b),    y_t = out_phi(W_out h_t + b_out),    
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from noiseprune.checks import Seed, count, one_of
+from noiseprune.checks import Seed
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.activations import ACTIVATIONS
 from noiseprune.learning.models.failures.networks import OUTPUTS, Net
+from noiseprune.learning.options.base import at_least_0
 from noiseprune.learning.options.names import DType, FailuresActivation, FailuresLast, Output, Path
 
 
+@dataclass(eq=False, repr=False)
 class RNN(Net):
     """A rate network in discrete time: layers `i2h`, `h2h`, `h2o`, numbered 1, 2, 3.
 
@@ -38,49 +41,32 @@ class RNN(Net):
         If an option has no meaning.
     """
 
-    def __init__(
-        self,
-        d_input: int,
-        d_output: int = 1,
-        d_hidden: int = 100,
-        *,
-        nonlinearity: FailuresActivation = "tanh",
-        output_activation: Output = "linear",
-        drop_p: float = 0.0,
-        drop_layers: str | Sequence[int] = "2",
-        failures: FailuresLast = "step",
-        delay: int = 0,
-        scaling: str | float | Sequence[str | float] = "sqrt",
-        bias: bool = False,
-        path: Path = "masks",
-        seed: Seed = None,
-        dtype: DType = "float32",
-    ) -> None:
+    d_input: int
+    d_output: int = 1
+    d_hidden: int = 100
+    _: KW_ONLY
+    nonlinearity: FailuresActivation = "tanh"
+    output_activation: Output = "linear"
+    drop_p: float = 0.0
+    drop_layers: str | Sequence[int] = "2"
+    failures: FailuresLast = "step"
+    delay: Annotated[int, at_least_0] = 0
+    scaling: str | float | Sequence[str | float] = "sqrt"
+    bias: bool = False
+    path: Path = "masks"
+    seed: Seed = None
+    dtype: DType = "float32"
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.options = {
-            "d_input": d_input,
-            "d_output": d_output,
-            "d_hidden": d_hidden,
-            "nonlinearity": one_of("nonlinearity", nonlinearity, get_args(FailuresActivation)),
-            "output_activation": one_of("output activation", output_activation, OUTPUTS),
-            "failures": one_of("failures", failures, get_args(FailuresLast)),
-            "delay": count("delay", delay, at_least=0),
-            "bias": bias,
-        }
-        if failures == "trial" and path != "masks":
+        super().__post_init__()
+        if self.failures == "trial" and self.path != "masks":
             raise OptionError("failures that last a trial are masks: give path='masks'")
-        self._build(
-            [(d_input, d_hidden), (d_hidden, d_hidden), (d_hidden, d_output)],
-            [False, bias, bias],
-            drop_p=drop_p,
-            drop_layers=drop_layers,
-            scaling=scaling,
-            path=path,
-            seed=seed,
-            dtype=dtype,
-        )
-        self.delay, self.failures = delay, failures
-        self._phi, self._out = ACTIVATIONS[nonlinearity].rate, OUTPUTS[output_activation]
+        n = self.d_hidden
+        shapes = [(self.d_input, n), (n, n), (n, self.d_output)]
+        self._build(shapes, [False, self.bias, self.bias])
+        self._phi = ACTIVATIONS[self.nonlinearity].rate
+        self._out = OUTPUTS[self.output_activation]
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Outputs (batch, time + delay, d_output) and {"h": (batch, time + delay, d_hidden)}.

@@ -20,7 +20,7 @@ MODES = 32
 
 @dataclass(frozen=True)
 class RunStatistics:
-    """Of L layers at T moments of a run.
+    """What L layers were at T moments of a run.
 
     norms : (T, L) Frobenius norms
     participation : (T, L) participation ratios, see `participation_ratio`
