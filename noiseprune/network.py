@@ -389,13 +389,11 @@ def _checked_leak(network: RateNetwork, leak: Any, margin: float) -> FloatArray:
         values = np.empty(0, dtype=object)
     if values.dtype.kind not in "fiu":
         raise NetworkError(f'leak is {leak!r}: give "dominant", a number or one number a neuron')
-    values = np.array(values, dtype=np.float64)
-    if values.ndim == 0:
-        values = np.full(n, float(values))
-    if values.shape != (n,):
+    if values.shape not in ((), (n,)):
         raise NetworkError(
             f"leak has shape {values.shape} for {n} neurons: give a number or {n} of them"
         )
+    values = np.array(np.broadcast_to(values, (n,)), dtype=np.float64)
     bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
     if bad.size:
         raise NetworkError(

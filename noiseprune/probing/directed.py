@@ -101,7 +101,7 @@ class Resolvent:
         node = np.arange(first, first + self.width(block)) // self.columns
         return self.nodes[node], self.node_weights[node] / self.columns
 
-    def finished(self, total: FloatArray) -> tuple[FloatArray, float]:
+    def finish(self, total: FloatArray) -> tuple[FloatArray, float]:
         """Estimates from the sums of all blocks, and their relative error (rms).
 
         They are kept above a twentieth of what leaks alone make.
@@ -182,7 +182,7 @@ def resolvent_block(shared: Resolvent, block: int) -> tuple[FloatArray, int]:
     frequencies, weights = shared.part(block)
     root = np.sqrt(weights)
     load = np.empty((net.n_neurons, 2 * frequencies.size))
-    kernels.signs(shared.key, block, load)
+    kernels.draw_signs(shared.key, block, load)
     load *= np.sqrt(0.5)
     xi = load.view(np.complex128)
     z, steps = solve_shifted(csr, net.leak, frequencies, xi)
@@ -193,5 +193,5 @@ def resolvent_block(shared: Resolvent, block: int) -> tuple[FloatArray, int]:
         xi *= root / (net.leak[:, None] + 1j * frequencies)
         local = xi
     sums = np.zeros((2, net.n_synapses))
-    kernels.differences(csr.indptr, csr.indices, csr.data, z, local, known, *sums)
+    kernels.add_differences(csr.indptr, csr.indices, csr.data, z, local, known, *sums)
     return sums, steps

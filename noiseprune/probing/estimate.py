@@ -118,4 +118,4 @@ def _estimates(
         total += sums
         most = max(most, int(steps))
         progress(done + 1, len(shared.blocks))
-    return *shared.finished(total), most
+    return *shared.finish(total), most

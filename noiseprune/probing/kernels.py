@@ -155,7 +155,7 @@ def estimates(
 
 
 @kernel
-def signs(key: npt.NDArray[np.uint64], block: int, load: Reals) -> None:
+def draw_signs(key: npt.NDArray[np.uint64], block: int, load: Reals) -> None:
     """load (N, k) <- random signs, k at most 32."""
     n, k = load.shape
     k0, k1, now = key[0], key[1], np.uint64(block)
@@ -167,7 +167,7 @@ def signs(key: npt.NDArray[np.uint64], block: int, load: Reals) -> None:
 
 
 @kernel
-def differences(
+def add_differences(
     indptr: IntArray,
     indices: IntArray,
     weights: FloatArray,

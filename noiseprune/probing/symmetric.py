@@ -103,7 +103,7 @@ class Probes:
     def blocks(self) -> range:
         return range(-(-self.probes // kernels.BLOCK))
 
-    def finished(self, total: FloatArray) -> tuple[FloatArray, float]:
+    def finish(self, total: FloatArray) -> tuple[FloatArray, float]:
         """b^T M^-1 b of every pair from the sums of all blocks, and its relative error (rms)."""
         csr, leak = self.system.weights, self.system.leak
         pairs = csr.indptr, csr.indices, csr.data, leak, self.starts

@@ -51,7 +51,6 @@ from noiseprune.recordings.signals import from_neo
 from noiseprune.records import Record, Rows, number
 from noiseprune.weights import FloatArray, stored
 
-METHODS: tuple[Inference, ...] = get_args(Inference)
 _SINGULAR = 1e12
 MOST_PARTS = 64
 """Blocks of the bootstrap, at most: each has three N x N matrices."""
@@ -196,9 +195,9 @@ def infer_network(
     array([[-1. ,  0.5],
            [ 0.5, -1. ]])
     """
-    one_of("inference method", method, METHODS)
+    one_of("inference method", method, get_args(Inference))
     one_of("treatment of silent channels", silent_channels, get_args(SilentChannels))
-    one_of("shrinkage", shrink, statistics.SHRINKAGES)
+    one_of("shrinkage", shrink, get_args(Shrinkage))
     if equal_noise and method == "precision":
         raise OptionError(
             "method 'precision' takes the noise of all channels to be equal as they are: leave "

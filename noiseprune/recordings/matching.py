@@ -14,8 +14,6 @@ from noiseprune.network import RateNetwork
 from noiseprune.recordings.record import Recording
 from noiseprune.weights import IntArray
 
-MATCHES: tuple[Match, ...] = get_args(Match)
-
 
 def channels_of(net: RateNetwork, recording: Recording, match: str = "auto") -> IntArray:
     """(N,) channel of every neuron.
@@ -29,7 +27,7 @@ def channels_of(net: RateNetwork, recording: Recording, match: str = "auto") -> 
     RecordingError
         If a neuron has no channel, or two.
     """
-    one_of("match", match, MATCHES)
+    one_of("match", match, get_args(Match))
     n, found = net.n_neurons, recording.n_channels
     if match == "order" or (match == "auto" and net.labels is None and found == n):
         if found != n:

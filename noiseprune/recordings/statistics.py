@@ -38,8 +38,6 @@ from noiseprune.progress import Progress, silent
 from noiseprune.recordings.record import Recording
 from noiseprune.weights import FloatArray
 
-ZERO_LAGS: tuple[ZeroLag, ...] = get_args(ZeroLag)
-SHRINKAGES: tuple[Shrinkage, ...] = get_args(Shrinkage)
 _FEWEST_BLOCKS, _MOST_BLOCKS = 8, 64
 _BLOCK = 4.0
 """Length of a block in autocorrelation times, where the recording is long enough."""
@@ -88,7 +86,7 @@ class Estimator:
 
 def estimator(recording: Recording, zero_lag: str = "poisson") -> Estimator:
     """How the covariance at lag 0 is found (see the module)."""
-    one_of("zero lag", zero_lag, ZERO_LAGS)
+    one_of("zero lag", zero_lag, get_args(ZeroLag))
     spikes = recording.spikes
     if spikes is None:
         return Estimator((0,), (1.0,), 0.0)
@@ -270,7 +268,7 @@ def covariance(
     RecordingError
         If the recording is too short.
     """
-    one_of("shrinkage", shrink, SHRINKAGES)
+    one_of("shrinkage", shrink, get_args(Shrinkage))
     cut = cut_into_blocks(recording, zero_lag, block)
     n = recording.n_channels
     found, error = np.empty((n, n)), np.empty((n, n))

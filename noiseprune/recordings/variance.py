@@ -14,7 +14,7 @@ which is local to neurons and synapses. It is as good as the network and its lea
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -151,7 +151,7 @@ def synapse_variance(
     """
     if not isinstance(net, RateNetwork):
         raise NetworkError(not_a_network(net))
-    one_of("shrinkage", shrink, statistics.SHRINKAGES)
+    one_of("shrinkage", shrink, get_args(Shrinkage))
     recording = recording.chosen(channels_of(net, recording, match))
     refuse_silent(recording, what="record longer, or give a network of the neurons that are active")
     cut = statistics.cut_into_blocks(recording, zero_lag, block)

@@ -129,15 +129,15 @@ def sums_of(
         def report(done: int, total: int, before: int = turn * steps) -> None:
             progress(before + done, len(groups) * steps)
 
-        yield from _together(shared, group, report)
+        yield from _run_together(shared, group, report)
 
 
 def sums_of_part(shared: Streaming, part: Part) -> Result:
     """What one part gives."""
-    return _together(shared, [part], silent)[0]
+    return _run_together(shared, [part], silent)[0]
 
 
-def _together(shared: Streaming, parts: list[Part], progress: Progress) -> list[Result]:
+def _run_together(shared: Streaming, parts: list[Part], progress: Progress) -> list[Result]:
     """The sums of adjacent parts, whose replicas run together; of each as if it ran alone."""
     start, stop = parts[0][0], parts[-1][1]
     run = shared.run.part(start, stop)
@@ -170,7 +170,7 @@ def _together(shared: Streaming, parts: list[Part], progress: Progress) -> list[
 # ------------------------------------------------------------------------ from parts to one
 
 
-def added(
+def add_up(
     shared: Streaming, worker: Worker, progress: Progress
 ) -> tuple[list[FloatArray], list[list[FloatArray]], list[int]]:
     """Sums over the first half of the parts and over the rest; what else each of them gave, and how
@@ -189,7 +189,7 @@ def added(
     return halves, rest, [shared.n_times * (stop - start) for start, stop in parts]
 
 
-def around_mean(
+def centre(
     halves: list[FloatArray], others: list[list[FloatArray]], numbers: list[int], *, centred: bool
 ) -> FloatArray:
     """Take the sums of products around the mean m of all samples, and fill their upper triangles.
@@ -218,7 +218,7 @@ def around_mean(
     return mean
 
 
-def pooled(halves: list[FloatArray], numbers: list[int]) -> tuple[FloatArray, float | None]:
+def pool(halves: list[FloatArray], numbers: list[int]) -> tuple[FloatArray, float | None]:
     """Mean over all samples from the sums of the halves, which are overwritten, and its error.
 
     numbers : samples of every part

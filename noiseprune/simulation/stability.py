@@ -64,7 +64,6 @@ def default_step(*nets: RateNetwork, activation: str = "linear") -> float:
 
 def _extreme_eigenvalues(net: RateNetwork) -> npt.NDArray[Any]:
     """Eigenvalues of A: all of them, or in a large network those at the edges."""
-
     if net.n_neurons <= DENSE_EIGENVALUES:
         return net.eigenvalues
     solve = sparse_linalg.eigsh if net.is_symmetric else sparse_linalg.eigs

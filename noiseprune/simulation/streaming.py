@@ -12,9 +12,9 @@ from noiseprune.simulation.engine import Run, Simulation
 from noiseprune.simulation.parts import (
     Products,
     Squares,
-    added,
-    around_mean,
-    pooled,
+    add_up,
+    centre,
+    pool,
     streaming,
 )
 from noiseprune.weights import FloatArray
@@ -93,10 +93,10 @@ def streaming_covariance(
     run.check_step(stationary=True)
     if run.activation == "linear":
         run = run.fluctuations()
-    halves, others, numbers = added(streaming(run, Products, burn_in), worker, progress)
+    halves, others, numbers = add_up(streaming(run, Products, burn_in), worker, progress)
     with threadpool_limits(1, user_api="blas"):
-        mean = around_mean(halves, others, numbers, centred=run.activation == "linear")
-    covariance, error = pooled(halves, numbers)
+        mean = centre(halves, others, numbers, centred=run.activation == "linear")
+    covariance, error = pool(halves, numbers)
     return StreamedCovariance(*_evidence(run, error, numbers), covariance, mean)
 
 
@@ -115,8 +115,8 @@ def streaming_synapse_variance(
     """
     run = replace(asked, drive=0.0, x0="zero", activation="linear").of(net)
     run.check_step(stationary=True)
-    halves, _, numbers = added(streaming(run, Squares, burn_in), worker, progress)
-    variance, error = pooled(halves, numbers)
+    halves, _, numbers = add_up(streaming(run, Squares, burn_in), worker, progress)
+    variance, error = pool(halves, numbers)
     return StreamedVariance(*_evidence(run, error, numbers), variance)
 
 

@@ -34,19 +34,13 @@ def solve_shifted(
         If that takes more than 2,000 steps.
     """
     diagonal = leak[:, None] + 1j * shifts
+    system = weights.indptr, weights.indices, weights.data, leak
 
     def product(x: ComplexArray) -> ComplexArray:
         """(M + i omega) diagonal^-1 x, for the iteration is on diagonal * z"""
         scaled = x / diagonal
         y = np.empty_like(scaled)
-        kernels.product(
-            weights.indptr,
-            weights.indices,
-            weights.data,
-            leak,
-            scaled.view(leak.dtype),
-            y.view(leak.dtype),
-        )
+        kernels.product(*system, scaled.view(leak.dtype), y.view(leak.dtype))
         scaled *= 1j * shifts
         y += scaled
         return y

@@ -69,7 +69,7 @@ def test_drives_are_those_of_their_twin(block):
     words = [int(word) for word in key(7)]
     expected = naive_probing.drive(net.dense_weights(), excess, words, block, 21)
     np.testing.assert_allclose(load, expected, rtol=1e-14, atol=1e-14)
-    kernels.signs(key(7), block, load)
+    kernels.draw_signs(key(7), block, load)
     expected = [
         [naive_probing.random_sign(words, block, c, i, i) for c in range(21)] for i in range(9)
     ]
@@ -93,7 +93,7 @@ def test_sums_over_probes_are_those_of_their_twins(columns):
     known = rng.random((9, columns))
     for some in (local, local[:0]):
         sums, spread = np.zeros((2, csr.nnz))
-        kernels.differences(csr.indptr, csr.indices, csr.data, z, some, known, sums, spread)
+        kernels.add_differences(csr.indptr, csr.indices, csr.data, z, some, known, sums, spread)
         expected = naive_probing.differences(net.dense_weights(), z, some, known)
         np.testing.assert_allclose((sums, spread), expected, rtol=1e-12, atol=1e-12)
 
