@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from scipy import linalg, sparse
 
 from noiseprune import OptionError, RateNetwork, covariance, prune
-from noiseprune import kernels as compiled
 from noiseprune.pruning import Recipe, prune_weights, theorem_applies
 from noiseprune.pruning.recipe import BALANCES, MAX_FACTOR, RULES, SAMPLINGS
 from noiseprune.pruning.rules import water_filling
 from noiseprune.pruning.sampling import independent, systematic
+from noiseprune.variance import variance_of
 
 CHOICES = [
     *(
@@ -42,8 +42,7 @@ def random_network(n, seed, *, symmetric, density=0.5, margin=0.1):
 
 
 def exact_variance(net, noise=1.0):
-    c = covariance(net, noise).covariance
-    return compiled.synapse_variance(net.csr.indptr, net.csr.indices, net.csr.data, c)
+    return variance_of(net, covariance(net, noise).covariance)
 
 
 def dense(net, values):
