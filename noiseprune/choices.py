@@ -7,6 +7,8 @@ imports nothing, so that `noiseprune --help` can read it. `typing.get_args` give
 from typing import Literal
 
 Rule = Literal["noise", "weight", "uniform", "magnitude", "paper"]
+NEED_VARIANCE: tuple[Rule, ...] = ("noise", "paper")
+"""Rules whose importance is |w| v, so that the synapse variances have to be measured."""
 Sampling = Literal["independent", "systematic", "balanced"]
 Balance = Literal["leak", "none", "homeostatic"]
 

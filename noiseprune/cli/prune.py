@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
-from noiseprune.choices import Balance, Match, Rule, Sampling
+from noiseprune.choices import NEED_VARIANCE, Balance, Match, Rule, Sampling
 from noiseprune.cli import completion
 from noiseprune.cli.options import (
     DryRun,
@@ -96,7 +96,7 @@ class Recorded:
             )
         if self.recording is not None and self.drive is not None:
             raise OptionError("--recording and --drive were both given: leave one of them out")
-        if rule not in ("noise", "paper"):
+        if rule not in NEED_VARIANCE:
             raise OptionError(
                 f"rule {rule!r} uses no synapse variances: leave the recording out, or use rule "
                 "'noise'"

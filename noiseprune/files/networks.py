@@ -26,17 +26,18 @@ from noiseprune.weights import stored
 class _Format:
     read: Callable[[Path], Stored]
     write: Callable[[RateNetwork, Path], None]
+    holds_leak: bool = False
 
 
 _FORMATS = {
-    ".npz": _Format(formats.read_npz, formats.write_npz),
+    ".npz": _Format(formats.read_npz, formats.write_npz, holds_leak=True),
     ".mtx": _Format(matrix_market.read_mtx, matrix_market.write_mtx),
     ".npy": _Format(formats.read_npy, formats.write_npy),
     ".csv": _Format(tables.read_table, tables.write_table),
     ".tsv": _Format(tables.read_table, tables.write_table),
-    ".graphml": _Format(formats.read_graph, formats.write_graph),
-    ".gml": _Format(formats.read_graph, formats.write_graph),
-    ".mat": _Format(matlab.read_mat, matlab.write_mat),
+    ".graphml": _Format(formats.read_graph, formats.write_graph, holds_leak=True),
+    ".gml": _Format(formats.read_graph, formats.write_graph, holds_leak=True),
+    ".mat": _Format(matlab.read_mat, matlab.write_mat, holds_leak=True),
 }
 
 
@@ -125,7 +126,8 @@ def save(network: RateNetwork, path: str | os.PathLike[str]) -> None:
 
 def holds_leak(path: str | os.PathLike[str]) -> bool:
     """True if the format of `path` can hold the leak (see the table in `noiseprune.files`)."""
-    return Path(path).suffix.lower() in (".npz", ".mat", ".graphml", ".gml")
+    form = _FORMATS.get(Path(path).suffix.lower())
+    return form is not None and form.holds_leak
 
 
 def check_destination(path: str | os.PathLike[str], *, trajectory: bool = False) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from noiseprune.checks import at_least, one_of
-from noiseprune.choices import Balance, Rule, Sampling
+from noiseprune.choices import NEED_VARIANCE, Balance, Rule, Sampling
 from noiseprune.errors import OptionError
 
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -98,7 +98,7 @@ class Recipe:
     @property
     def needs_variance(self) -> bool:
         """True if the importance of a synapse is |w| v, so that v has to be measured."""
-        return self.rule in ("noise", "paper")
+        return self.rule in NEED_VARIANCE
 
     @property
     def keeps_largest(self) -> bool:

@@ -11,25 +11,31 @@ first and clipped at 1 afterwards, as the paper's authors did, which keeps too f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
 
 from noiseprune import kernels
+from noiseprune.choices import NEED_VARIANCE
 from noiseprune.errors import OptionError
 from noiseprune.pruning.recipe import Recipe
 from noiseprune.weights import FloatArray
 
+_OF_WEIGHT: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "weight": np.abs,
+    "magnitude": np.abs,
+    "uniform": np.ones_like,
+}
+"""Importance by the weights (m,) of the rules that need no variance."""
 FAILURE_PROBABILITY = 0.05
 """Probability with which the theorem's epsilon may be missed when `epsilon` is asked for."""
 
 
 def importance(weights: FloatArray, rule: str, variance: FloatArray | None) -> FloatArray:
     """(m,) importance of every synapse, from its weight (m,) and, where needed, its variance."""
-    if rule in ("weight", "magnitude"):
-        return np.abs(weights)
-    if rule == "uniform":
-        return np.ones(weights.size)
+    if rule not in NEED_VARIANCE:
+        return _OF_WEIGHT[rule](weights)
     if variance is None:
         raise OptionError(f"rule {rule!r} needs the synapse variances: give variance=...")
     variance = np.asarray(variance, dtype=np.float64)

@@ -112,7 +112,7 @@ class Dominant:
         for other in preconditioners.available():
             rival = self.with_preconditioner(other)
             rival = replace(rival, steps=rival._trial())
-            cost = rival.steps * preconditioners.COST[other]
+            cost = rival.steps * preconditioners.MAKERS[other].cost
             if cost < least:
                 best, least = rival, cost
         return best

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from typer.testing import CliRunner
 
 import noiseprune as npr
 from noiseprune import cli, files
+from noiseprune.choices import NEED_VARIANCE, Rule
 from noiseprune.cli import shared
+from noiseprune.pruning import RIVALS
 
 PRUNE_KEYS = {
     "n_neurons", "n_synapses", "n_kept", "kept_fraction", "rule", "method", "sampling", "balance",
@@ -275,11 +278,11 @@ def test_epsilon_is_kept_where_the_theorem_holds(net):
     assert found["gain"] == pytest.approx(6 * np.log(2 * 20 / 0.05) / 0.9**2)
 
 
-@pytest.mark.parametrize("rule", ["noise", "weight", "uniform", "magnitude", "paper"])
+@pytest.mark.parametrize("rule", get_args(Rule))
 def test_every_rule(rule, net):
     found = asked("prune", "net.npz", "--rule", rule, "--keep", 0.5)
     assert found["rule"] == rule
-    assert found["method"] == ("exact" if rule in ("noise", "paper") else None)
+    assert found["method"] == ("exact" if rule in NEED_VARIANCE else None)
     assert (found["gain"] is None) == (rule == "magnitude")
     if rule == "paper":
         assert (found["sampling"], found["balance"]) == ("independent", "leak")
@@ -431,7 +434,7 @@ def test_report_of_unstable_networks_has_no_dynamics(net):
 def test_compare_puts_all_rules_at_one_count(net):
     found = asked("compare", "net.npz", "--keep", 0.5, "--draws", 2, "-o", "rows.json")
     rows = found["rows"]
-    assert {row["rule"] for row in rows} == {"noise", "paper", "weight", "uniform", "magnitude"}
+    assert {row["rule"] for row in rows} == {recipe.rule for recipe in RIVALS}
     for row in rows:
         assert type(row["stable"]) is bool
         assert row["epsilon"] <= row["epsilon_max"] * (1 + 1e-12)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 import string
 import time
@@ -15,9 +16,11 @@ from scipy import io, sparse
 
 import noiseprune as npr
 from noiseprune import FileError, NetworkError, NoisePruneError, RateNetwork, files
+from noiseprune.cli.shared import DESTINATION
+from noiseprune.files import networks
 
-SUFFIXES = (".npz", ".mtx", ".npy", ".csv", ".tsv", ".graphml", ".gml", ".mat")
-WITH_LEAK = (".npz", ".mat", ".graphml", ".gml")
+SUFFIXES = tuple(networks._FORMATS)
+WITH_LEAK = tuple(suffix for suffix in SUFFIXES if files.holds_leak(f"net{suffix}"))
 WITH_LABELS = (*WITH_LEAK, ".csv", ".tsv")
 
 few = settings(
@@ -55,8 +58,7 @@ def test_a_network_comes_back_exactly(suffix, density, symmetric, tmp_path):
     assert_same_weights(net, back)
     assert back.is_symmetric == net.is_symmetric
     assert back.labels == (net.labels if suffix in WITH_LABELS else None)
-    if suffix in WITH_LEAK:
-        np.testing.assert_array_equal(back.leak, net.leak)
+    assert np.array_equal(back.leak, net.leak) == (suffix in WITH_LEAK)
     assert sorted(os.listdir(tmp_path)) == [f"net{suffix}"]
 
 
@@ -69,6 +71,17 @@ def test_neurons_without_labels_or_synapses_come_back(suffix, tmp_path):
     back = npr.load(tmp_path / f"net{suffix}")
     assert_same_weights(net, back)
     assert back.labels is None
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_format_is_told_of(suffix):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^A network file is [^;]*", readme, re.M)
+    for text in (files.__doc__, npr.load.__doc__, DESTINATION["network"], listed):
+        assert re.search(rf"(?<!\w)\{suffix}\b", text)
+    (row,) = re.findall(rf"^\| [^|]*\{suffix}\b.*", files.__doc__, re.M)
+    _, _, leak, labels = (cell.strip() for cell in row.strip("|").split("|"))
+    assert (leak != "no", labels != "no") == (suffix in WITH_LEAK, suffix in WITH_LABELS)
 
 
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)

@@ -5,11 +5,12 @@ import pytest
 
 import noiseprune as npr
 from noiseprune import variance
+from noiseprune.choices import NEED_VARIANCE
+from noiseprune.pruning.recipe import RULES
 
 SYMMETRIC = npr.clustered_network((24, 3, 3), 0.5, 40, leak_margin=0.3, seed=7)
 DIRECTED = npr.clustered_network((24, 3, 3), 0.5, 41, directed=True, leak_margin=0.3, seed=7)
 NETWORKS = pytest.mark.parametrize("net", [SYMMETRIC, DIRECTED], ids=["symmetric", "directed"])
-RULES = ("noise", "weight", "uniform", "magnitude", "paper")
 
 
 def same(one, other, rtol=0.0):
@@ -35,7 +36,7 @@ def same(one, other, rtol=0.0):
         (DIRECTED, "simulation"),
     ],
 )
-@pytest.mark.parametrize("rule", ["noise", "paper"])
+@pytest.mark.parametrize("rule", NEED_VARIANCE)
 def test_a_given_variance_is_as_good_as_one_that_is_solved(net, method, rule):
     options = {"rule": rule, "keep": 0.4, "seed": 5}
     solved = npr.prune(net, method=method, n_probes=3, **options)
@@ -93,7 +94,7 @@ def test_global_random_state_is_left_alone():
     assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
-@pytest.mark.parametrize("rule", ["weight", "uniform", "magnitude"])
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in NEED_VARIANCE])
 def test_rules_without_variance_need_no_stationary_state(rule):
     unstable = npr.RateNetwork(SYMMETRIC.weights, leak=1e-3)
     assert npr.prune(unstable, 0.5, rule, seed=5).n_kept > 0

@@ -10,6 +10,7 @@ from noiseprune import OptionError, RateNetwork, UnstableError, covariance
 from noiseprune.checks import seed_sequence, substream
 from noiseprune.kernels import pair_starts
 from noiseprune.probing import directed, kernels, probed_variance, symmetric
+from noiseprune.solvers.preconditioners import MAKERS
 
 
 def dominant_network(n=20, seed=3, *, density=0.6, margin=0.1, both=True):
@@ -230,7 +231,7 @@ def test_more_probes_begin_with_the_same_probes():
     assert np.all(symmetric.probe_block(more, 1)[0] != symmetric.probe_block(more, 0)[0])
 
 
-@pytest.mark.parametrize("name", ["approximate-cholesky", "multigrid"])
+@pytest.mark.parametrize("name", MAKERS)
 def test_every_solver_gives_the_same_estimates(name):
     net = dominant_network(90, 13, density=0.05)
     first = probed_variance(net, 2.0, 40, 17, solver="diagonal")

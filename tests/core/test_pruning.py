@@ -10,7 +10,7 @@ from scipy import linalg, sparse
 from noiseprune import OptionError, RateNetwork, covariance, prune
 from noiseprune.pruning import Recipe, prune_weights, theorem_applies
 from noiseprune.pruning.recipe import BALANCES, MAX_FACTOR, RULES, SAMPLINGS
-from noiseprune.pruning.rules import water_filling
+from noiseprune.pruning.rules import importance, water_filling
 from noiseprune.pruning.sampling import independent, systematic
 from noiseprune.variance import variance_of
 
@@ -33,6 +33,15 @@ EXACT = ("independent", "systematic")
 
 def test_every_choice_is_tested():
     assert {rule for rule, _, _ in CHOICES} == set(RULES)
+
+
+def test_a_rule_is_no_other_rule_while_it_has_a_mere_name():
+    weights, variance = np.array([-2.0, 0.5]), np.array([3.0, 1.0])
+    for rule in RULES:
+        needed = variance if Recipe(rule=rule).needs_variance else None
+        assert importance(weights, rule, needed).shape == (2,)
+    with pytest.raises(KeyError, match="new"):
+        importance(weights, "new", variance)
 
 
 def random_network(n, seed, *, symmetric, density=0.5, margin=0.1):

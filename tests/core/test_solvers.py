@@ -1,6 +1,7 @@
 """Blocked iterations against dense solves, with every preconditioner, signed and not."""
 
 import pickle
+from typing import get_args
 
 import naive
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 from scipy import sparse
 
 from noiseprune import ConvergenceError, OptionError, RateNetwork, solvers
+from noiseprune.choices import Solver
 from noiseprune.solvers import Dominant, kernels, preconditioners
 from noiseprune.solvers.shifted import solve_shifted
 
-NAMES = ("diagonal", "approximate-cholesky", "multigrid")
+NAMES = ("diagonal", *preconditioners.MAKERS)
 
 
 def network(n=60, seed=3, *, symmetric=True, density=0.2, margin=0.05):
@@ -29,6 +31,10 @@ def sheet(side, margin):
 
 def energy(matrix, x):
     return np.sqrt(np.einsum("ic,ij,jc->c", x, matrix, x))
+
+
+def test_every_solver_that_can_be_chosen_is_there():
+    assert get_args(Solver) == ("auto", *NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -129,7 +135,7 @@ def test_easy_networks_keep_the_diagonal_and_hard_ones_change_it():
     assert easy.steps <= solvers.TRIAL_STEPS
     hard = Dominant.of(sheet(60, 1e-6))
     chosen = hard.with_preconditioner("auto")
-    assert chosen.name in ("approximate-cholesky", "multigrid")
+    assert chosen.name in preconditioners.MAKERS
     load = np.random.default_rng(1).standard_normal((3600, 2))
     few, many = chosen.solve(load.copy(), 1e-6), hard.solve(load.copy(), 1e-6)
     assert few.steps < many.steps / 5

@@ -14,7 +14,9 @@ import pytest
 from sources import PACKAGE, SOURCES, arrows
 
 from noiseprune import learning
+from noiseprune.learning.options.base import PruneOptions, options_of
 from noiseprune.learning.options.table import MODELS
+from noiseprune.learning.training.experiment import PrunableExperiment
 
 LEARNING = "noiseprune.learning"
 FLOORS = ("options", "data", "models", "training", "prune", "pictures", "experiments")
@@ -158,3 +160,11 @@ def test_the_table_names_experiments_that_are_there():
         assert name == model.options.MODEL
         assert issubclass(model.load(), learning.Experiment)
         assert Path(inspect.getfile(model.load())).parent.name == "experiments"
+
+
+def test_an_experiment_can_be_pruned_if_its_options_say_so():
+    for model in MODELS.values():
+        asked = issubclass(model.options, PruneOptions)
+        assert issubclass(model.load(), PrunableExperiment) == asked, model
+        names = options_of(model.options)["rule"].names if asked else ("noise",)
+        assert "noise" in names, f"{model}: give the option rule its names"

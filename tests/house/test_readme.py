@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from noiseprune.cli import app
+from noiseprune.learning.options.table import MODELS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +43,12 @@ def test_the_commands_run(tmp_path):
             assert (prompt, command) == ("$", "noiseprune")
             result = CliRunner().invoke(app, arguments)
             assert result.exit_code == 0, (line, result.output)
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "docs" / "learning.md"])
+def test_every_model_is_told_of(path):
+    text = path.read_text(encoding="utf-8")
+    assert [name for name in MODELS if not re.search(rf"`(train )?{name}`", text)] == []
 
 
 def test_two_commands_set_everything_up():

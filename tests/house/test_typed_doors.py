@@ -1,12 +1,17 @@
 """The public names as an editor and a type checker see them."""
 
+import inspect
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from mypy import api
 
 import noiseprune as npr
+from noiseprune import choices, learning, pruning
+from noiseprune.probing import probed_variance
+from noiseprune.variance import Probes
 
 FOLDER = Path(__file__).parent / "typed"
 STUB = Path(npr.__file__).with_suffix(".pyi")
@@ -47,3 +52,20 @@ def test_the_stub_is_the_list_of_public_names():
     assert sorted(names) == list(npr.__all__) == dir(npr)
     for name in names:
         assert getattr(npr, name) is not None
+
+
+@pytest.mark.parametrize(
+    ("described", "option", "known"),
+    [
+        *(
+            (each, "rule", choices.Rule)
+            for each in (npr.prune, pruning.Recipe, learning.prune_layers, learning.prune_recurrent)
+        ),
+        *((each, "solver", choices.Solver) for each in (npr.synapse_variance, Probes)),
+        (probed_variance, "solver", choices.Solver),
+    ],
+)
+def test_a_docstring_names_all_that_can_be_chosen(described, option, known):
+    text = inspect.getdoc(described) or ""
+    (told,) = re.findall(rf"^{option} : (.*(?:\n[ ]+.*)*)", text, re.M)
+    assert [name for name in get_args(known) if f'"{name}"' not in told] == []

@@ -19,6 +19,7 @@ from noiseprune.learning.options.table import MODELS
 from noiseprune.learning.training.checkpoint import load_checkpoint, save_checkpoint
 
 KEPT = Path(__file__).parent / "kept"
+OLD = [name for name, model in MODELS.items() if model.kept_as]
 OTHER = {
     "deep": {"rule": "boltzmann", "temp": 0.1, "tol_w": 0.002},
     "ep": {"rule": "boltzmann", "temp": 0.1, "tol_w": 0.002},
@@ -35,7 +36,11 @@ def stored(model):
     return found, MODELS[model].options(**found["options"])
 
 
-@pytest.fixture(params=MODELS)
+def test_a_run_is_kept_of_every_model_that_was_there():
+    assert {path.name for path in KEPT.iterdir()} == set(OLD)
+
+
+@pytest.fixture(params=OLD)
 def model(request):
     return request.param
 

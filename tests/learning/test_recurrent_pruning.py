@@ -10,6 +10,7 @@ from torch.nn.utils import prune as torch_prune
 
 import noiseprune as npr
 from noiseprune import NetworkError, OptionError, UnstableError
+from noiseprune.choices import Rule
 from noiseprune.learning import (
     CTRNN,
     PerceptualDecision,
@@ -116,6 +117,10 @@ def test_activity_is_seen_about_its_mean():
     assert drawn.mean() > 0.5
     ratio = (p / expected)[drawn]
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
+
+
+def test_the_rules_are_those_of_all_networks_and_one_more():
+    assert get_args(RecurrentRule) == (*get_args(Rule), "random")
 
 
 @pytest.mark.parametrize("rule", get_args(RecurrentRule))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, get_args
 
 from noiseprune.checks import count, not_negative, one_of
+from noiseprune.choices import NEED_VARIANCE
 from noiseprune.errors import OptionError
 from noiseprune.learning.options import names
 from noiseprune.learning.options.base import CHANGEABLE, PruneOptions, at_least_0
@@ -86,8 +87,8 @@ class LocalOptions(PruneOptions):
             self.refuse_idle(("augment",), "is an option of cifar10:")
         if self.prune is None:
             self.refuse_idle(("variance",), "is of the pruning: give --prune, too, or")
-        elif self.rule not in (None, "noise", "paper"):
-            why = f"is of the rules noise and paper, and {self.rule} needs none:"
+        elif self.rule is not None and self.rule not in NEED_VARIANCE:
+            why = f"is of the rules {' and '.join(NEED_VARIANCE)}, and {self.rule} needs none:"
             self.refuse_idle(("variance",), why)
         if not self.layers:
             self.refuse_idle(("hidden",), "is of dense hidden layers, and there are none:")

@@ -4,7 +4,7 @@ from typing import Literal
 
 from noiseprune.choices import Rule as Rule
 
-RecurrentRule = Literal["noise", "weight", "uniform", "magnitude", "paper", "random"]
+RecurrentRule = Literal[Rule, "random"]
 EquilibriumRule = Literal[
     "noise", "noise-largest", "weight", "uniform", "magnitude", "random", "boltzmann"
 ]

@@ -28,12 +28,12 @@ _LEARNING = "noiseprune.learning"
 @dataclass(frozen=True)
 class Model:
     """options : its record; experiment : "module:class", below `noiseprune.learning.experiments`
-    kept_as : what a run calls it that was kept before models had names
+    kept_as : what a run calls it that was kept before models had names; None of a newer model
     """
 
     options: type[TrainOptions]
     experiment: str
-    kept_as: str
+    kept_as: str | None = None
 
     def load(self) -> Any:
         """The class of its experiment."""
