@@ -123,16 +123,18 @@ class Pair:
         if not self.detail:
             return None, None
         try:
-            original = self._covariance or lyapunov.covariance(self.original)
+            known = self._covariance or lyapunov.covariance(self.original)
         except UnstableError:
             return None, None
-        variance = variance_of(self.original, original.covariance)
+        # Under noise of strength 1, for the squares of what is very small or large are no numbers.
+        original = known.covariance if known.noise == 1 else known.covariance / known.noise**2
+        variance = variance_of(self.original, original)
         try:
-            changed = lyapunov.covariance(self.pruned, original.noise).covariance
+            changed = lyapunov.covariance(self.pruned).covariance
         except UnstableError:
             return None, variance
-        size = np.linalg.norm(original.covariance)
-        return float(np.linalg.norm(changed - original.covariance) / size), variance
+        error = np.linalg.norm(changed - original) / np.linalg.norm(original)
+        return float(error), variance
 
 
 def is_stable(pruned: RateNetwork, change: spectrum.Epsilon) -> bool:

@@ -99,9 +99,10 @@ def test_a_pair_agrees_with_plain_linear_algebra(net):
 
 
 @NETWORKS
-def test_a_covariance_that_is_known_is_used_at_its_own_noise(net, solved):
+@pytest.mark.parametrize("noise", [0.3, 1e-90, 1e60])
+def test_a_covariance_that_is_known_is_used_whatever_its_noise(net, noise, solved):
     pruned = npr.prune(net, 0.5, "weight", seed=3).network
-    known = lyapunov.covariance(net, 0.3)
+    known = lyapunov.covariance(net, noise)
     solved["covariance"].clear()
     pair = Pair(net, pruned, covariance=known)
     assert pair.covariance_error == pytest.approx(Pair(net, pruned).covariance_error, rel=1e-9)
