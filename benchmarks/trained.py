@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator
 
 from noiseprune.figures import style
 from noiseprune.learning.data.decision import PerceptualDecision
@@ -137,7 +138,8 @@ def draw(numbers: Mapping[str, Any]) -> Figure:
             panel.set_ylim(0.45, 0.9)
         else:
             panel.set_yscale("log")
-        style.percent_axis(panel, list(FRACTIONS))
+        panel.set_xscale("log")
+        style.plain_ticks(panel.xaxis, FixedLocator([100 * fraction for fraction in FRACTIONS]))
         panel.set_title(title)
         panel.set_xlabel("synapses kept (%)")
     panels[0].set_ylabel("accuracy")

@@ -147,6 +147,8 @@ def compare(
     'noise'
     """
     draws = count("draws", draws)
+    if not recipes or not all(isinstance(recipe, Recipe) for recipe in recipes):
+        raise OptionError(f"recipes are {recipes!r}: give one Recipe at least, such as Recipe()")
     keeps = _several(keep)
     for one in keeps:
         rules.budget(one, net.n_synapses)

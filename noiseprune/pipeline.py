@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from noiseprune.checks import Seed, noise_strength
+from noiseprune.checks import Seed, noise_strength, one_of
 from noiseprune.choices import Balance, Method, Rule, Sampling, Solver
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import Pruning, Recipe, check_request, prune_network
+from noiseprune.pruning.network import check_network
+from noiseprune.pruning.recipe import BALANCES, SAMPLINGS
 from noiseprune.variance import Source, SynapseVariance, source_of
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
@@ -80,6 +82,11 @@ def prune(
     >>> prune(datasets.load("mushroom-body"), keep=0.3, seed=7).n_kept
     2228
     """
+    check_network(net)
+    if sampling is not None and rule != "magnitude":
+        one_of("sampling", sampling, SAMPLINGS)
+    if balance is not None:
+        one_of("balance", balance, BALANCES)
     recipe = Recipe.of(rule, sampling, balance, refit=refit, promise=epsilon is not None)
     source = source_of(net, method, n_probes=n_probes, probe_error=probe_error, solver=solver)
     return measure_and_prune(

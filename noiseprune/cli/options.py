@@ -170,11 +170,13 @@ class Measured:
     solver: Annotated[Solver, "Preconditioner of the probes."] = "auto"
 
     def source(self, net: "RateNetwork", *, keep_covariance: bool) -> "Source":
+        from noiseprune.eigenvalues import DENSE_EIGENVALUES
         from noiseprune.variance import Exact, source_of
 
         options: dict[str, Any] = asdict(self)
         source = source_of(net, **options)
-        return Exact(keep_covariance=keep_covariance) if isinstance(source, Exact) else source
+        read = keep_covariance and net.n_neurons <= DENSE_EIGENVALUES  # by a page on as many
+        return Exact(keep_covariance=read) if isinstance(source, Exact) else source
 
 
 @dataclass(frozen=True)

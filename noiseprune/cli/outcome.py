@@ -26,7 +26,6 @@ def certify(
     output : where the pruned network was written; original : name of what it was
     """
     from noiseprune.pair import Pair
-    from noiseprune.report.page import Making
     from noiseprune.similarity import SpectralReport
 
     covariance = getattr(pruning.evidence, "covariance", None)
@@ -50,6 +49,8 @@ def certify(
         *written(output),
     ]
     if page is not None:
+        from noiseprune.report.page import Making
+
         making = Making(
             original=original,
             pruned=None if output is None else str(output),

@@ -146,13 +146,15 @@ def prune(
     if report is not None:
         check_suffix(report, "a report is a page", ".html")
     recorded.check(reading, measured, cluster, amount.rule)
+    keep = amount.parsed
     from noiseprune.cli.tables import facts
     from noiseprune.pipeline import measure_and_prune
-    from noiseprune.pruning import Recipe
+    from noiseprune.pruning import Recipe, check_request
 
     net = network.read(common)
     promise = amount.epsilon is not None
     recipe = Recipe.of(amount.rule, draw.sampling, draw.balance, refit=draw.refit, promise=promise)
+    check_request(net, keep, recipe, epsilon=amount.epsilon)
     source: Source = measured.source(net, keep_covariance=report is not None)
     if recorded:
         with common.stage("recording"):
@@ -160,7 +162,7 @@ def prune(
     with cluster.open(common) as worker:
         pruning = measure_and_prune(
             net,
-            amount.parsed,
+            keep,
             recipe,
             source,
             epsilon=amount.epsilon,

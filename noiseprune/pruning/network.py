@@ -168,12 +168,17 @@ def promise_in_words(guarantee: str, promised: float | None) -> str:
     return f"epsilon is at most {promised:.3g} with 95 % probability"
 
 
+def check_network(net: object) -> None:
+    """Refuse what is no network."""
+    if not isinstance(net, RateNetwork):
+        raise NetworkError(not_a_network(net))
+
+
 def check_request(
     net: RateNetwork, keep: float | None, recipe: Recipe, *, epsilon: float | None
 ) -> None:
     """Refuse what cannot be done, before long work goes into the synapse variances."""
-    if not isinstance(net, RateNetwork):
-        raise NetworkError(not_a_network(net))
+    check_network(net)
     if net.n_synapses == 0:
         raise OptionError("the network has no synapses: there is nothing to prune")
     if keep is not None and epsilon is not None:

@@ -110,10 +110,15 @@ class Recipe:
         """True for the method that the theorem is about."""
         return self == replace(THEOREM, max_factor=self.max_factor)
 
-    def as_asked(self) -> tuple[str, str | None, str | None]:
-        """Rule, sampling and balance, with None for what the rule leaves no choice of."""
+    def as_asked(self) -> tuple[str | bool | float | None, ...]:
+        """Rule, sampling and balance, with None for what the rule leaves no choice of.
+
+        Then refit and the factor's bound, unless both are as usual.
+        """
         sampling = None if self.rule in _IMPLIED else self.sampling
-        return self.rule, sampling, None if self.rule == "paper" else self.balance
+        choices = (self.rule, sampling, None if self.rule == "paper" else self.balance)
+        more = (self.refit, self.max_factor)
+        return choices if more == (False, MAX_FACTOR) else (*choices, *more)
 
 
 PAPER = Recipe(rule="paper")

@@ -7,8 +7,10 @@ import pytest
 
 import noiseprune as npr
 from noiseprune import Recipe, spectrum
+from noiseprune.cluster import resumed
 from noiseprune.comparison import compare
 from noiseprune.pruning import RIVALS
+from noiseprune.work import serial
 
 SYMMETRIC = npr.clustered_network((14, 3, 3), 0.6, 20, leak_margin=0.3, seed=7)
 DIRECTED = npr.clustered_network((14, 3, 3), 0.6, 21, directed=True, leak_margin=0.3, seed=7)
@@ -124,6 +126,20 @@ def test_variances_and_draws_do_not_depend_on_the_worker(method):
     assert len(made) == 2
 
 
+def test_a_folder_of_finished_draws_is_that_of_its_recipe(tmp_path):
+    recipes = [Recipe(), Recipe(refit=True), Recipe(max_factor=1.01)]
+    for recipe in recipes:
+        fresh = compare(SYMMETRIC, 0.5, draws=1, recipes=[recipe], seed=5)
+        folder = tmp_path / str(recipes.index(recipe))
+        for _ in range(2):
+            worker = resumed(serial, folder)
+            again = compare(SYMMETRIC, 0.5, draws=1, recipes=[recipe], seed=5, worker=worker)
+            assert again.rows == fresh.rows
+    worker = resumed(serial, tmp_path / "0")
+    with pytest.raises(npr.FileError, match="holds another run"):
+        compare(SYMMETRIC, 0.5, draws=1, recipes=recipes[1:2], seed=5, worker=worker)
+
+
 def test_noise_changes_no_row():
     """The variances scale with sigma^2, and K with its inverse."""
     one, other = (compare(SYMMETRIC, 0.5, draws=1, noise=x, seed=5).rows for x in (1.0, 0.01))
@@ -160,6 +176,8 @@ def test_what_compare_refuses():
         ({"noise": -1.0}, "noise is -1"),
         ({"method": "exac"}, "did you mean 'exact'"),
         ({"seed": -1}, "seed is -1"),
+        ({"recipes": []}, "give one Recipe"),
+        ({"recipes": [("noise", None, None)]}, "give one Recipe"),
     ):
         with pytest.raises(npr.OptionError, match=words):
             compare(SYMMETRIC, **options)

@@ -131,6 +131,20 @@ def test_what_cannot_be_done_is_refused_before_any_long_work(options, words, mon
         npr.prune(SYMMETRIC, **options)
 
 
+@pytest.mark.parametrize("thing", [np.eye(3), npr.prune(SYMMETRIC, 0.5, seed=1), "net.npz", None])
+def test_what_is_no_network_is_refused(thing):
+    with pytest.raises(npr.NetworkError, match="expected a RateNetwork, found"):
+        npr.prune(thing, 0.5)
+
+
+@pytest.mark.parametrize(
+    "choice", [{"sampling": "own"}, {"sampling": "largest"}, {"balance": "own"}]
+)
+def test_what_stands_for_a_choice_inside_is_none_at_the_door(choice):
+    with pytest.raises(npr.OptionError, match="unknown"):
+        npr.prune(SYMMETRIC, 0.5, **choice)
+
+
 def test_a_network_without_synapses_is_refused():
     with pytest.raises(npr.OptionError, match="no synapses"):
         npr.prune(npr.RateNetwork(np.zeros((3, 3))))

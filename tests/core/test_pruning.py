@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import linalg, sparse
 
 from noiseprune import OptionError, RateNetwork, covariance, prune
-from noiseprune.pruning import Recipe, prune_weights, theorem_applies
+from noiseprune.pruning import Recipe, prune_network, prune_weights, theorem_applies
 from noiseprune.pruning.recipe import BALANCES, MAX_FACTOR, RULES, SAMPLINGS
 from noiseprune.pruning.rules import importance, water_filling
 from noiseprune.pruning.sampling import independent, systematic
@@ -621,7 +621,7 @@ def test_a_layer_is_a_square_matrix_with_the_neurons_below_first(sampling, balan
 
 
 def test_the_largest_importances_are_kept_as_they_are():
-    found = prune(NET, variance=VARIANCE, keep=9, sampling="largest", seed=1)
+    found = prune_network(NET, VARIANCE, 9, Recipe(sampling="largest"), seed=1)
     chosen = np.argsort(-np.abs(NET.synapse_weights) * VARIANCE)[:9]
     np.testing.assert_array_equal(np.flatnonzero(found.kept), np.sort(chosen))
     np.testing.assert_array_equal(
