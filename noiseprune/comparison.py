@@ -20,6 +20,7 @@ from noiseprune.network import RateNetwork
 from noiseprune.pair import is_stable
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import RIVALS, Recipe, prune_network, rules
+from noiseprune.pruning.recipe import Made
 from noiseprune.records import Table
 from noiseprune.variance import source_of
 from noiseprune.weights import FloatArray
@@ -30,7 +31,7 @@ Item = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class ComparisonRow:
+class ComparisonRow(Made):
     """One recipe at one `keep`, over all draws.
 
     kept_fraction : mean; epsilon, epsilon_max : mean and largest; eigenvalue_error : mean over
@@ -48,18 +49,6 @@ class ComparisonRow:
     n_stable: int
     draws: int
     promised_epsilon: float | None
-
-    @property
-    def rule(self) -> str:
-        return self.recipe.rule
-
-    @property
-    def sampling(self) -> str:
-        return self.recipe.sampling
-
-    @property
-    def balance(self) -> str:
-        return self.recipe.balance
 
     @property
     def stable(self) -> bool:

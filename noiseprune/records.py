@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -18,16 +19,16 @@ Rows = list[tuple[str, str]]
 """What, and how much: the lines of a result in words."""
 
 
-class Record:
+class Record(ABC):
     """A result. What it says of itself is said once, in `to_dict` and `in_words`."""
 
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON-ready values, under the keys of the command line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def in_words(self) -> Rows:
         """The result in words."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         rows = self.in_words()
@@ -43,13 +44,13 @@ class Record:
 class Table(Record):
     """A result that is a table: a header, and lines of numbers and texts."""
 
+    @abstractmethod
     def header(self) -> tuple[str, ...]:
         """Names of the columns, as in `to_dict`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lines(self) -> list[tuple[Any, ...]]:
         """The values, a tuple a line."""
-        raise NotImplementedError
 
     def to_frame(self) -> Any:
         """The table as a `pandas.DataFrame`.

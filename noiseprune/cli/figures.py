@@ -31,10 +31,12 @@ def figures(
     from noiseprune import figures
     from noiseprune.checks import one_of
     from noiseprune.cli.tables import grid
+    from noiseprune.files.atomic import make_folder
 
     given = [name.strip() for names in only or [] for name in names.split(",")]
     names = [one_of("figure", name, figures.PICTURES) for name in given] or list(figures.PICTURES)
-    folder = figures.make_folder(Path("figures") if common.output is None else common.output)
+    folder = Path("figures") if common.output is None else common.output
+    make_folder(folder, "the figures")
     made = {}
     for name in dict.fromkeys(names):
         with common.stage(name, bar=True) as progress:

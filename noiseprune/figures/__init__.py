@@ -5,11 +5,10 @@
 A module each: `measure(fast, seed, progress)` gives the numbers and `draw(numbers)` the picture.
 """
 
-from noiseprune.figures.pictures import PICTURES, make_folder, redraw, remake, write
+from noiseprune.figures.pictures import PICTURES, redraw, remake, write
 
 __all__ = [
     "PICTURES",
-    "make_folder",
     "redraw",
     "remake",
     "write",

@@ -131,17 +131,6 @@ def write(figure: Callable[[], Figure], images: Sequence[Path]) -> None:
                 drawn.savefig(temporary, metadata=stamp)
 
 
-def make_folder(folder: Path) -> Path:
-    """The folder to write figures to, made if it is not there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            f"{folder} cannot be the folder of the figures ({error.strerror}): give another"
-        ) from error
-    return folder
-
-
 def _targets(name: str, folder: Path) -> list[Path]:
     return [folder / f"{name}.{suffix}" for suffix in ("json", *FORMATS)]
 

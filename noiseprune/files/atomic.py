@@ -87,3 +87,19 @@ def writing(path: Path) -> Iterator[Path]:
                 f"{path} cannot be written as {path.suffix} ({reason(error)}): choose another "
                 "format, such as .npz"
             ) from error
+
+
+def make_folder(folder: Path, what: str) -> None:
+    """Make the folder of what it is to hold, if it is not there.
+
+    Raises
+    ------
+    FileError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"{folder} cannot be the folder of {what} ({error.strerror}): give another"
+        ) from error

@@ -19,7 +19,7 @@ from noiseprune.progress import Progress, silent
 from noiseprune.pruning import rules
 from noiseprune.pruning.balance import balance_leak
 from noiseprune.pruning.matrix import prune_weights
-from noiseprune.pruning.recipe import Recipe
+from noiseprune.pruning.recipe import Made, Recipe
 from noiseprune.pruning.refit import Refit, check_size, refit_weights
 from noiseprune.pruning.sampling import BoolArray
 from noiseprune.records import Record, Rows, number
@@ -48,7 +48,7 @@ class Evidence(Protocol):
 
 
 @dataclass(frozen=True, repr=False)
-class Pruning(Record):
+class Pruning(Made, Record):
     """A pruned network with its evidence; arrays (n_synapses,) follow `net.synapses`.
 
     network, original : the pruned `RateNetwork`, and what it was
@@ -81,18 +81,6 @@ class Pruning(Record):
     def importance(self) -> FloatArray:
         """(n_synapses,) importance, computed when it is read: on 10,000 neurons it is 0.4 GB."""
         return rules.importance(self.original.synapse_weights, self.rule, self.variance)
-
-    @property
-    def rule(self) -> str:
-        return self.recipe.rule
-
-    @property
-    def sampling(self) -> str:
-        return self.recipe.sampling
-
-    @property
-    def balance(self) -> str:
-        return self.recipe.balance
 
     @property
     def n_kept(self) -> int:

@@ -121,6 +121,24 @@ class Recipe:
         return choices if more == (False, MAX_FACTOR) else (*choices, *more)
 
 
+class Made:
+    """What is made by a recipe, and tells its choices."""
+
+    recipe: Recipe
+
+    @property
+    def rule(self) -> str:
+        return self.recipe.rule
+
+    @property
+    def sampling(self) -> str:
+        return self.recipe.sampling
+
+    @property
+    def balance(self) -> str:
+        return self.recipe.balance
+
+
 PAPER = Recipe(rule="paper")
 THEOREM = Recipe(sampling="independent", balance="leak")
 RIVALS = (

@@ -167,8 +167,6 @@ WAY = {"rule", "sampling", "balance"}
 
 RESULTS = {"Pruning", "ComparisonRow", "RecurrentPruning", "FeedforwardPruning"}
 """Records that say how something was pruned, not how to prune: no spellings."""
-DOORS = {"noiseprune.cli.prune.Way"}
-"""Declarations of the options that a `Recipe` is made from."""
 
 
 def ways_to_prune(trees: Trees) -> list[tuple[int, str]]:
@@ -183,7 +181,7 @@ def ways_to_prune(trees: Trees) -> list[tuple[int, str]]:
             match node:
                 case ast.ClassDef(name, body=body) if name not in RESULTS:
                     fields = {ast.unparse(n.target) for n in body if isinstance(n, ast.AnnAssign)}
-                    if fields >= WAY and f"{module}.{name}" not in DOORS:
+                    if fields >= WAY:
                         found.append((1, f"{module}.{name}"))
                 case ast.Tuple(elts=parts) if module != "noiseprune.pruning.recipe":
                     if {ast.unparse(part).rpartition(".")[2] for part in parts} >= WAY:

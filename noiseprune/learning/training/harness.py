@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from noiseprune.errors import ConvergenceError, FileError
-from noiseprune.files.atomic import write_atomically
+from noiseprune.files.atomic import make_folder, write_atomically
 from noiseprune.learning.options.base import PruneOptions, TrainOptions
 from noiseprune.learning.options.table import MODELS
 from noiseprune.learning.training.checkpoint import load_checkpoint, save_checkpoint
@@ -118,7 +118,7 @@ class _Run:
     def take_up(self) -> None:
         """Go on from what the folder holds, or begin."""
         if self.folder is not None:
-            make_folder(self.folder)
+            make_folder(self.folder, "a run")
             path = self.folder / CHECKPOINT
             if path.exists():
                 self._restore(load_checkpoint(path), self.folder)
@@ -268,16 +268,6 @@ def write_log(path: Path, rows: Sequence[Row]) -> None:
 def _write_text(path: Path, text: str) -> None:
     with write_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of a run, if it is not there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            f"{folder} cannot be the folder of a run ({error.strerror}): give another"
-        ) from error
 
 
 def _finite(row: Row, remedy: str) -> Row:

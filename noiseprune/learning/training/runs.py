@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Generic
 
 from noiseprune.errors import ConvergenceError, NoisePruneError, OptionError
+from noiseprune.files.atomic import make_folder
 from noiseprune.learning.training.experiment import Experiment, Training
-from noiseprune.learning.training.harness import O, make_folder, train
+from noiseprune.learning.training.harness import O, train
 from noiseprune.progress import Progress, part, silent
 from noiseprune.records import plain
 from noiseprune.work import Worker, digest, in_order, serial
@@ -70,7 +71,7 @@ def train_all(
     meaning.
     """
     if folder is not None:
-        make_folder(folder)
+        make_folder(folder, "a run")
     shared = _Runs(experiment, folder, tuple(watch))
     items = list(enumerate(runs))
     if worker is serial:  # which can tell how far it is within a run
