@@ -21,7 +21,7 @@ from noiseprune.pair import is_stable
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import RIVALS, Recipe, prune_network, rules
 from noiseprune.pruning.recipe import Made
-from noiseprune.records import Table
+from noiseprune.records import Plain, Table
 from noiseprune.variance import source_of
 from noiseprune.weights import FloatArray
 from noiseprune.work import Result, Worker, digest, in_order, serial
@@ -31,7 +31,7 @@ Item = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class ComparisonRow(Made):
+class ComparisonRow(Made, Plain):
     """One recipe at one `keep`, over all draws.
 
     kept_fraction : mean; epsilon, epsilon_max : mean and largest; eigenvalue_error : mean over

@@ -12,6 +12,7 @@ from noiseprune import lyapunov, simulation
 from noiseprune.checks import seed_sequence
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
+from noiseprune.records import Plain
 from noiseprune.work import Worker, serial
 
 STREAMED_SYMMETRIC, STREAMED_DIRECTED = 12_000, 6_000
@@ -20,7 +21,7 @@ for the discrete scheme takes a Schur form where the network is directed."""
 
 
 @dataclass(frozen=True)
-class SimulationRun:
+class SimulationRun(Plain):
     """A simulation with the statistics of its fluctuations; None where not computed.
 
     covariance_error : ||C_run - C_h||_F / ||C_h||_F against the exact covariance C_h of the

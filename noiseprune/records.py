@@ -9,6 +9,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import wraps
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,20 @@ Rows = list[tuple[str, str]]
 """What, and how much: the lines of a result in words."""
 
 
-class Record(ABC):
-    """A result. What it says of itself is said once, in `to_dict` and `in_words`."""
+class Plain(ABC):
+    """What has a dictionary of itself: whatever `to_dict` puts into it comes out as `plain`."""
+
+    def __init_subclass__(cls) -> None:
+        if told := vars(cls).get("to_dict"):
+            cls.to_dict = wraps(told)(lambda self: plain(told(self)))  # type: ignore[method-assign]
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON-ready values, under the keys of the command line."""
+
+
+class Record(Plain):
+    """A result. What it says of itself is said once, in `to_dict` and `in_words`."""
 
     @abstractmethod
     def in_words(self) -> Rows:
@@ -109,15 +118,15 @@ def json_text(result: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON can hold it; NaN and infinity become None."""
+    """The value as JSON can hold it: arrays are lists, NaN and infinity become None."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
-    if hasattr(value, "item"):
-        value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

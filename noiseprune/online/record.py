@@ -82,7 +82,7 @@ class Plasticity(Table):
         """The measures at the end of every round; None where one was not taken."""
         measures = {name: getattr(self, name) for name in _OVER_TIME}
         measures["mean_rate"] = self.mean_rate[:, 1]
-        return {name: plain(values.tolist()) for name, values in measures.items()}
+        return {name: plain(values) for name, values in measures.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """The run as JSON-ready values, under the keys of the command line."""

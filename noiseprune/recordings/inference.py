@@ -116,7 +116,7 @@ class InferredNetwork(Record):
             "n_neurons": self.network.n_neurons,
             "n_synapses": self.network.n_synapses,
             **{name: getattr(self, name) for name in _TOLD},
-            "scale": self.scale.tolist() if self.equal_noise else None,
+            "scale": self.scale if self.equal_noise else None,
             "spectral_abscissa": {"original": abscissa, "pruned": None},
             "stable": abscissa < 0,
         }

@@ -2,15 +2,18 @@
 
 import builtins
 import json
-from dataclasses import FrozenInstanceError, is_dataclass
+from dataclasses import FrozenInstanceError, dataclass, is_dataclass, replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import noiseprune as npr
-from noiseprune.records import Record, Table, html_table, number, plain
+from noiseprune.records import Record, Table, html_table, number
+from noiseprune.similarity import dynamics_error
+from noiseprune.simulation import Simulation
 
 NET = npr.clustered_network((14, 3, 3), 0.6, 20, leak_margin=0.3, seed=7)
 HOSTILE = "<script>alert(1)</script>&\"'"
@@ -22,25 +25,35 @@ def results():
     recording = npr.recordings.from_trajectory(run, burn_in=5.0)
     pruning = npr.prune(NET, 0.5, seed=3)
     recorded = npr.recordings.synapse_variance(NET, recording)
+    report = npr.spectral_similarity(NET, pruning.network).with_dynamics(seed=3)
+    asked = Simulation(duration=1.0, drive=np.linspace(0.0, 1.0, NET.n_neurons), seed=3)
+    driven = dynamics_error(NET, pruning.network, asked)
     found = {
         "pruning": pruning,
+        "magnitude pruning": npr.prune(NET, 0.5, "magnitude", seed=np.random.SeedSequence(3)),
         "refitted": npr.prune(NET, 0.5, refit=True, seed=3),
         "recorded pruning": npr.prune(NET, 0.5, variance=recorded, seed=3),
         "variance": npr.synapse_variance(NET),
         "probed variance": npr.synapse_variance(NET, method="probe", n_probes=8, seed=3),
         "recorded variance": recorded,
-        "report": npr.spectral_similarity(NET, pruning.network).with_dynamics(seed=3),
+        "report": report,
+        "report of driven networks": replace(report, dynamics_error=driven),
         "comparison": npr.compare(NET, [0.5, 0.8], draws=1, seed=3),
+        "comparison of NumPy's counts": npr.compare(NET, np.array([9, 20]), draws=1, seed=3),
         "plasticity": npr.plasticity(NET, 0.5, rounds=3, seed=3),
+        "plasticity that keeps all": npr.plasticity(NET, 1.0, rounds=2, seed=3),
         "inferred": npr.infer_network(recording),
+        "inferred of equal noise": npr.infer_network(recording, equal_noise=True),
     }
     assert all(isinstance(result, Record) for result in found.values())
     return found
 
 
 NAMES = (
-    *("pruning", "refitted", "recorded pruning", "variance", "probed variance"),
-    *("recorded variance", "report", "comparison", "plasticity", "inferred"),
+    *("pruning", "magnitude pruning", "refitted", "recorded pruning", "variance"),
+    *("probed variance", "recorded variance", "report", "report of driven networks"),
+    *("comparison", "comparison of NumPy's counts", "plasticity", "plasticity that keeps all"),
+    *("inferred", "inferred of equal noise"),
 )
 
 
@@ -51,9 +64,39 @@ def test_a_result_is_a_frozen_record_and_its_dictionary_is_json(name, results):
     with pytest.raises(FrozenInstanceError):
         result.seed = 7
     told = result.to_dict()
-    read = json.loads(json.dumps(plain(told), allow_nan=False))
-    assert read.keys() == told.keys()
+    read = json.loads(json.dumps(told, allow_nan=False))
+    assert read == told
     assert len(json.dumps(read)) < 20_000  # evidence, no arrays of synapses
+
+
+def test_any_record_tells_plain_values():
+    @dataclass
+    class Parent(Record):
+        value: object
+
+        def to_dict(self):
+            """What it says."""
+            return {"value": self.value, "deep": [{"value": (self.value,)}]}
+
+        def in_words(self):
+            return []
+
+    class Child(Parent):
+        def to_dict(self):
+            return super().to_dict() | {"more": np.int64(3)}
+
+    class Grandchild(Child):
+        pass
+
+    assert Parent.to_dict.__doc__ == "What it says."
+    for kind, more in ((Parent, {}), (Child, {"more": 3}), (Grandchild, {"more": 3})):
+        for value, expected in (
+            (float("nan"), None), (np.float32(np.inf), None), (np.array([2, np.nan]), [2, None]),
+            (np.bool_(True), True), (np.array(2), 2), (Path("a"), "a"), ("a", "a"), (None, None),
+        ):  # fmt: skip
+            told = kind(value).to_dict()
+            assert told == {"value": expected, "deep": [{"value": [expected]}]} | more
+            json.dumps(told, allow_nan=False)
 
 
 @pytest.mark.parametrize("name", NAMES)
