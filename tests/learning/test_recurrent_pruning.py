@@ -20,6 +20,7 @@ from noiseprune.learning import (
 )
 from noiseprune.learning.models.ctrnn.objective import Batch, score, training_step
 from noiseprune.learning.options.names import RecurrentRule
+from noiseprune.pruning import Recipe
 
 N = 40
 TASK = PerceptualDecision(fixation=1, stimulus=8, response=2)
@@ -251,6 +252,34 @@ def test_homeostatic_balance_keeps_the_input_of_neurons():
     assert totals["none"] > 1e-3
 
 
+@pytest.mark.parametrize("balance", [None, "none", "homeostatic"])
+def test_a_random_draw_is_balanced_if_that_is_asked_for(balance):
+    model = network("tanh", sparsity_masks=[None, 1 - np.eye(N), None])
+    found = pruned(model, 0.9, "random", balance=balance)
+    assert (found.rule, found.sampling, found.balance) == ("random", "none", balance or "none")
+    np.testing.assert_array_equal(found.kept, pruned(model, 0.9, "random").kept)
+    before, after = (m.layers[1].weight.detach().numpy() for m in (model, found.model))
+    sums = [np.abs(weight).sum(axis) for weight in (before, after) for axis in (0, 1)]
+    if balance == "homeostatic":
+        np.testing.assert_allclose(sums[2:], sums[:2], rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(after, before * found.kept)
+
+
+def test_the_largest_of_equal_importances_are_not_the_rule_random():
+    """Beside a symmetric matrix they are pairs; the rule "random" draws synapses."""
+    weights = torch.randn((N, N), generator=torch.Generator().manual_seed(3))
+    model = network("linear", ei_masks=None)
+    model.layers[1].set_present(torch.ones(N, N, dtype=torch.bool), weights + weights.T)
+    uniform = pruned(model, 0.5, "uniform", sampling="largest")
+    told = pruned(model, 0.5, Recipe(rule="uniform", sampling="largest"))
+    blind = pruned(model, 0.5, "random")
+    assert (uniform.rule, uniform.sampling) == (told.rule, told.sampling) == ("uniform", "largest")
+    np.testing.assert_array_equal(uniform.kept, told.kept)
+    np.testing.assert_array_equal(uniform.kept, uniform.kept.T)
+    assert (blind.kept != blind.kept.T).any()
+
+
 def test_silent_synapses_go_first():
     """A rectified neuron that is never active has no say; its synapses are kept last."""
     biases = [None, np.where(np.arange(N) < 10, -50.0, 1.0), None]
@@ -322,6 +351,7 @@ def test_a_comparison_has_a_row_for_everything(trained):
     assert {row.rival for row in rows[1:]} == {
         "noise", "noise, largest", "weight", "uniform", "magnitude", "random"
     }  # fmt: skip
+    assert [row.pruning.rule for row in rows if row.rival == "random"] == ["random"]
     for row in rows[1:]:
         assert row.pruning.n_kept / row.pruning.n_synapses == pytest.approx(0.3, abs=1e-3)
         assert row.tuned.loss != row.pruned.loss
@@ -338,6 +368,8 @@ def test_a_comparison_has_a_row_for_everything(trained):
         ({"balance": "leak"}, "which is 1 / tau"),
         ({"rule": "paper", "sampling": "balanced"}, "keeps the diagonal"),
         ({"rule": "random", "sampling": "balanced"}, "draws by itself"),
+        ({"rule": "random", "balance": "foo"}, "unknown balance"),
+        ({"rule": "random", "balance": "leak"}, "which is 1 / tau"),
         ({"sampling": "biggest"}, "unknown sampling"),
         ({"task": None, "working_point": "gain"}, "give a task, or inputs"),
         ({"task": None, "method": "activity"}, "give a task, or inputs"),

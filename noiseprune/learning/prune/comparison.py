@@ -14,17 +14,18 @@ from noiseprune.comparison import Item, each_way
 from noiseprune.learning.data.trials import Task
 from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.models.ctrnn.objective import Batch, Score, score, training_step
-from noiseprune.learning.prune.draw import RANDOM
+from noiseprune.learning.options.names import RecurrentRule
 from noiseprune.learning.prune.recurrent import RecurrentPruning, prune_recurrent
 from noiseprune.pruning import Recipe
 
-RIVALS = {
+Way = RecurrentRule | Recipe
+RIVALS: dict[str, Way] = {
     "noise": Recipe(),
     "noise, largest": Recipe(sampling="largest"),
     "weight": Recipe(rule="weight"),
     "uniform": Recipe(rule="uniform"),
     "magnitude": Recipe(rule="magnitude"),
-    "random": RANDOM,
+    "random": "random",
 }
 """Ways to prune a trained network, by names for tables."""
 UNPRUNED, LEARNING_RATE = "unpruned", 1e-3
@@ -50,7 +51,7 @@ def compare_recurrent(
     model: CTRNN,
     task: Task,
     fractions: Sequence[float],
-    rivals: Mapping[str, Recipe] = RIVALS,
+    rivals: Mapping[str, Way] = RIVALS,
     *,
     fine_tune: int = 0,
     batch: int = 64,
@@ -66,7 +67,7 @@ def compare_recurrent(
 
     Parameters
     ----------
-    rivals : recipes by their names
+    rivals : recipes or rules by their names
     fine_tune : steps of Adam, each on `batch` new trials
     n_trials : for the working point and the activity; n_test : for the scores
 
@@ -92,7 +93,7 @@ def compare_recurrent(
             training_step(further, optimizer, task, count("batch", batch), rng)
         return score(found, test), score(further, test)
 
-    def trial(ways: Sequence[Recipe], item: Item) -> tuple[RecurrentPruning, Score, Score | None]:
+    def trial(ways: Sequence[Way], item: Item) -> tuple[RecurrentPruning, Score, Score | None]:
         level, way, _ = item
         found = prune_recurrent(model, fractions[level], ways[way], inputs=inputs, seed=root)
         return found, *scores(found.model)

@@ -13,7 +13,7 @@ A factor on a_ij is the same factor on w_ij, so what is kept keeps its sign, and
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 import numpy as np
@@ -30,7 +30,7 @@ from noiseprune.learning.models.ctrnn.constraints import Array, as_array
 from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.models.ctrnn.objective import Batch, Score, score
 from noiseprune.learning.options import names
-from noiseprune.learning.prune.draw import NAMED, RANDOM, as_csr, prune_dense, ratio
+from noiseprune.learning.prune.draw import RANDOM, as_csr, prune_dense, ratio
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import PAPER, Recipe, rules
 from noiseprune.pruning.sampling import BoolArray
@@ -194,7 +194,11 @@ def prune_recurrent(
         local = np.zeros_like(weights)
         found, local[drift.synapses] = _variances(drift, potentials, method, substream(root, 2))
     rng = np.random.default_rng(substream(root, 3))
-    probability, multiplier = _draw(np.where(free, seen, 0.0), free, local, number, recipe, rng)
+    seen = np.where(free, seen, 0.0)
+    if rule == "random":
+        probability, multiplier = _any(seen, free, number, recipe, rng)
+    else:
+        probability, multiplier = _draw(seen, free, local, number, recipe, rng)
     kept = free & (multiplier > 0)
     rest = layer.present.cpu().numpy() & ~plastic
     changed = np.where(rest, weights, weights * multiplier)
@@ -208,7 +212,7 @@ def prune_recurrent(
         gains=gains,
         working_point=working_point,
         rule=recipe.rule if isinstance(rule, Recipe) else rule,
-        sampling="none" if rule in NAMED else recipe.sampling,
+        sampling="none" if rule == "random" else recipe.sampling,
         balance="none" if recipe.rule == "paper" else recipe.balance,
         seed=seed,
         method=found,
@@ -301,8 +305,10 @@ def _recipe(
         one_of("rule", rule, get_args(names.RecurrentRule)) in ("magnitude", "random") and sampling
     ):
         raise OptionError(f"rule {rule!r} draws by itself: leave sampling out")
+    elif rule == "random":
+        recipe = RANDOM if balance is None else replace(RANDOM, balance=balance)
     else:
-        recipe = NAMED.get(rule) or Recipe.of(rule, sampling, balance)
+        recipe = Recipe.of(rule, sampling, balance)
     if recipe.balance == "leak" and recipe != PAPER:
         raise OptionError(
             "balance 'leak' would change the leak, which is 1 / tau of a neuron: choose "
@@ -323,7 +329,7 @@ def _draw(
 
     seen : weights as the rule sees them, 0 where nothing can be pruned; free : where it can
     """
-    certain = np.zeros_like(free) if recipe == RANDOM else free & (seen != 0)
+    certain = free & (seen != 0)
     left = number - int(certain.sum())
     if left < 0:
         symmetric = np.array_equal(seen, seen.T)
@@ -331,7 +337,16 @@ def _draw(
         return probability, ratio(pruned, seen)
     # Of what the rule cannot tell apart, as many as are left, any of them, and as they are.
     places = np.flatnonzero(free & ~certain)
-    probability, kept = certain.astype(np.float64), certain.copy()
+    probability, kept = certain.astype(np.float64), certain.astype(np.float64)
     probability.flat[places] = left / max(1, places.size)
-    kept.flat[rng.choice(places, left, replace=False)] = True
-    return probability, kept.astype(np.float64)
+    kept.flat[rng.choice(places, left, replace=False)] = 1.0
+    return probability, kept
+
+
+def _any(
+    seen: FloatArray, free: BoolArray, number: int, recipe: Recipe, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """As `_draw`, of any synapses: all others have a variance, and so an importance, of 0."""
+    probability, drawn = _draw(np.zeros_like(seen), free, None, number, recipe, rng)
+    _, pruned = prune_dense(seen, drawn, number, replace(recipe, rule="noise"), rng)
+    return probability, ratio(pruned, seen)
