@@ -11,7 +11,7 @@ from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import Pruning, Recipe, check_request, prune_network
 from noiseprune.pruning.network import check_network
-from noiseprune.pruning.recipe import BALANCES, SAMPLINGS
+from noiseprune.pruning.recipe import SAMPLINGS
 from noiseprune.variance import Source, SynapseVariance, source_of
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
@@ -85,8 +85,6 @@ def prune(
     check_network(net)
     if sampling is not None and rule != "magnitude":
         one_of("sampling", sampling, SAMPLINGS)
-    if balance is not None:
-        one_of("balance", balance, BALANCES)
     recipe = Recipe.of(rule, sampling, balance, refit=refit, promise=epsilon is not None)
     source = source_of(net, method, n_probes=n_probes, probe_error=probe_error, solver=solver)
     return measure_and_prune(

@@ -9,7 +9,7 @@ refit      the kept weights fitted to the certificate   (see `refit`)
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Any, Literal, get_args
 
 from noiseprune.checks import at_least, one_of
 from noiseprune.choices import NEED_VARIANCE, Balance, Rule, Sampling
@@ -21,8 +21,8 @@ BALANCES: tuple[Balance, ...] = get_args(Balance)
 
 MAX_FACTOR = 2.0
 """Bound on a neuron's homeostatic factor and on its inverse (see `benchmarks/choices.py`)."""
-OWN = "own"
-"""What stands for the choice that a rule implies."""
+_OWN: Any = None
+"""What stands for the choice that a rule implies, until the recipe is made."""
 _USUAL = ("balanced", "homeostatic")
 _THEOREM = ("independent", "leak")
 _IMPLIED = {"paper": _THEOREM, "magnitude": ("none", "none")}
@@ -50,9 +50,9 @@ class Recipe:
     'independent'
     """
 
-    rule: str = "noise"
-    sampling: str = OWN
-    balance: str = OWN
+    rule: Rule = "noise"
+    sampling: Literal[Sampling, "largest", "none"] = _OWN
+    balance: Balance = _OWN
     refit: bool = False
     max_factor: float = MAX_FACTOR
 
@@ -61,7 +61,7 @@ class Recipe:
         usual = ("largest", "none") if self.sampling == "largest" else _USUAL
         sampling, balance = _IMPLIED.get(self.rule, usual)
         for name, implied in (("sampling", sampling), ("balance", balance)):
-            if getattr(self, name) == OWN:
+            if getattr(self, name) is None:
                 object.__setattr__(self, name, implied)
         if self.rule == "paper" and (self.sampling, self.balance) != _THEOREM:
             raise OptionError(
@@ -79,15 +79,15 @@ class Recipe:
     @classmethod
     def of(
         cls,
-        rule: str = "noise",
-        sampling: str | None = None,
-        balance: str | None = None,
+        rule: Rule = "noise",
+        sampling: Literal[Sampling, "largest"] | None = None,
+        balance: Balance | None = None,
         *,
         refit: bool = False,
         promise: bool = False,
     ) -> Recipe:
         """The recipe of options that may be None; for a `promise` of epsilon the theorem's."""
-        implied = _THEOREM if promise and rule not in _IMPLIED else (OWN, OWN)
+        implied: Any = _THEOREM if promise and rule not in _IMPLIED else (None, None)
         return cls(
             rule=rule,
             sampling=implied[0] if sampling is None else sampling,

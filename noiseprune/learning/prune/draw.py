@@ -10,8 +10,6 @@ from noiseprune.weights import FloatArray
 
 RANDOM = Recipe(rule="uniform", sampling="largest")
 """As many synapses, any of them, as they are."""
-NAMED = {"random": RANDOM, "noise-largest": Recipe(sampling="largest")}
-"""Recipes that have a name of their own among the rules here."""
 
 
 def as_csr(dense: FloatArray) -> sparse.csr_array:

@@ -27,7 +27,7 @@ from noiseprune.learning.models.equilibrium.network import DirectedEP
 from noiseprune.learning.models.equilibrium.sparsification import Sparsification
 from noiseprune.learning.models.equilibrium.working_point import WorkingPoint, working_points
 from noiseprune.learning.options.names import Balance, EquilibriumRule
-from noiseprune.learning.prune.draw import NAMED, prune_dense
+from noiseprune.learning.prune.draw import RANDOM, prune_dense
 from noiseprune.pruning import Recipe, rules
 from noiseprune.weights import FloatArray
 
@@ -119,7 +119,12 @@ def prune_equilibrium(
         if rule == "boltzmann":
             pruned.weights[k] = _boltzmann(weights, number, way, rng)
             continue
-        recipe = NAMED.get(rule) or Recipe.of(rule, None, None if rule == "magnitude" else balance)
+        if rule == "random":
+            recipe = RANDOM
+        elif rule == "noise-largest":
+            recipe = Recipe(sampling="largest")
+        else:
+            recipe = Recipe.of(rule, None, None if rule == "magnitude" else balance)
         symmetric = np.array_equal(weights, weights.T)
         _, pruned.weights[k] = prune_dense(
             weights, point.variance, number, recipe, rng, symmetric=symmetric

@@ -11,6 +11,9 @@ npr.prune(net, keep="0.1")  # WRONG: arg-type
 npr.prune(net, sampling="even")  # WRONG: arg-type
 npr.prune(net, balance="homeostasis")  # WRONG: arg-type
 npr.prune(net, method="exac")  # WRONG: arg-type
+npr.Recipe(rule="kep")  # WRONG: arg-type
+npr.Recipe(sampling="even")  # WRONG: arg-type
+npr.Recipe(balance="own")  # WRONG: arg-type
 npr.prune("net.npz")  # WRONG: arg-type
 npr.synapse_variance(net, solver="cholesky")  # WRONG: arg-type
 npr.simulate(net, activation="relu")  # WRONG: arg-type
