@@ -1,9 +1,9 @@
-"""An original and its pruned version: what is known of the two, each thing solved once.
+"""An original and its pruned version: what is known of the two, each measure solved once.
 
     change (epsilon), stability, abscissae, errors per eigenvector, eigenvalues, singular values,
     covariance error, synapse variances
 
-A property is computed when it is first read. The details, which take dense matrices and O(N^3),
+A measure is computed when it is first read. The details, which take dense matrices and O(N^3),
 exist up to 4,000 neurons, or as asked for.
 """
 
@@ -107,34 +107,34 @@ class Pair:
         """True if every eigenvalue of the pruned drift has a negative real part."""
         return self.abscissae[1] < 0 if self.detail else is_stable(self.pruned, self.change)
 
-    @property
+    @cached_property
     def covariance_error(self) -> float | None:
         """||C_s - C||_F / ||C||_F of the stationary covariances; None where one does not exist."""
-        return self._stationary[0]
+        if not self.detail:
+            return None
+        try:
+            known = self._covariance or lyapunov.covariance(self.original)
+            changed = lyapunov.covariance(self.pruned).covariance
+        except UnstableError:
+            return None
+        # Under noise of strength 1, for the squares of what is very small or large are no numbers.
+        original = known.covariance if known.noise == 1 else known.covariance / known.noise**2
+        changed -= original
+        return float(np.linalg.norm(changed) / np.linalg.norm(original))
 
     @property
     def variance(self) -> FloatArray | None:
-        """(n_synapses,) synapse variances of the original; None without a stationary state."""
-        return self._stationary[1]
+        """(n_synapses,) synapse variances of the original; None without a stationary state.
 
-    @cached_property
-    def _stationary(self) -> tuple[float | None, FloatArray | None]:
-        """Covariance error and synapse variances: two numbers a synapse outlive the matrices."""
+        Not kept: as large as the network, they are solved for whoever reads them.
+        """
         if not self.detail:
-            return None, None
+            return None
         try:
             known = self._covariance or lyapunov.covariance(self.original)
         except UnstableError:
-            return None, None
-        # Under noise of strength 1, for the squares of what is very small or large are no numbers.
-        original = known.covariance if known.noise == 1 else known.covariance / known.noise**2
-        variance = variance_of(self.original, original)
-        try:
-            changed = lyapunov.covariance(self.pruned).covariance
-        except UnstableError:
-            return None, variance
-        error = np.linalg.norm(changed - original) / np.linalg.norm(original)
-        return float(error), variance
+            return None
+        return variance_of(self.original, known.covariance) / known.noise**2
 
 
 def is_stable(pruned: RateNetwork, change: spectrum.Epsilon) -> bool:

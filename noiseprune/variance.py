@@ -7,7 +7,7 @@ v_ij = Var(x_i - sgn(w_ij) x_j) = C_ii + C_jj - 2 sgn(w_ij) C_ij
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args
 
 import numpy as np
@@ -73,10 +73,6 @@ class SynapseVariance(Record):
             "solver_steps": self.solver_steps,
             "recording": None,
         }
-
-    def without_arrays(self) -> SynapseVariance:
-        """A copy without the variances."""
-        return replace(self, variance=np.empty(0))
 
     def in_words(self) -> Rows:
         """What made the variances, in words."""

@@ -29,8 +29,6 @@ def certify(
     from noiseprune.similarity import SpectralReport
 
     covariance = getattr(pruning.evidence, "covariance", None)
-    if page is None:
-        pruning = pruning.without_arrays()
     with common.stage("certificate"):
         pair = Pair(
             pruning.original,

@@ -6,7 +6,7 @@ recorded.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,8 +39,6 @@ class Evidence(Protocol):
 
     @property
     def noise(self) -> float: ...
-
-    def without_arrays(self) -> Evidence: ...
 
     def to_dict(self) -> dict[str, Any]: ...
 
@@ -91,17 +89,6 @@ class Pruning(Made, Record):
         """The class of networks that the theorem covers, if the rule and the variances are its."""
         own = self.evidence is None or self.evidence.of_network
         return guarantee_of(self.original) if own and self.rule == "noise" else "none"
-
-    def without_arrays(self) -> Pruning:
-        """A copy without the arrays (n_synapses,), each of which may be half a dense matrix."""
-        none_kept = np.empty(0, dtype=np.bool_)
-        return replace(
-            self,
-            variance=None,
-            keep_probability=np.empty(0),
-            kept=none_kept,
-            evidence=self.evidence and self.evidence.without_arrays(),
-        )
 
     def to_dict(self) -> dict[str, Any]:
         """The pruning as JSON-ready values, under the keys of the command line; no arrays."""

@@ -13,7 +13,7 @@ which is local to neurons and synapses. It is as good as the network and its lea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 import numpy as np
@@ -66,10 +66,6 @@ class RecordedVariance(SynapseVariance):
         """As of `SynapseVariance`, with what else is known under "recording"; no arrays."""
         names = [found.name for found in fields(self) if found.name not in _ELSEWHERE]
         return super().to_dict() | {"recording": {name: getattr(self, name) for name in names}}
-
-    def without_arrays(self) -> RecordedVariance:
-        """A copy without the variances and their errors."""
-        return replace(self, variance=np.empty(0), standard_error=None)
 
     def in_words(self) -> Rows:
         """The recording in words."""

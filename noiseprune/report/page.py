@@ -107,7 +107,7 @@ def page(
     """
     original, pruned = report.pair.original, report.pair.pruned
     variance = None if making.pruning is None else making.pruning.variance
-    if variance is None or not variance.size:
+    if variance is None:
         variance = report.pair.variance
     title = f"Pruned network: {making.original}" if making.original else "Pruned network"
     body = "\n".join(

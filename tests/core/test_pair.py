@@ -1,5 +1,6 @@
 """A pair of networks is solved once, whoever asks and however often."""
 
+import pickle
 from collections import Counter
 
 import numpy as np
@@ -73,12 +74,22 @@ def test_what_is_read_twice_is_solved_once(net, solved):
         assert pair.change.epsilon > 0
         assert pair.stable
         assert pair.covariance_error > 0
-        assert pair.variance.shape == (net.n_synapses,)
         assert pair.abscissae[0] < 0
         assert len(pair.eigenvalues) == len(pair.singular_values) == 2
     both = drifts(pair.original, pair.pruned)
     assert solved["covariance"] == dict.fromkeys(both, 1)
     assert {matrix: solved["spectrum"][matrix] for matrix in both} == dict.fromkeys(both, 1)
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_a_pair_keeps_no_number_a_synapse(directed):
+    net = npr.clustered_network((60,), 0.9, 0, directed=directed, seed=7)
+    pair = Pair(net, npr.prune(net, 0.5, "weight", seed=3).network)
+    assert npr.SpectralReport.of(pair).covariance_error > 0
+    assert pair.variance.shape == (net.n_synapses,)
+    kept = {name: value for name, value in vars(pair).items() if name not in ("original", "pruned")}
+    assert "covariance_error" in kept
+    assert len(pickle.dumps(kept)) < 4 * net.n_synapses
 
 
 @NETWORKS
@@ -107,6 +118,7 @@ def test_a_covariance_that_is_known_is_used_whatever_its_noise(net, noise, solve
     pair = Pair(net, pruned, covariance=known)
     assert pair.covariance_error == pytest.approx(Pair(net, pruned).covariance_error, rel=1e-9)
     assert solved["covariance"][net.dense_drift().tobytes()] == 1  # of the second pair alone
+    np.testing.assert_allclose(pair.variance, npr.synapse_variance(net).variance)
 
 
 def test_without_a_stationary_state_there_is_no_covariance():
