@@ -124,6 +124,7 @@ class InferredNetwork(Record):
     def in_words(self) -> Rows:
         """The estimate in words."""
         net = self.network
+        solved = "_abscissa" in vars(net)  # for words alone no eigenvalues are solved
         rows = [
             ("recording", f"{self.source}, {self.length:.4g} s, {self.n_samples:,} samples"),
             ("worth", f"{self.n_effective:,.0f} samples of the slowest channel"),
@@ -131,7 +132,7 @@ class InferredNetwork(Record):
             ("network", size_in_words(net)),
             ("beyond two errors", f"{self.n_significant:,} of {net.n_synapses:,} weights"),
             ("relative error", number(self.relative_error)),
-            ("slowest mode", f"{number(net.spectral_abscissa())} 1/s"),
+            *([("slowest mode", f"{number(net.spectral_abscissa())} 1/s")] if solved else ()),
             ("noise", f"{number(self.noise)}, anisotropy {number(self.anisotropy)}"),
             ("shrinkage", number(self.shrinkage)),
         ]

@@ -109,6 +109,16 @@ def test_a_result_shows_itself_in_a_few_lines(name, results):
     assert "array(" not in shown
 
 
+def test_words_of_an_inferred_network_solve_no_eigenvalues():
+    run = npr.simulate(NET, duration=60.0, noise=1.0, drive=0.0, x0="zero", record_every=20, seed=3)
+    inferred = npr.infer_network(npr.recordings.from_trajectory(run, burn_in=5.0))
+    for show in (repr, type(inferred)._repr_html_):
+        assert "slowest mode" not in show(inferred)
+        assert not {"_abscissa", "eigenvalues"} & vars(inferred.network).keys()
+    abscissa = inferred.network.spectral_abscissa()
+    assert dict(inferred.in_words())["slowest mode"] == f"{number(abscissa)} 1/s"
+
+
 class Reader(HTMLParser):
     """Rows of cells of the one table, and every tag."""
 

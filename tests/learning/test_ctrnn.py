@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from noiseprune import FileError, OptionError
-from noiseprune.learning import CTRNN, HiddenLayer, LinearLayer, RNNLayer, dale_signs
+from noiseprune.learning import CTRNN, DeepNet, HiddenLayer, LinearLayer, RNNLayer, dale_signs
 
 N = 12
 OPTIMIZERS = {
@@ -506,7 +506,12 @@ def test_files_that_are_not_models(tmp_path):
     torch.save({"weights": torch.ones(2)}, path)
     with pytest.raises(FileError, match="holds no network, not a noiseprune CTRNN"):
         CTRNN.load(path)
+    DeepNet(1).save(path)
+    with pytest.raises(FileError, match="holds DeepNet, not a noiseprune CTRNN 1: give"):
+        CTRNN.load(path)
     CTRNN((1, 4, 1), seed=3).save(path)
+    with pytest.raises(FileError, match="holds noiseprune CTRNN 1, not a DeepNet: give"):
+        DeepNet.load(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(FileError, match=r"damaged|not a sound"):
@@ -646,3 +651,7 @@ def test_bad_weights_and_inputs_are_refused():
         RNNLayer([model.hidden])(torch.zeros(1, 2, 2), [None, None])
     with pytest.raises(OptionError, match="same number"):
         HiddenLayer(LinearLayer(2, 3), LinearLayer(4, 4))
+    with pytest.raises(OptionError, match=r"input_layer is 3: give a LinearLayer\(inputs, neurons"):
+        HiddenLayer(3, 4)
+    with pytest.raises(OptionError, match="recurrent_layer is None: give a LinearLayer"):
+        HiddenLayer(LinearLayer(2, 3), None)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from noiseprune import spectrum
 from noiseprune.cli import app
 from noiseprune.learning import CTRNN
 from noiseprune.learning.data.match import DelayedMatch
@@ -178,6 +179,13 @@ def test_an_option_reaches_what_it_is_said_of(given, reached, wanted):
 def test_no_option_is_left_out_of_these_tests():
     tested = {name for given, _, _ in OPTIONS for name in given}
     assert {field.name for field in dataclasses.fields(Options)} == tested | TESTED_ELSEWHERE
+
+
+def test_a_pruning_has_its_epsilon_solved_once(monkeypatch):
+    solve, solved = spectrum.epsilon, []
+    monkeypatch.setattr(spectrum, "epsilon", lambda *nets: solved.append(nets) or solve(*nets))
+    assert RateExperiment(Options(**TINY, prune=0.4)).prune()[1]["epsilon"] > 0
+    assert len(solved) == 1
 
 
 def test_the_seed_decides_weights_and_trials():

@@ -90,6 +90,7 @@ class RateExperiment(PrunableExperiment[CTRNN]):
         found = prune_recurrent(
             self.model, o.prune or 1.0, o.rule or "noise", task=self.task, seed=self._pruning_seed
         )
+        epsilon, norm = found.certificate
         return found.model, {
             "rule": found.rule,
             "method": found.method,
@@ -97,8 +98,8 @@ class RateExperiment(PrunableExperiment[CTRNN]):
             "n_kept": found.n_kept,
             "kept_fraction": found.n_kept / found.n_synapses,
             "spectral_abscissa": list(found.spectral_abscissa),
-            "epsilon": found.certificate[0],
-            "epsilon_norm": found.certificate[1],
+            "epsilon": epsilon,
+            "epsilon_norm": norm,
         }
 
     def scores(self, part: str, model: CTRNN) -> dict[str, float]:

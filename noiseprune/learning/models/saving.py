@@ -35,9 +35,12 @@ def read_document(
     path = Path(path)
     with reading(path):
         document = torch.load(path, map_location=device, weights_only=True)
-        found = document.get(key) if isinstance(document, dict) else None
-        if found != wanted:
-            raise FileError(f"{path} holds {found or 'no network'}, not a {wanted}")
+        told = document if isinstance(document, dict) else {}
+        if told.get(key) != wanted:
+            found = told.get("network") or told.get("format") or "no network"
+            raise FileError(
+                f"{path} holds {found}, not a {wanted}: give a file that its own `save` wrote"
+            )
         yield document
 
 

@@ -75,6 +75,9 @@ class HiddenLayer(_Leaky):
 
     def __post_init__(self, tau: float | Sequence[float] | Array, seed: Seed) -> None:
         super().__post_init__()
+        for what in ("input_layer", "recurrent_layer"):
+            if not isinstance(layer := getattr(self, what), LinearLayer):
+                raise OptionError(f"{what} is {layer!r}: give a LinearLayer(inputs, neurons)")
         n = self.n_neurons
         if self.recurrent_layer.input_dim != n or self.input_layer.output_dim != n:
             raise OptionError(
