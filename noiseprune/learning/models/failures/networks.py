@@ -27,29 +27,42 @@ OUTPUTS: dict[str, Function] = {"linear": lambda x: x, "softmax": lambda x: torc
 SCALINGS = ("lin", "lin+", "sqrt", "const", "const+")
 
 
+@dataclass(eq=False, repr=False)
 class Net(SavedNetwork):
-    """What the networks here have in common: initial weights, gradients, files."""
+    """What the networks here have in common: options (see `DeepNet`), initial weights, gradients,
+    files."""
 
     NOT_SAVED = ("seed",)
 
+    d_input: int
+    d_output: int = 1
+    _: KW_ONLY
+    output_activation: Output = "linear"
+    drop_p: float = 0.0
+    drop_layers: str | Sequence[int] = "all"
+    scaling: str | float | Sequence[str | float] = "sqrt"
+    bias: bool = False
+    path: Path = "masks"
+    seed: Seed = None
+    dtype: DType = "float32"
+
     def _build(self, shapes: Sequence[tuple[int, int]], biases: Sequence[bool]) -> None:
         """Make layers of these shapes (in, out); those that do not fail have drop_p = 0."""
-        told: Any = self
-        failing = parsed_layers(told.drop_layers, len(shapes))
-        first, *seeds = spread(told.seed, 1 + len(shapes))
+        failing = parsed_layers(self.drop_layers, len(shapes))
+        first, *seeds = spread(self.seed, 1 + len(shapes))
         self.synapses = nn.ModuleList(
             LinearWeightDropout(
                 count("units", shape[0]),
                 count("units", shape[1]),
-                told.drop_p if number in failing else 0.0,
+                self.drop_p if number in failing else 0.0,
                 bias=bias,
-                path=told.path,
+                path=self.path,
                 seed=own,
-                dtype=DTYPES[told.dtype],
+                dtype=DTYPES[self.dtype],
             )
             for number, (shape, bias, own) in enumerate(zip(shapes, biases, seeds), start=1)
         )
-        self.init_weights(told.scaling, first)
+        self.init_weights(self.scaling, first)
 
     @property
     def layers(self) -> list[LinearWeightDropout]:
@@ -144,19 +157,9 @@ class DeepNet(Net):
         If an option has no meaning.
     """
 
-    d_input: int
-    d_output: int = 1
     d_hidden: Sequence[int] = (100,)
     _: KW_ONLY
     activation: FailuresActivation = "linear"
-    output_activation: Output = "linear"
-    drop_p: float = 0.0
-    drop_layers: str | Sequence[int] = "all"
-    scaling: str | float | Sequence[str | float] = "sqrt"
-    bias: bool = False
-    path: Path = "masks"
-    seed: Seed = None
-    dtype: DType = "float32"
 
     def __post_init__(self) -> None:
         super().__post_init__()

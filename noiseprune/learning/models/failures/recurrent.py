@@ -12,12 +12,11 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from noiseprune.checks import Seed
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.activations import ACTIVATIONS
 from noiseprune.learning.models.failures.networks import OUTPUTS, Net
 from noiseprune.learning.options.base import at_least_0
-from noiseprune.learning.options.names import DType, FailuresActivation, FailuresLast, Output, Path
+from noiseprune.learning.options.names import FailuresActivation, FailuresLast
 
 
 @dataclass(eq=False, repr=False)
@@ -41,21 +40,12 @@ class RNN(Net):
         If an option has no meaning.
     """
 
-    d_input: int
-    d_output: int = 1
     d_hidden: int = 100
     _: KW_ONLY
     nonlinearity: FailuresActivation = "tanh"
-    output_activation: Output = "linear"
-    drop_p: float = 0.0
     drop_layers: str | Sequence[int] = "2"
     failures: FailuresLast = "step"
     delay: Annotated[int, at_least_0] = 0
-    scaling: str | float | Sequence[str | float] = "sqrt"
-    bias: bool = False
-    path: Path = "masks"
-    seed: Seed = None
-    dtype: DType = "float32"
 
     def __post_init__(self) -> None:
         super().__post_init__()
