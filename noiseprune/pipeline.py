@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from noiseprune.checks import Seed, noise_strength, one_of
 from noiseprune.choices import Balance, Method, Rule, Sampling, Solver
 from noiseprune.network import RateNetwork
+from noiseprune.probing import N_PROBES
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import Pruning, Recipe, check_request, prune_network
 from noiseprune.pruning.network import check_network
@@ -32,7 +33,7 @@ def prune(
     variance: FloatArray | SynapseVariance | None = None,
     noise: float = 1.0,
     method: Method = "auto",
-    n_probes: int = 64,
+    n_probes: int = N_PROBES,
     probe_error: float | None = None,
     solver: Solver = "auto",
     seed: Seed = None,

@@ -141,7 +141,7 @@ class Probes:
         "approximate-cholesky" or "multigrid"
     """
 
-    n: int = 64
+    n: int = probing.N_PROBES
     error: float | None = None
     solver: str = "auto"
 
@@ -186,7 +186,7 @@ class Probes:
 class Replicas:
     """From `n` simulated replicas that run for six relaxation times, the first three left out."""
 
-    n: int = 64
+    n: int = probing.N_PROBES
 
     def __post_init__(self) -> None:
         count("n_probes", self.n)
@@ -233,7 +233,7 @@ def source_of(
     net: RateNetwork,
     method: str = "auto",
     *,
-    n_probes: int = 64,
+    n_probes: int = probing.N_PROBES,
     probe_error: float | None = None,
     solver: str = "auto",
 ) -> Source:
@@ -263,7 +263,7 @@ def synapse_variance(
     noise: float = 1.0,
     method: Method = "auto",
     *,
-    n_probes: int = 64,
+    n_probes: int = probing.N_PROBES,
     seed: Seed = None,
     progress: Progress = silent,
     worker: Worker = serial,

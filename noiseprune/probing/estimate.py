@@ -27,6 +27,9 @@ from noiseprune.solvers import SOLVERS
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, in_order, serial
 
+N_PROBES = 64
+"""Probes to make where their number is not asked for."""
+
 
 @dataclass(frozen=True)
 class Probed:
@@ -47,7 +50,7 @@ class Probed:
 def probed_variance(
     net: RateNetwork,
     noise: float = 1.0,
-    n_probes: int = 64,
+    n_probes: int = N_PROBES,
     seed: Seed = None,
     progress: Progress = silent,
     *,

@@ -36,7 +36,7 @@ def read(
     path: str | os.PathLike[str],
     *,
     kind: Kind = "auto",
-    bin: float = 0.1,
+    bin: float = Reading.bin,
     smoothing: float | None = None,
     burn_in: float = 0.0,
     units: str | None = None,

@@ -28,7 +28,7 @@ def from_neo(
     data: Any,
     *,
     kind: Kind = "auto",
-    bin: float = 0.1,
+    bin: float = Reading.bin,
     smoothing: float | None = None,
     burn_in: float = 0.0,
     units: str | None = None,

@@ -13,7 +13,7 @@ from noiseprune.choices import Activation, Start
 from noiseprune.kernels import Reals
 from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress, silent
-from noiseprune.simulation.engine import Run, Simulation, integrate
+from noiseprune.simulation.engine import DURATION, Run, Simulation, integrate
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
 
@@ -73,15 +73,15 @@ class Trajectory:
 def simulate(
     net: RateNetwork,
     *,
-    duration: float = 40.0,
+    duration: float = DURATION,
     dt: float | None = None,
-    noise: float = 0.01,
-    drive: float | npt.ArrayLike = 0.0002,
-    x0: Start | npt.ArrayLike = "uniform",
-    replicas: int = 1,
-    record_every: int = 10,
-    activation: Activation = "linear",
-    dtype: npt.DTypeLike = "float64",
+    noise: float = Simulation.noise,
+    drive: float | npt.ArrayLike = Simulation.drive,
+    x0: Start | npt.ArrayLike = Simulation.x0,
+    replicas: int = Simulation.replicas,
+    record_every: int = Simulation.record_every,
+    activation: Activation = Simulation.activation,
+    dtype: npt.DTypeLike = Simulation.dtype,
     seed: Seed = None,
     progress: Progress = silent,
     worker: Worker = serial,
