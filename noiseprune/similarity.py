@@ -15,7 +15,7 @@ from noiseprune.network import RateNetwork, size_in_words
 from noiseprune.pair import Pair
 from noiseprune.progress import Progress, part, silent
 from noiseprune.pruning.network import guarantee_of, promise_in_words
-from noiseprune.records import Record, Rows, number
+from noiseprune.records import Plain, Record, Rows, number
 from noiseprune.weights import FloatArray
 
 
@@ -36,7 +36,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class DynamicsError:
+class DynamicsError(Plain):
     """||x_pruned(t) - x(t)|| / ||x(t)|| under the same noise and start.
 
     times : (T,) s; mean, std : (T,) over the replicas; dt : step, s; noise, drive, replicas, seed :
@@ -53,18 +53,10 @@ class DynamicsError:
     seed: Seed
 
     def to_dict(self) -> dict[str, Any]:
+        errors, choices = ("times", "mean", "std"), ("replicas", "dt", "noise", "drive")
         return {
-            "dynamics_error": {
-                "times": self.times.tolist(),
-                "mean": self.mean.tolist(),
-                "std": self.std.tolist(),
-            },
-            "dynamics_choices": {
-                "replicas": self.replicas,
-                "dt": self.dt,
-                "noise": self.noise,
-                "drive": self.drive,
-            },
+            "dynamics_error": {name: getattr(self, name) for name in errors},
+            "dynamics_choices": {name: getattr(self, name) for name in choices},
         }
 
 

@@ -69,6 +69,14 @@ def test_a_result_is_a_frozen_record_and_its_dictionary_is_json(name, results):
     assert len(json.dumps(read)) < 20_000  # evidence, no arrays of synapses
 
 
+def test_an_error_of_driven_networks_is_plain_by_itself(results):
+    error = results["report of driven networks"].dynamics_error
+    told = error.to_dict()
+    json.dumps(told, allow_nan=False)
+    assert told["dynamics_choices"]["drive"] == error.drive.tolist()
+    assert told["dynamics_error"]["mean"] == error.mean.tolist()
+
+
 def test_any_record_tells_plain_values():
     @dataclass
     class Parent(Record):

@@ -38,9 +38,7 @@ def read_document(
         told = document if isinstance(document, dict) else {}
         if told.get(key) != wanted:
             found = told.get("network") or told.get("format") or "no network"
-            raise FileError(
-                f"{path} holds {found}, not a {wanted}: give a file that its own `save` wrote"
-            )
+            raise FileError(f"{path} holds {found}, not a {wanted}: give a file that it saved")
         yield document
 
 

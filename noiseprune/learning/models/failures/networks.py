@@ -24,13 +24,13 @@ from noiseprune.learning.models.streams import DTYPES, new_generator, spread
 from noiseprune.learning.options.names import DType, FailuresActivation, Output, Path
 
 OUTPUTS: dict[str, Function] = {"linear": lambda x: x, "softmax": lambda x: torch.softmax(x, -1)}
+Layers = str | Sequence[int]
 SCALINGS = ("lin", "lin+", "sqrt", "const", "const+")
 
 
 @dataclass(eq=False, repr=False)
 class Net(SavedNetwork):
-    """What the networks here have in common: options (see `DeepNet`), initial weights, gradients,
-    files."""
+    """What the networks here share: options (see `DeepNet`), initial weights, gradients, files."""
 
     NOT_SAVED = ("seed",)
 
@@ -39,22 +39,21 @@ class Net(SavedNetwork):
     _: KW_ONLY
     output_activation: Output = "linear"
     drop_p: float = 0.0
-    drop_layers: str | Sequence[int] = "all"
     scaling: str | float | Sequence[str | float] = "sqrt"
     bias: bool = False
     path: Path = "masks"
     seed: Seed = None
     dtype: DType = "float32"
 
-    def _build(self, shapes: Sequence[tuple[int, int]], biases: Sequence[bool]) -> None:
+    def _build(self, shapes: list[tuple[int, int]], biases: list[bool], failing: Layers) -> None:
         """Make layers of these shapes (in, out); those that do not fail have drop_p = 0."""
-        failing = parsed_layers(self.drop_layers, len(shapes))
+        fail = parsed_layers(failing, len(shapes))
         first, *seeds = spread(self.seed, 1 + len(shapes))
         self.synapses = nn.ModuleList(
             LinearWeightDropout(
                 count("units", shape[0]),
                 count("units", shape[1]),
-                self.drop_p if number in failing else 0.0,
+                self.drop_p if number in fail else 0.0,
                 bias=bias,
                 path=self.path,
                 seed=own,
@@ -160,11 +159,12 @@ class DeepNet(Net):
     d_hidden: Sequence[int] = (100,)
     _: KW_ONLY
     activation: FailuresActivation = "linear"
+    drop_layers: Layers = "all"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         sizes = [self.d_input, *self.d_hidden, self.d_output]
-        self._build(list(pairwise(sizes)), [self.bias] * (len(sizes) - 1))
+        self._build(list(pairwise(sizes)), [self.bias] * (len(sizes) - 1), self.drop_layers)
         self._phi = ACTIVATIONS[self.activation].rate
         self._out = OUTPUTS[self.output_activation]
 
@@ -219,7 +219,7 @@ def initial_law(rule: str | float, fan: int) -> tuple[float, float]:
     return 0.0, deviation
 
 
-def parsed_layers(layers: str | Sequence[int], number: int) -> set[int]:
+def parsed_layers(layers: Layers, number: int) -> set[int]:
     """Numbers of layers, from 1 on: "all", or some of them, in a list or with commas."""
     if isinstance(layers, str) and layers == "all":
         return set(range(1, number + 1))

@@ -5,7 +5,6 @@ h_t = phi(W_hh h_(t-1) + W_in x_t + b),    y_t = out_phi(W_out h_t + b_out),    
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from noiseprune.errors import OptionError
 from noiseprune.learning.models.activations import ACTIVATIONS
-from noiseprune.learning.models.failures.networks import OUTPUTS, Net
+from noiseprune.learning.models.failures.networks import OUTPUTS, Layers, Net
 from noiseprune.learning.options.base import at_least_0
 from noiseprune.learning.options.names import FailuresActivation, FailuresLast
 
@@ -43,7 +42,7 @@ class RNN(Net):
     d_hidden: int = 100
     _: KW_ONLY
     nonlinearity: FailuresActivation = "tanh"
-    drop_layers: str | Sequence[int] = "2"
+    drop_layers: Layers = "2"
     failures: FailuresLast = "step"
     delay: Annotated[int, at_least_0] = 0
 
@@ -53,7 +52,7 @@ class RNN(Net):
             raise OptionError("failures that last a trial are masks: give path='masks'")
         n = self.d_hidden
         shapes = [(self.d_input, n), (n, n), (n, self.d_output)]
-        self._build(shapes, [False, self.bias, self.bias])
+        self._build(shapes, [False, self.bias, self.bias], self.drop_layers)
         self._phi = ACTIVATIONS[self.nonlinearity].rate
         self._out = OUTPUTS[self.output_activation]
 
