@@ -28,15 +28,12 @@ Layers = str | Sequence[int]
 SCALINGS = ("lin", "lin+", "sqrt", "const", "const+")
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Net(SavedNetwork):
     """What the networks here share: options (see `DeepNet`), initial weights, gradients, files."""
 
     NOT_SAVED = ("seed",)
 
-    d_input: int
-    d_output: int = 1
-    _: KW_ONLY
     output_activation: Output = "linear"
     drop_p: float = 0.0
     scaling: str | float | Sequence[str | float] = "sqrt"
@@ -156,6 +153,8 @@ class DeepNet(Net):
         If an option has no meaning.
     """
 
+    d_input: int
+    d_output: int = 1
     d_hidden: Sequence[int] = (100,)
     _: KW_ONLY
     activation: FailuresActivation = "linear"

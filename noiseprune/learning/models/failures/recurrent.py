@@ -39,6 +39,8 @@ class RNN(Net):
         If an option has no meaning.
     """
 
+    d_input: int
+    d_output: int = 1
     d_hidden: int = 100
     _: KW_ONLY
     nonlinearity: FailuresActivation = "tanh"
