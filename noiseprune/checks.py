@@ -45,14 +45,16 @@ def positive(what: str, value: float, *, remedy: str = "give a number above 0") 
 
 def not_negative(what: str, value: float) -> float:
     """Return `value` as a float if it is finite and at least zero."""
-    return 0.0 if value == 0 else positive(what, value, remedy="give 0, or a number above it")
+    return at_least(what, value, 0.0)
 
 
 def at_least(what: str, value: float, smallest: float) -> float:
     """Return `value` as a float if it is finite and at least `smallest`."""
-    number = positive(what, value, remedy=f"give a number of at least {smallest:g}")
-    if number < smallest:
-        raise OptionError(f"{what} is {number:g}, but must be at least {smallest:g}")
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise OptionError(f"{what} is {value!r}, not a number: give one of at least {smallest:g}")
+    number = float(value)
+    if not (math.isfinite(number) and number >= smallest):
+        raise OptionError(f"{what} is {number:g}, but must be finite and at least {smallest:g}")
     return number
 
 

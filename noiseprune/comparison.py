@@ -12,7 +12,7 @@ from scipy import linalg
 from threadpoolctl import threadpool_limits
 
 from noiseprune import spectrum
-from noiseprune.checks import Seed, count, seed_sequence, substream
+from noiseprune.checks import Seed, count, noise_strength, seed_sequence, substream
 from noiseprune.choices import Method
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import OptionError
@@ -119,7 +119,7 @@ def compare(
     keep : fraction in (0, 1] or number of synapses; or a sequence of them. The rows of the first
         come first, and are those of a comparison at that alone
     draws : prunings of every recipe at every count; all recipes see the same seeds
-    noise, method : of the synapse variances, which are computed once (see `synapse_variance`)
+    noise, method : of the synapse variances (see `synapse_variance`), made once if they are needed
     recipes : the ways to prune
     worker : makes the probes or replicas, and the draws (see `noiseprune.cluster`); the result does
         not depend on it
@@ -142,7 +142,9 @@ def compare(
     for one in keeps:
         rules.budget(one, net.n_synapses)
     root = seed_sequence(seed)
-    variance = source_of(net, method).measure(net, noise, seed=root, worker=worker).variance
+    source, noise, variance = source_of(net, method), noise_strength(noise), None
+    if any(recipe.needs_variance for recipe in recipes):
+        variance = source.measure(net, noise, seed=root, worker=worker).variance
     shared = _Draws(net, variance, keeps, noise, root, tuple(recipes))
     rows, norm = [], ""
     for (level, way), own in each_way(
@@ -222,7 +224,7 @@ class _Draws:
     """What the prunings of a comparison share; what the original needs is made where they are."""
 
     net: RateNetwork
-    variance: FloatArray
+    variance: FloatArray | None
     keeps: tuple[float, ...]
     noise: float
     root: np.random.SeedSequence

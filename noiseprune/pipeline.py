@@ -119,7 +119,7 @@ def measure_and_prune(
     """
     if keep is None and epsilon is None:
         keep = 0.1
-    check_request(net, keep, recipe, epsilon=epsilon)
+    check_request(net, keep, recipe, epsilon, noise)
     if hasattr(source, "measure") and recipe.needs_variance:
         with stage("variance") as progress:
             source = source.measure(net, noise, seed=seed, progress=progress, worker=worker)

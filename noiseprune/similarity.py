@@ -129,6 +129,11 @@ class SpectralReport(Record):
     def epsilon_norm(self) -> str:
         return self.change.norm
 
+    @property
+    def networks(self) -> tuple[RateNetwork, RateNetwork]:
+        """(original, pruned)."""
+        return self.pair.original, self.pair.pruned
+
     def with_dynamics(
         self, noise: float = 0.01, *, seed: Seed = None, progress: Progress = silent
     ) -> SpectralReport:
@@ -228,9 +233,9 @@ def spectral_similarity(
     Parameters
     ----------
     detail : beside epsilon and stability, compute the spectral abscissae, the errors per
-        eigenvector (symmetric networks) and the covariance error; O(N^3), by default up to 4,000
-        neurons
-    seed : start of the Lanczos iteration, above 4,000 neurons
+        eigenvector (symmetric networks) and the covariance error; O(N^3), by default up to
+        `eigenvalues.DENSE_EIGENVALUES` neurons
+    seed : start of the Lanczos iteration, above `spectrum.DENSE_PENCIL` neurons
 
     Raises
     ------

@@ -13,7 +13,7 @@ from typing import Any, Protocol, get_args
 import numpy as np
 
 from noiseprune import kernels, lyapunov, probing, simulation
-from noiseprune.checks import Seed, count, noise_strength, one_of
+from noiseprune.checks import Seed, count, noise_strength, one_of, positive
 from noiseprune.choices import Method, Solver
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, on_synapses, unstable
@@ -55,7 +55,7 @@ class SynapseVariance(Record):
     seed: Seed = None
     solver: str | None = None
     solver_steps: int | None = None
-    covariance: lyapunov.Covariance | None = field(default=None, compare=False)
+    covariance: lyapunov.Covariance | None = field(default=None, compare=False, kw_only=True)
 
     @property
     def of_network(self) -> bool:
@@ -147,6 +147,8 @@ class Probes:
 
     def __post_init__(self) -> None:
         count("n_probes", self.n)
+        if self.error is not None:
+            positive("probe error", self.error)
         one_of("solver", self.solver, SOLVERS)
 
     def measure(

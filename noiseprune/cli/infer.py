@@ -1,12 +1,13 @@
 """`noiseprune infer`."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
+from noiseprune.checks import count, fraction
 from noiseprune.choices import Inference
 from noiseprune.cli import completion
 from noiseprune.cli.options import Reading, SpikeNoise, parsed_keep
@@ -36,28 +37,23 @@ class Estimate:
     equal_noise: Annotated[bool, "Divide each channel by the strength of its noise."] = False
 
     def check(self) -> None:
-        """Refuse a noise that the method would find by itself."""
+        """Refuse what the method cannot take, or would find by itself."""
+        from noiseprune.recordings.inference import check_estimate
+
         if self.noise is not None and self.method != "precision":
             raise OptionError(
                 f"--noise {self.noise:g} is what method 'precision' can be told; {self.method!r} "
                 "finds the noise itself: leave it out"
             )
+        check_estimate(self.method, self.lag, self.noise, self.equal_noise)
 
     def made(self, common: Common, recording: "Recording") -> "InferredNetwork":
         from noiseprune.recordings import infer_network
 
+        options: dict[str, Any] = asdict(self)
+        options["silent_channels"] = "drop" if options.pop("drop_silent") else "refuse"
         with common.stage("infer", bar=True) as progress:
-            return infer_network(
-                recording,
-                self.method,
-                lag=self.lag,
-                noise=self.noise,
-                zero_lag=self.zero_lag,
-                silent_channels="drop" if self.drop_silent else "refuse",
-                equal_noise=self.equal_noise,
-                seed=common.seed,
-                progress=progress,
-            )
+            return infer_network(recording, **options, seed=common.seed, progress=progress)
 
     def source(self, recording: "Recording", inferred: "InferredNetwork") -> "Recorded":
         """The recording as a source of synapse variances, in the units of the network."""
@@ -90,7 +86,8 @@ class Pruned:
 
             check_destination(self.pruned)
         if self.keep is not None:
-            parsed_keep(self.keep)
+            keep = parsed_keep(self.keep)
+            count("keep", keep) if isinstance(keep, int) else fraction("keep", keep)
 
     def made(
         self,

@@ -1,8 +1,9 @@
 """The options of several commands, in records, and what is made of them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -193,10 +194,16 @@ class Workers:
 
     @contextmanager
     def open(self, common: Common) -> "Iterator[Worker]":
-        """The worker that the options ask for."""
-        from noiseprune.cluster import resumed, workers
+        """The worker that the options ask for; a cluster is opened when it first has work."""
+        from noiseprune.cluster import check_workers, resumed, workers
+        from noiseprune.work import serial
 
-        with workers(self.cluster, config=self.cluster_config, threads=common.threads) as worker:
+        config = self.cluster_config
+        check_workers(self.cluster, config=config)
+        with ExitStack() as stack:
+            cluster = partial(workers, self.cluster, config=config, threads=common.threads)
+            opened = cache(lambda: stack.enter_context(cluster()))
+            worker = serial if self.cluster is None else lambda *work: opened()(*work)
             yield worker if self.resume is None else resumed(worker, self.resume)
 
 

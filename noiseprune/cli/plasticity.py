@@ -1,8 +1,8 @@
 """`noiseprune plasticity`."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,7 +31,7 @@ class Activity:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Schedule:
     """How the network prunes itself, and for how long."""
 
     keep: Annotated[str | None, "Fraction in (0, 1], or number of synapses (default 0.2)."] = None
@@ -59,29 +59,17 @@ class Rule:
     def run(self, common: Common, net: "RateNetwork", activity: Activity) -> "Plasticity":
         from noiseprune.online import plasticity
 
+        options: dict[str, Any] = asdict(self) | asdict(activity)
+        if self.keep is not None:
+            options["keep"] = parsed_keep(self.keep)
         with common.stage("simulation", bar=True) as progress:
-            return plasticity(
-                net,
-                None if self.keep is None else parsed_keep(self.keep),
-                gain=self.gain,
-                rounds=self.rounds,
-                continuous=self.continuous,
-                activation=activity.activation,
-                noise=activity.noise,
-                drive=activity.drive,
-                interval=self.interval,
-                dt=activity.dt,
-                scaling=self.scaling,
-                adapt_leak=self.adapt_leak,
-                seed=common.seed,
-                progress=progress,
-            )
+            return plasticity(net, **options, seed=common.seed, progress=progress)
 
 
 def plasticity(
     common: Common,
     network: Network,
-    rule: Rule,
+    schedule: Schedule,
     activity: Activity,
     figure: Annotated[Path | None, "Draw all that over time (.png, .svg or .pdf).", OUTPUT] = None,
 ) -> None:
@@ -97,7 +85,7 @@ def plasticity(
     from noiseprune.records import number
 
     net = network.read(common)
-    found = rule.run(common, net, activity)
+    found = schedule.run(common, net, activity)
     common.save(found.network)
     report, batch = _compared(common, found)
     if figure is not None:

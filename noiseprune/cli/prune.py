@@ -61,7 +61,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class FromRecording:
     """The recording that synapse variances are from, if they are not the network's own."""
 
     PANEL: ClassVar = RECORDING
@@ -118,8 +118,8 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class Cluster(Workers):
-    """Where probes and replicas are made."""
+class Submission(Workers):
+    """Where probes and replicas are made, or the script of a job that would make them."""
 
     dry_run: DryRun = False
 
@@ -130,9 +130,9 @@ def prune(
     amount: Amount,
     draw: Draw,
     measured: Measured,
-    recorded: Recorded,
+    recorded: FromRecording,
     reading: Reading,
-    cluster: Cluster,
+    cluster: Submission,
     report: Annotated[Path | None, "Also write the report, as a page (.html).", OUTPUT] = None,
 ) -> None:
     """Prune a network, and say how similar the result is.
@@ -154,7 +154,7 @@ def prune(
     net = network.read(common)
     promise = amount.epsilon is not None
     recipe = Recipe.of(amount.rule, draw.sampling, draw.balance, refit=draw.refit, promise=promise)
-    check_request(net, keep, recipe, epsilon=amount.epsilon)
+    check_request(net, keep, recipe, amount.epsilon, amount.noise)
     source: Source = measured.source(net, keep_covariance=report is not None)
     if recorded:
         with common.stage("recording"):

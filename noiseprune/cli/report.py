@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from noiseprune.checks import noise_strength
 from noiseprune.cli import completion
 from noiseprune.cli.options import Loading, Noise
 from noiseprune.cli.shared import Common
@@ -37,6 +38,7 @@ def report(
     import noiseprune as npr
     from noiseprune.cli.tables import facts
 
+    noise_strength(noise)
     net = loading.load(common, original)
     other = loading.load_pruned(common, pruned, net)
     with common.stage("spectrum"):

@@ -9,8 +9,8 @@ made elsewhere. The results do not depend on the number of workers.
 `resumed` remembers what any of them has made, so that an interrupted run goes on.
 """
 
-from noiseprune.cluster.pool import workers
+from noiseprune.cluster.pool import check_workers, workers
 from noiseprune.cluster.resume import resumed
 from noiseprune.cluster.slurm import job_script, slurm_options
 
-__all__ = ["job_script", "resumed", "slurm_options", "workers"]
+__all__ = ["check_workers", "job_script", "resumed", "slurm_options", "workers"]

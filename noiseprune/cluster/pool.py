@@ -15,7 +15,7 @@ import numba
 from threadpoolctl import threadpool_limits
 
 from noiseprune.cluster.extra import import_extra, start
-from noiseprune.cluster.slurm import slurm_cluster
+from noiseprune.cluster.slurm import slurm_cluster, slurm_options
 from noiseprune.errors import ClusterError, OptionError
 from noiseprune.work import Result, Worker, serial
 
@@ -50,6 +50,7 @@ def workers(
     ClusterError
         If the cluster cannot be reached.
     """
+    check_workers(where, config=config)
     if where is None:
         yield serial
         return
@@ -67,6 +68,20 @@ def workers(
             if address == where:
                 _wait_for_one(client, where)
             yield _DaskWorker(client, each, patient=where == "slurm")
+
+
+def check_workers(where: str | None, *, config: str | os.PathLike[str] | None = None) -> None:
+    """Refuse what `workers` would refuse before it opens anything."""
+    if where is None:
+        return
+    import_extra("distributed")
+    kind, _, rest = where.partition(":")
+    if where == "slurm":
+        slurm_options(config)
+    elif kind == "local" and not (rest.isdigit() and int(rest)):
+        raise OptionError(f"cluster is {where!r}: give the number of workers, as in local:2")
+    elif kind not in ("local", "tcp", "tls"):
+        raise OptionError(f"unknown cluster {where!r}: give local:N, tcp://HOST:PORT or slurm")
 
 
 def _wait_for_one(client: Any, where: str) -> None:
@@ -87,9 +102,7 @@ def _cluster(
     """What a client connects to, and the threads of every worker that is started here."""
     kind, _, rest = where.partition(":")
     if kind == "local":
-        number = int(rest) if rest.isdigit() else 0
-        if number < 1:
-            raise OptionError(f"cluster is {where!r}: give the number of workers, as in local:2")
+        number = int(rest)
         each = threads or max(1, (os.cpu_count() or 1) // number)
         names = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
         make = partial(
@@ -104,13 +117,11 @@ def _cluster(
         )
         with start(make, where) as cluster:
             yield cluster, each
-    elif kind in ("tcp", "tls"):
-        yield where, None
     elif where == "slurm":
         with slurm_cluster(config) as cluster:
             yield cluster, None
     else:
-        raise OptionError(f"unknown cluster {where!r}: give local:N, tcp://HOST:PORT or slurm")
+        yield where, None
 
 
 class _DaskWorker:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,35 +13,31 @@ from typing import Any
 from noiseprune.cluster.extra import import_extra, start
 from noiseprune.errors import FileError, OptionError
 
-KEYS = {
-    "queue": str,
-    "account": str,
-    "cores": int,
-    "memory": str,
-    "walltime": str,
-    "jobs": int,
-    "extra": list,
+_IS: dict[str, Callable[[Any], bool]] = {
+    "a text": lambda value: type(value) is str,
+    "a whole number of at least 1": lambda value: type(value) is int and value > 0,
+    "a list of texts": lambda value: type(value) is list and {*map(type, value)} <= {str},
 }
-_CALLED = {str: "a text", int: "a whole number of at least 1", list: "a list of texts"}
+_TEXT, _NUMBER, _TEXTS = _IS
+NEEDED = {"queue": _TEXT, "cores": _NUMBER, "memory": _TEXT, "walltime": _TEXT}
+KEYS = {**NEEDED, "account": _TEXT, "jobs": _NUMBER, "extra": _TEXTS}
 
 
 @contextmanager
-def slurm_cluster(config: str | os.PathLike[str] | None) -> Iterator[Any]:
-    """Jobs of a SLURM queue, each one worker; closed in the end."""
+def slurm_cluster(config: str | os.PathLike[str] | None, *, jobs: bool = True) -> Iterator[Any]:
+    """A SLURM queue with its `jobs`, or none; each is one worker. Closed in the end."""
     options = slurm_options(config)
-    jobs = options.pop("jobs")
+    number = options.pop("jobs")
     make = partial(import_extra("dask_jobqueue").SLURMCluster, **options)
     with start(make, "slurm") as cluster:
-        cluster.scale(jobs=jobs)
+        if jobs:
+            cluster.scale(jobs=number)
         yield cluster
 
 
 def job_script(config: str | os.PathLike[str] | None) -> str:
     """The script that every SLURM job would run, without submitting any."""
-    options = slurm_options(config)
-    del options["jobs"]
-    make = partial(import_extra("dask_jobqueue").SLURMCluster, **options)
-    with start(make, "slurm") as cluster:
+    with slurm_cluster(config, jobs=False) as cluster:
         return str(cluster.job_script())
 
 
@@ -74,19 +70,22 @@ def slurm_options(config: str | os.PathLike[str] | None) -> dict[str, Any]:
                 f"{path} has an unknown key {name!r} in its [slurm] table: known are "
                 + ", ".join(KEYS)
             )
-        kind = KEYS[name]
-        right = type(value) is kind
-        right = right and not (kind is int and value < 1)
-        right = right and not (kind is list and any(type(line) is not str for line in value))
-        if not right:
-            raise FileError(f"{path} has {name} = {value!r}: give {_CALLED[kind]}")
-    for name in sorted({"queue", "cores", "memory", "walltime"} - set(found)):
+        if not _IS[KEYS[name]](value):
+            raise FileError(f"{path} has {name} = {value!r}: give {KEYS[name]}")
+    for name in sorted(set(NEEDED) - set(found)):
         raise FileError(
             f"{path} has no key {name!r} in its [slurm] table: give queue, cores, memory and "
             "walltime"
         )
     cores = found["cores"]
-    _check_memory(path, found["memory"])
+    try:
+        size = import_extra("dask.utils").parse_bytes(found["memory"])
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise FileError(
+            f"{path} has memory = {found['memory']!r}: give it with its unit, such as '64 GB'"
+        )
     return {
         "queue": found["queue"],
         "account": found.get("account"),
@@ -99,12 +98,3 @@ def slurm_options(config: str | os.PathLike[str] | None) -> dict[str, Any]:
         "job_script_prologue": [f"export NUMBA_NUM_THREADS={cores} OPENBLAS_NUM_THREADS={cores}"],
         "jobs": found.get("jobs", 1),
     }
-
-
-def _check_memory(path: Path, memory: str) -> None:
-    try:
-        size = import_extra("dask.utils").parse_bytes(memory)
-    except ValueError:
-        size = 0
-    if size < 1:
-        raise FileError(f"{path} has memory = {memory!r}: give it with its unit, such as '64 GB'")

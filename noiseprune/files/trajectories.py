@@ -20,7 +20,7 @@ _EXTRA = ("labels", "dt")
 """Beside times and rates in an .npz file: the neurons' names, and the step of the scheme, s."""
 
 
-class Recorded(Protocol):
+class TimedRates(Protocol):
     """What can be saved: times (T,) in s, rates (T, replicas, N), and a way to Neo."""
 
     @property
@@ -30,7 +30,7 @@ class Recorded(Protocol):
     def to_neo(self) -> Any: ...
 
 
-def save_trajectory(trajectory: Recorded, path: str | os.PathLike[str]) -> None:
+def save_trajectory(trajectory: TimedRates, path: str | os.PathLike[str]) -> None:
     """Write a trajectory: arrays times, rates, labels and dt (.npz), or its Neo block (.nix).
 
     The .nix file is Neo's NixIO, one segment a replica with one analog signal (T, N). NixIO
@@ -78,7 +78,7 @@ def _read_npz(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         return archive["times"], archive["rates"]
 
 
-def _write_npz(trajectory: Recorded, path: Path) -> None:
+def _write_npz(trajectory: TimedRates, path: Path) -> None:
     known = {name: getattr(trajectory, name) for name in _EXTRA if hasattr(trajectory, name)}
     np.savez(path, allow_pickle=False, times=trajectory.times, rates=trajectory.rates, **known)
 
@@ -104,7 +104,7 @@ def _read_nix(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     return np.asarray(first.times.rescale("s").magnitude), rates
 
 
-def _write_nix(trajectory: Recorded, path: Path) -> None:
+def _write_nix(trajectory: TimedRates, path: Path) -> None:
     from neo.io import NixIO
 
     with NixIO(str(path), "ow") as nix:
@@ -112,7 +112,7 @@ def _write_nix(trajectory: Recorded, path: Path) -> None:
 
 
 _Read = Callable[[Path], tuple[npt.NDArray[Any], npt.NDArray[Any]]]
-_Write = Callable[[Recorded, Path], None]
+_Write = Callable[[TimedRates, Path], None]
 _FORMATS: dict[str, tuple[_Read, _Write]] = {
     ".npz": (_read_npz, _write_npz),
     ".nix": (_read_nix, _write_nix),

@@ -139,7 +139,7 @@ def promise_in_words(guarantee: str, promised: float | None) -> str:
     if guarantee == "none":
         return "none: epsilon is measured"
     if promised is None:
-        return "none of this pruning, but the theorem covers such networks (see --epsilon)"
+        return "none of this pruning, but the theorem covers such networks: prune by epsilon"
     return f"epsilon is at most {promised:.3g} with 95 % probability"
 
 
@@ -150,7 +150,7 @@ def check_network(net: object) -> None:
 
 
 def check_request(
-    net: RateNetwork, keep: float | None, recipe: Recipe, *, epsilon: float | None
+    net: RateNetwork, keep: float | None, recipe: Recipe, epsilon: float | None, noise: float | None
 ) -> None:
     """Refuse what cannot be done, before long work goes into the synapse variances."""
     check_network(net)
@@ -158,6 +158,8 @@ def check_request(
         raise OptionError("the network has no synapses: there is nothing to prune")
     if keep is not None and epsilon is not None:
         raise OptionError("keep and epsilon were both given: leave one of them out")
+    if noise is not None:
+        noise_strength(noise)
     if recipe.refit:
         check_size(net.n_neurons)
     if keep is not None:
@@ -185,8 +187,7 @@ def prune_network(
     The variances may be None for the rules that do not use them. Everything else is as for
     `noiseprune.prune`.
     """
-    check_request(net, keep, recipe, epsilon=epsilon)
-    noise = noise_strength(noise)
+    check_request(net, keep, recipe, epsilon, noise)
     rng = generator(seed)
     gain = None if epsilon is None else rules.theorem_gain(epsilon, net.n_neurons, noise)
     strengths = net.input_strength, net.output_strength

@@ -39,7 +39,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, sparse
 
-from noiseprune.checks import Seed, count, generator, one_of, positive
+from noiseprune.checks import Seed, count, generator, noise_strength, one_of, positive
 from noiseprune.choices import Inference, Shrinkage, SilentChannels, ZeroLag
 from noiseprune.errors import OptionError, RecordingError
 from noiseprune.network import RateNetwork, size_in_words
@@ -196,14 +196,9 @@ def infer_network(
     array([[-1. ,  0.5],
            [ 0.5, -1. ]])
     """
-    one_of("inference method", method, get_args(Inference))
+    check_estimate(method, lag, noise, equal_noise)
     one_of("treatment of silent channels", silent_channels, get_args(SilentChannels))
     one_of("shrinkage", shrink, get_args(Shrinkage))
-    if equal_noise and method == "precision":
-        raise OptionError(
-            "method 'precision' takes the noise of all channels to be equal as they are: leave "
-            "equal noise out, or use method 'lagged'"
-        )
     n_bootstrap = count("n_bootstrap", n_bootstrap, at_least=10)
     rng = generator(seed)
     record = _as_recording(recording)
@@ -214,7 +209,7 @@ def infer_network(
     refuse_silent(record, what="leave silent channels out (--drop-silent), or record longer")
     step = record.step if step is None else positive("step", step)
     apart = record.spikes.lag if record.spikes else 0
-    samples = max(apart, 1) if lag is None else round(positive("lag", lag) / record.period)
+    samples = max(apart, 1) if lag is None else round(lag / record.period)
     if samples < 1:
         raise RecordingError(
             f"the lag is {lag:g} s, but samples are {record.period:.4g} s apart: give at least that"
@@ -301,6 +296,20 @@ def _strengths(forcing: FloatArray, channels: tuple[str, ...]) -> FloatArray:
             "that it cannot be made equal to the others': record longer, or leave equal noise out"
         )
     return np.sqrt(squares)
+
+
+def check_estimate(method: str, lag: float | None, noise: float | None, equal_noise: bool) -> None:
+    """Refuse what no recording could be inferred by, before one is read."""
+    one_of("inference method", method, get_args(Inference))
+    if lag is not None:
+        positive("lag", lag)
+    if noise is not None:
+        noise_strength(noise)
+    if equal_noise and method == "precision":
+        raise OptionError(
+            "method 'precision' takes the noise of all channels to be equal as they are: leave "
+            "equal noise out, or use method 'lagged'"
+        )
 
 
 def _as_recording(given: Any) -> Recording:

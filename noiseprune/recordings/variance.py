@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from noiseprune.checks import Seed, one_of, positive
+from noiseprune.checks import Seed, noise_strength, one_of
 from noiseprune.choices import Match, Shrinkage, ZeroLag
 from noiseprune.errors import NetworkError, RecordingError
 from noiseprune.network import RateNetwork, not_a_network
@@ -64,8 +64,12 @@ class RecordedVariance(SynapseVariance):
 
     def to_dict(self) -> dict[str, Any]:
         """As of `SynapseVariance`, with what else is known under "recording"; no arrays."""
+        return super().to_dict() | {"recording": self.evidence()}
+
+    def evidence(self) -> dict[str, Any]:
+        """What is known beside the arrays, as JSON-ready values."""
         names = [found.name for found in fields(self) if found.name not in _ELSEWHERE]
-        return super().to_dict() | {"recording": {name: getattr(self, name) for name in names}}
+        return {name: getattr(self, name) for name in names}
 
     def in_words(self) -> Rows:
         """The recording in words."""
@@ -109,16 +113,7 @@ class Recorded:
         progress: Progress = silent,
         worker: Worker = serial,
     ) -> RecordedVariance:
-        return synapse_variance(
-            net,
-            self.recording,
-            match=self.match,
-            shrink=self.shrink,
-            zero_lag=self.zero_lag,
-            noise=noise,
-            scale=self.scale,
-            progress=progress,
-        )
+        return synapse_variance(net, noise=noise, progress=progress, **vars(self))
 
 
 def synapse_variance(
@@ -148,6 +143,7 @@ def synapse_variance(
     if not isinstance(net, RateNetwork):
         raise NetworkError(not_a_network(net))
     one_of("shrinkage", shrink, get_args(Shrinkage))
+    noise = None if noise is None else noise_strength(noise)
     recording = recording.chosen(channels_of(net, recording, match))
     refuse_silent(recording, what="record longer, or give a network of the neurons that are active")
     cut = statistics.cut_into_blocks(recording, zero_lag, block)
@@ -217,7 +213,7 @@ def _noise(
 ) -> tuple[bool, float]:
     """sigma, and whether it is known. w_ij C_ij = |w_ij| (C_ii + C_jj - v_ij) / 2."""
     if given is not None:
-        return True, positive("noise", given)
+        return True, given
     post, pre = net.synapses
     shared = 0.5 * np.abs(net.synapse_weights) * (own[post] + own[pre] - variance)
     square = 2.0 / net.n_neurons * float(np.sum(net.leak * own) - np.sum(shared))

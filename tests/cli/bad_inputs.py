@@ -261,6 +261,21 @@ BAD_INPUTS = (
     # noise, time and numbers
     BadInput("noise 0", "prune net.npz --noise 0", ("noise is 0", "above 0"), ANY),
     BadInput("noise below 0", "simulate net.npz --noise -1", ("noise is -1", "above 0"), ANY),
+    BadInput(
+        "noise of rules without", "prune net.npz --rule uniform --noise 0", ("noise is 0",), ANY
+    ),
+    BadInput(
+        "noise of no runs", "report net.npz net.npz --no-dynamics --noise 0", ("noise is 0",), ANY
+    ),
+    *(
+        BadInput(
+            f"noise {noise} of precision",
+            f"infer dataset:mouse --method precision --noise {noise}",
+            (f"noise is {noise}", "above 0"),
+        )
+        for noise in ("0", "-1", "nan", "inf")
+    ),
+    BadInput("preact noise", "train ctrnn --preact-noise -1", ("noise is -1", "at least 0")),
     BadInput("noise nan", "compare net.npz --noise nan", ("noise is nan", "above 0"), ANY),
     BadInput(
         # A = W - 5.5 I: the fastest mode is -6.5 / s, so the largest step is 2 / 6.5 s.

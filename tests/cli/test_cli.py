@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -13,10 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 import noiseprune as npr
-from noiseprune import cli, files
+from noiseprune import cli, cluster, eigenvalues, files, recordings
 from noiseprune.choices import NEED_VARIANCE, Rule
 from noiseprune.cli import shared
+from noiseprune.cli.options import Measured
 from noiseprune.pruning import RIVALS
+from noiseprune.work import serial
 
 PRUNE_KEYS = {
     "n_neurons", "n_synapses", "n_kept", "kept_fraction", "rule", "method", "sampling", "balance",
@@ -530,3 +533,104 @@ def test_a_dataset_is_written(folder):
     assert (found["name"], found["output"]) == ("mushroom-body", "body.graphml")
     assert written.labels == body.labels
     np.testing.assert_array_equal(written.dense_weights(), body.dense_weights())
+
+
+# ------------------------------------------------------------------- what is not done for nothing
+
+
+def never(*arguments, **options):
+    raise AssertionError("long work began for nothing")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("prune net.npz --recording a.nix --keep 1.5", "keep is 1.5"),
+        ("prune net.npz --recording a.nix --keep 0.5 --epsilon 0.5", "both"),
+        ("prune net.npz --recording a.nix --noise 0", "noise is 0"),
+        ("prune net.npz --drive independent-poisson --noise nan", "noise is nan"),
+        ("prune net.npz --recording a.nix --rule uniform", "rule 'uniform'"),
+        ("prune net.npz --recording a.nix --rule paper --balance none", "rule 'paper'"),
+        ("prune net.npz --recording a.nix --report page.txt", ".html"),
+        ("prune net.npz --recording a.nix -o net.doc", "'.doc'"),
+        ("prune net.npz --recording a.nix --cluster local:2", "--cluster"),
+        ("infer a.nix --method precision --noise 0", "noise is 0"),
+        ("infer a.nix --noise 1", "finds the noise itself"),
+        ("infer a.nix --method precision --equal-noise", "'precision'"),
+        ("infer a.nix --lag 0", "lag is 0"),
+        ("infer a.nix --keep 1.5", "keep is 1.5"),
+        ("infer a.nix --keep 0", "keep is 0"),
+        ("infer a.nix --report page.html", "--keep"),
+        ("prune net.npz --method probe --cluster local:2 --keep 1.5", "keep is 1.5"),
+        ("prune net.npz --method probe --cluster local:2 --noise 0", "noise is 0"),
+        ("prune net.npz --method probe --cluster local:2 --probe-error -1", "probe error is -1"),
+        ("compare net.npz --method probe --cluster local:2 --keep 1.5", "keep is 1.5"),
+        ("compare net.npz --method probe --cluster local:2 --draws 0", "draws is 0"),
+        ("compare net.npz --method probe --cluster local:2 --noise -1", "noise is -1"),
+        ("simulate net.npz --cluster local:2 --noise 0", "noise is 0"),
+        ("simulate net.npz --cluster local:2 --replicas 0", "replicas is 0"),
+        ("simulate net.npz --cluster local:2 --dt 3 --record-every 1", "dt is 3"),
+        ("prune net.npz --cluster laptop", "'laptop'"),
+    ],
+)
+def test_what_can_be_refused_is_refused_before_a_recording_or_a_cluster(
+    command, words, net, monkeypatch
+):
+    monkeypatch.setattr(recordings, "read", never)
+    monkeypatch.setattr(recordings, "independent_poisson", never)
+    monkeypatch.setattr(cluster, "workers", never)
+    result = CliRunner().invoke(cli.app, command.split())
+    assert (result.exit_code, words in result.stderr) == (1, True), result.output
+
+
+@pytest.mark.parametrize("options", ["--rule uniform --method probe", "--method exact"])
+def test_a_cluster_is_opened_only_for_work(options, net, monkeypatch):
+    opened = []
+
+    @contextmanager
+    def workers(*arguments, **options):
+        opened.append(arguments)
+        yield serial
+
+    monkeypatch.setattr(cluster, "workers", workers)
+    there = ("prune", "net.npz", "--cluster", "local:2")
+    assert asked(*there, *options.split())["n_kept"] > 0
+    assert opened == []
+    asked(*there, "--method", "probe")
+    assert opened == [("local:2",)]
+
+
+@pytest.mark.parametrize(
+    ("command", "drawn"),
+    [
+        ("prune net.npz", False),
+        ("prune net.npz --report page.html", True),
+        ("report net.npz net.npz --no-dynamics", False),
+        ("report net.npz net.npz --no-dynamics -o page.html", True),
+        ("compare net.npz --draws 1", False),
+        ("plasticity net.npz --rounds 1", False),
+        ("plasticity net.npz --rounds 1 --figure rounds.svg", True),
+    ],
+)
+def test_matplotlib_is_imported_only_to_draw(command, drawn, net):
+    words = ["noiseprune", *command.split()]
+    script = (
+        f"import sys; from noiseprune.cli import main; sys.argv = {words}\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print('matplotlib' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-1] == str(drawn)
+
+
+@pytest.mark.parametrize("n", [6, 7])
+def test_a_covariance_is_kept_for_a_page_on_as_many_neurons_alone(n, monkeypatch):
+    monkeypatch.setattr(eigenvalues, "DENSE_EIGENVALUES", 6)
+    net = npr.RateNetwork(np.ones((n, n)) - np.eye(n))
+    for wanted in (True, False):
+        source = Measured().source(net, keep_covariance=wanted)
+        found = source.measure(net).covariance
+        assert (found is not None) == (wanted and n == 6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import noiseprune as npr
-from noiseprune import Recipe, spectrum
+from noiseprune import OptionError, Recipe, spectrum, variance
 from noiseprune.cluster import resumed
 from noiseprune.comparison import compare
 from noiseprune.pruning import RIVALS
@@ -181,3 +181,13 @@ def test_what_compare_refuses():
     ):
         with pytest.raises(npr.OptionError, match=words):
             compare(SYMMETRIC, **options)
+
+
+def test_no_variance_is_measured_for_rules_without_one(monkeypatch):
+    monkeypatch.setattr(variance.Exact, "measure", None)
+    net, recipes = network(), [Recipe(rule="uniform"), Recipe(rule="magnitude")]
+    assert len(compare(net, 0.5, draws=1, recipes=recipes, seed=3).rows) == 2
+    with pytest.raises(OptionError, match="noise is 0"):
+        compare(net, 0.5, noise=0, recipes=recipes)
+    with pytest.raises(TypeError):
+        compare(net, 0.5, draws=1, recipes=[Recipe()])

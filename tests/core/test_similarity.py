@@ -253,3 +253,22 @@ def test_what_is_refused():
     singular = npr.RateNetwork(np.ones((4, 4)) - np.eye(4), leak_margin=0)
     with pytest.raises(npr.UnstableError, match="singular"):
         spectral_similarity(singular, singular)
+
+
+def test_a_report_has_its_two_networks():
+    pruned = npr.prune(SYMMETRIC, 0.5, seed=5).network
+    assert spectral_similarity(SYMMETRIC, pruned).networks == (SYMMETRIC, pruned)
+
+
+def test_results_speak_of_no_option_of_the_command_line():
+    pruning = npr.prune(SYMMETRIC, 0.5, seed=5)
+    report = spectral_similarity(SYMMETRIC, pruning.network)
+    for words in (pruning.in_words(), report.in_words()):
+        assert "epsilon" in dict(words)["guarantee"]
+        assert not any("--" in value for _, value in words)
+
+
+def test_a_start_matters_above_the_size_that_is_said():
+    sizes = {"4,000", "1,500"}  # of constants, which the docstring names instead
+    assert not any(size in spectral_similarity.__doc__ for size in sizes)
+    assert "DENSE_PENCIL" in spectral_similarity.__doc__

@@ -139,3 +139,9 @@ def test_a_simulation_that_would_never_end_is_refused():
     stiff = npr.RateNetwork([[0.0, 1e-9], [0.0, 0.0]], leak=[1e-6, 1e3])
     with pytest.raises(npr.OptionError, match=r"steps.*'exact'"):
         synapse_variance(stiff, 1.0, "simulation")
+
+
+@pytest.mark.parametrize("error", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_error_that_no_probes_have_is_refused_at_once(error):
+    with pytest.raises(npr.OptionError, match="probe error is"):
+        variance.Probes(error=error)

@@ -47,12 +47,14 @@ class Count:
 
     limit : what the package must not exceed
     found : (size, place) of all that is counted; the count is their number, or the largest size
+    goal : what it is to come down to; None where the limit is the goal
     """
 
     name: str
     limit: int
     found: Callable[[Trees], list[tuple[int, str]]]
     number: Callable[[list[tuple[int, str]]], int] = len
+    goal: int | None = None
 
 
 # ------------------------------------------------------------------------------------ counters
@@ -71,6 +73,42 @@ def n_parameters(function: Function) -> int:
     own = function.args
     named = len(own.posonlyargs) + len(own.args) + len(own.kwonlyargs)
     return named + (own.vararg is not None) + (own.kwarg is not None)
+
+
+def many_fields(trees: Trees) -> list[tuple[int, str]]:
+    """Dataclasses whose constructor has many parameters: their fields and those of their bases.
+
+    They are records of results, of options and of learned networks: a field is a number that was
+    measured, or an option of the command line. So they have a limit of their own.
+    """
+    classes = {
+        node.name: (module, node)
+        for module, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and any(map(is_dataclass, node.decorator_list))
+    }
+
+    def constructor(node: ast.ClassDef) -> set[str]:
+        bases = [classes[name] for base in node.bases if (name := ast.unparse(base)) in classes]
+        inherited = [constructor(base) for _, base in bases]
+        return {one.target.id for one in node.body if is_field(one)}.union(*inherited)
+
+    sizes = [(len(constructor(node)), f"{m}.{node.name}") for m, node in classes.values()]
+    return [(size, place) for size, place in sizes if size >= MANY]
+
+
+def is_dataclass(decorator: ast.expr) -> bool:
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return ast.unparse(called).rpartition(".")[2] == "dataclass"
+
+
+def is_field(node: ast.stmt) -> bool:
+    """Whether a statement of a dataclass is a parameter of its constructor."""
+    match node:
+        case ast.AnnAssign(ast.Name(), annotation, value):
+            made_later = value is not None and "init=False" in ast.unparse(value)
+            return not ast.unparse(annotation).startswith("ClassVar") and not made_later
+    return False
 
 
 def named_functions(trees: Trees) -> list[tuple[str, Function]]:
@@ -258,11 +296,12 @@ def largest(found: list[tuple[int, str]]) -> int:
 
 COUNTS = (
     Count(f"functions with {MANY} or more parameters", 8, many_parameters),
+    Count(f"dataclasses with {MANY} or more fields", 33, many_fields),
     Count("__init__ files that hold code", 0, inits_with_code),
     Count("spellings of a way to prune", 1, ways_to_prune),
     Count("comparison engines", 1, comparison_engines),
-    Count("lines of the package", 27_750, lines("noiseprune"), total),
-    Count("lines of learning", 10_500, lines("noiseprune.learning"), total),
+    Count("lines of the package", 27_750, lines("noiseprune"), total, 26_000),
+    Count("lines of learning", 10_500, lines("noiseprune.learning"), total, 10_000),
     Count("lines of the longest command", 50, command_lengths, largest),
     Count("interpreted twins", 0, twins),
     Count('docstrings that begin with "Of"', 0, of_docstrings),
@@ -276,11 +315,12 @@ def main() -> None:
     parser.add_argument("--places", action="store_true", help="print what was counted, too")
     everything = parser.parse_args().places
     counted = {count: count.found(TREES) for count in COUNTS}
-    rows = ["| what | now | limit |", "|---|--:|--:|"]
+    rows = ["| what | now | limit | goal |", "|---|--:|--:|--:|"]
     for count, found in counted.items():
-        rows.append(f"| {count.name} | {count.number(found)} | {count.limit} |")
+        goal = count.limit if count.goal is None else count.goal
+        rows.append(f"| {count.name} | {count.number(found)} | {count.limit} | {goal} |")
     sys.stdout.write("\n".join(rows) + "\n")
-    for count in COUNTS if everything else COUNTS[:1]:
+    for count in COUNTS if everything else COUNTS[:2]:
         sys.stdout.write(f"\n{count.name}\n")
         for size, place in sorted(counted[count], reverse=True):
             sys.stdout.write(f"{size:6d}  {place}\n")

@@ -24,6 +24,10 @@ def test_every_reason_is_that_of_a_function_with_many_parameters():
     assert [name for name in count.REASONS if count.n_parameters(named[name]) < count.MANY] == []
 
 
+def fields(decorator, number):
+    return f"{decorator}\nclass C:\n" + "".join(f" f{k}: int\n" for k in range(number))
+
+
 NINE = ", ".join("abcdefghi")
 
 
@@ -35,6 +39,18 @@ NINE = ", ".join("abcdefghi")
         (count.many_parameters, "x", f"def f({NINE}, *, j): 0", [(10, "x.f")]),
         (count.many_parameters, "x", f"def f({NINE}, **j): 0", [(10, "x.f")]),
         (count.many_parameters, "x", f"def g():\n def f(j, {NINE}): 0", [(10, "x.g.f")]),
+        (count.many_fields, "x", fields("@dataclass", 9), []),
+        (count.many_fields, "x", fields("@dataclass(frozen=True)", 10), [(10, "x.C")]),
+        (count.many_fields, "x", fields("@dataclasses.dataclass", 10), [(10, "x.C")]),
+        (count.many_fields, "x", fields("@other", 10), []),
+        (count.many_fields, "x", fields("@dataclass", 9) + " x: ClassVar[int] = 1", []),
+        (count.many_fields, "x", fields("@dataclass", 9) + " x: int = field(init=False)", []),
+        (
+            count.many_fields,
+            "x",
+            fields("@dataclass", 9) + "@dataclass\nclass D(C):\n f0: str\n x: int",
+            [(10, "x.D")],
+        ),
         (count.inits_with_code, "noiseprune.files", "'x'\nimport a\n__all__ = ['a']", []),
         (count.inits_with_code, "noiseprune.files", "T = {}\ndef __getattr__(n): 0", []),
         (count.inits_with_code, "noiseprune.files", "T = {}", [(1, "noiseprune.files: T = {}")]),
@@ -107,5 +123,7 @@ def test_the_script_prints_every_count(monkeypatch, capsys):
     count.main()
     printed = capsys.readouterr().out
     for one in count.COUNTS:
-        assert re.search(rf"^\| {re.escape(one.name)} \| \d+ \|", printed, flags=re.M)
+        assert re.search(
+            rf"^\| {re.escape(one.name)} \| \d+ \| {one.limit} \| \d+ \|$", printed, flags=re.M
+        )
         assert f"\n{one.name}\n" in printed

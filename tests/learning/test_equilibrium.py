@@ -427,10 +427,10 @@ def spoilt(values):
         (lambda: Topology(3, (0,), 1), "hidden is 0"),
         (lambda: layer_sizes("five"), "hidden is 'five'"),
         (lambda: Dynamics(leak="large"), "unknown leak 'large'"),
-        (lambda: Dynamics(constant=-1.0), "constant is -1, but must be finite and above 0: give 0"),
+        (lambda: Dynamics(constant=-1.0), "constant is -1, but must be finite and at least 0"),
         (
             lambda: Dynamics(stop=float("nan")),
-            "stop is nan, but must be finite and above 0: give 0",
+            "stop is nan, but must be finite and at least 0",
         ),
         (lambda: Dynamics(stop="fast"), "stop is 'fast', not a number"),
         (lambda: Learning(l1=float("inf")), "l1 is inf"),

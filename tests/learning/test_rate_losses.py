@@ -144,7 +144,7 @@ def test_losses_are_composed_by_name():
         ({"a": {"type": "fr", "lamda": 1.0}}, "did you mean 'lambda'"),
         ({"a": {"type": "hebbian"}}, "give the model"),
         ({"a": {"type": "fr", "params": {"tau": 1}}}, "has other options"),
-        ({"a": {"type": "fr", "lambda": -1.0}}, "must be finite and above 0: give 0"),
+        ({"a": {"type": "fr", "lambda": -1.0}}, "must be finite and at least 0"),
     ],
 )
 def test_bad_compositions_are_refused(parts, said):

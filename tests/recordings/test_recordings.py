@@ -429,3 +429,24 @@ def test_other_bad_arguments_are_refused():
     steady = replace(flat, pieces=(record.pieces[0] + 100,))
     with pytest.raises(RecordingError, match="nothing is left"):
         recordings.synapse_variance(net, steady)
+
+
+@pytest.mark.parametrize("noise", [0, -1.0, np.nan, np.inf])
+def test_a_strength_of_noise_that_is_none_is_refused(noise):
+    net = random_network()
+    record = recordings.from_arrays(np.random.default_rng(SEED).standard_normal((500, 7)), 0.1)
+    for told in (
+        lambda: recordings.synapse_variance(net, record, noise=noise),
+        lambda: npr.infer_network(record, "precision", noise=noise),
+    ):
+        with pytest.raises(OptionError, match="noise is"):
+            told()
+
+
+def test_a_recorded_variance_is_made_and_told_as_before():
+    found = recordings.RecordedVariance(
+        np.ones(2), 1.0, "recording", None, 0.1, None, None, None, None, np.zeros(2), False, 3
+    )
+    assert (found.covariance, found.noise_known, found.n_raised) == (None, False, 3)
+    assert found.evidence() == found.to_dict()["recording"]
+    assert found.evidence()["n_raised"] == 3
