@@ -26,7 +26,7 @@ from noiseprune.progress import Progress, silent
 from noiseprune.recordings import statistics
 from noiseprune.recordings.matching import channels_of
 from noiseprune.recordings.record import Recording, refuse_silent
-from noiseprune.records import Rows
+from noiseprune.records import Rows, plain
 from noiseprune.variance import SynapseVariance
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
@@ -69,7 +69,8 @@ class RecordedVariance(SynapseVariance):
     def evidence(self) -> dict[str, Any]:
         """What is known beside the arrays, as JSON-ready values."""
         names = [found.name for found in fields(self) if found.name not in _ELSEWHERE]
-        return {name: getattr(self, name) for name in names}
+        found: dict[str, Any] = plain({name: getattr(self, name) for name in names})
+        return found
 
     def in_words(self) -> Rows:
         """The recording in words."""
