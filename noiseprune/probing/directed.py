@@ -27,11 +27,12 @@ from scipy.sparse import linalg
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.probing import kernels
+from noiseprune.solvers import drives
 from noiseprune.solvers.shifted import solve_shifted
 from noiseprune.weights import FloatArray, absolute_sums
 from noiseprune.work import digest
 
-COLUMNS = kernels.BLOCK // 2
+COLUMNS = drives.BLOCK // 2
 """Complex columns of a block."""
 ACCURACY = 1e-3
 """Bias of the quadrature aimed at, relative."""
@@ -182,7 +183,7 @@ def resolvent_block(shared: Resolvent, block: int) -> tuple[FloatArray, int]:
     frequencies, weights = shared.part(block)
     root = np.sqrt(weights)
     load = np.empty((net.n_neurons, 2 * frequencies.size))
-    kernels.draw_signs(shared.key, block, load)
+    drives.draw_signs(shared.key, block, load)
     load *= np.sqrt(0.5)
     xi = load.view(np.complex128)
     z, steps = solve_shifted(csr, net.leak, frequencies, xi)

@@ -20,7 +20,7 @@ from noiseprune.checks import (
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, on_synapses
 from noiseprune.probing.directed import Resolvent, resolvent_block
-from noiseprune.probing.kernels import BLOCK
+from noiseprune.solvers.drives import BLOCK
 from noiseprune.probing.symmetric import Probes, probe_block
 from noiseprune.progress import Progress, silent
 from noiseprune.solvers import SOLVERS

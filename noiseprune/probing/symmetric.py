@@ -35,7 +35,7 @@ from scipy import sparse
 from noiseprune.kernels import Reals, pair_starts
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.probing import kernels
-from noiseprune.solvers import TRIAL_STEPS, Dominant
+from noiseprune.solvers import TRIAL_STEPS, Dominant, drives
 from noiseprune.weights import FloatArray, IntArray
 from noiseprune.work import digest
 
@@ -101,7 +101,7 @@ class Probes:
 
     @property
     def blocks(self) -> range:
-        return range(-(-self.probes // kernels.BLOCK))
+        return range(-(-self.probes // drives.BLOCK))
 
     def finish(self, total: FloatArray) -> tuple[FloatArray, float]:
         """b^T M^-1 b of every pair from the sums of all blocks, and its relative error (rms)."""
@@ -117,9 +117,9 @@ def probe_block(probes: Probes, block: int) -> tuple[Reals, int]:
     """
     system = probes.system
     csr = system.weights
-    width = min(kernels.BLOCK, probes.probes - block * kernels.BLOCK)
+    width = min(drives.BLOCK, probes.probes - block * drives.BLOCK)
     load: Reals = np.empty((system.leak.size, width), probes.precision)
-    kernels.drive(csr.indptr, csr.indices, csr.data, probes.excess, probes.key, block, load)
+    drives.drive(csr.indptr, csr.indices, csr.data, probes.excess, probes.key, block, load)
     local = load / system.leak.astype(load.dtype)[:, None] if probes.reduced else load[:0]
     found = system.solve(load, ERROR)
     sums = kernels.squares(

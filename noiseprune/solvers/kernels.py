@@ -111,3 +111,52 @@ def turn(beta: Reals, inverse: FloatArray, r: Reals, p: Reals) -> None:
         own = one * inverse[i]
         for c in range(k):
             p[i, c] = own * r[i, c] + beta[c] * p[i, c]
+
+
+@kernel
+def on_synapses(
+    indptr: IntArray,
+    indices: IntArray,
+    weights: FloatArray,
+    starts: IntArray,
+    a: Reals,
+    b: Reals,
+    row_share: float,
+    column_share: float,
+    symmetric: bool,
+) -> Reals:
+    """|w_ij| (row_share P_ii + column_share P_jj - sgn(w_ij) P_ij) for P = a b^T, a and b (N, k).
+
+    Of every entry, or where `symmetric` of every pair, with that of its mirror image added. The
+    entries of row i are its last ones, as in `noiseprune.kernels.synapse_variance`.
+    """
+    n, k = a.shape
+    found = np.empty(starts[n], a.dtype)
+    own = np.empty(n, a.dtype)
+    for i in numba.prange(n):
+        own[i] = np.sum(a[i] * b[i])
+    for i in numba.prange(n):
+        sums = np.empty(8, a.dtype)
+        for place in range(starts[i], starts[i + 1]):
+            e = indptr[i + 1] - starts[i + 1] + place
+            j, w = indices[e], weights[e]
+            sums[:] = 0
+            c = 0
+            while c + 8 <= k:  # eight sums at once, for one would wait for itself
+                if symmetric:
+                    for s in range(8):
+                        sums[s] += a[i, c + s] * b[j, c + s] + a[j, c + s] * b[i, c + s]
+                else:
+                    for s in range(8):
+                        sums[s] += a[i, c + s] * b[j, c + s]
+                c += 8
+            while c < k:
+                sums[0] += a[i, c] * b[j, c]
+                if symmetric:
+                    sums[0] += a[j, c] * b[i, c]
+                c += 1
+            leak = row_share * own[i] + column_share * own[j]
+            if symmetric:
+                leak += row_share * own[j] + column_share * own[i]
+            found[place] = abs(w) * leak - w * np.sum(sums)
+    return found

@@ -10,6 +10,7 @@ from noiseprune import OptionError, RateNetwork, UnstableError, covariance
 from noiseprune.checks import seed_sequence, substream
 from noiseprune.kernels import pair_starts
 from noiseprune.probing import directed, kernels, probed_variance, symmetric
+from noiseprune.solvers import drives
 from noiseprune.solvers.preconditioners import MAKERS
 
 
@@ -32,8 +33,8 @@ def loads(net, seed, blocks):
     csr, excess = net.csr, np.maximum(net.dominance_excess, 0.0)
     found = []
     for block in range(blocks):
-        load = np.empty((net.n_neurons, kernels.BLOCK))
-        kernels.drive(csr.indptr, csr.indices, csr.data, excess, key(seed), block, load)
+        load = np.empty((net.n_neurons, drives.BLOCK))
+        drives.drive(csr.indptr, csr.indices, csr.data, excess, key(seed), block, load)
         found.append(load)
     return np.hstack(found)
 
@@ -66,11 +67,11 @@ def test_drives_are_those_of_their_twin(block):
     net = dominant_network(9)
     csr, excess = net.csr, np.maximum(net.dominance_excess, 0.0)
     load = np.empty((9, 21))
-    kernels.drive(csr.indptr, csr.indices, csr.data, excess, key(7), block, load)
+    drives.drive(csr.indptr, csr.indices, csr.data, excess, key(7), block, load)
     words = [int(word) for word in key(7)]
     expected = naive_probing.drive(net.dense_weights(), excess, words, block, 21)
     np.testing.assert_allclose(load, expected, rtol=1e-14, atol=1e-14)
-    kernels.draw_signs(key(7), block, load)
+    drives.draw_signs(key(7), block, load)
     expected = [
         [naive_probing.random_sign(words, block, c, i, i) for c in range(21)] for i in range(9)
     ]
