@@ -11,6 +11,8 @@ NEED_VARIANCE: tuple[Rule, ...] = ("noise", "paper")
 """Rules whose importance is |w| v, so that the synapse variances have to be measured."""
 Sampling = Literal["independent", "systematic", "balanced"]
 Balance = Literal["leak", "none", "homeostatic"]
+Effort = Literal["draw", "refit", "regrow"]
+"""What is done once the first synapses are chosen."""
 
 Method = Literal["auto", "exact", "probe", "simulation"]
 """What makes synapse variances."""

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from noiseprune.checks import Seed, noise_strength, one_of
-from noiseprune.choices import Balance, Method, Rule, Sampling, Solver
+from noiseprune.choices import Balance, Effort, Method, Rule, Sampling, Solver
 from noiseprune.network import RateNetwork
 from noiseprune.probing import N_PROBES
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import Pruning, Recipe, check_request, prune_network
 from noiseprune.pruning.network import check_network
-from noiseprune.pruning.recipe import SAMPLINGS
+from noiseprune.pruning.recipe import SAMPLINGS, effort_of
 from noiseprune.variance import Source, SynapseVariance, source_of
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, serial
@@ -29,6 +29,7 @@ def prune(
     balance: Balance | None = None,
     *,
     epsilon: float | None = None,
+    effort: Effort | None = None,
     refit: bool = False,
     variance: FloatArray | SynapseVariance | None = None,
     noise: float = 1.0,
@@ -55,10 +56,11 @@ def prune(
     sampling : "independent", "systematic" or "balanced"; by default balanced, with `epsilon`
         independent
     balance : "leak", "none" or "homeostatic"; by default homeostatic, with `epsilon` leak
-    refit : fit the kept weights to the certificate (see `noiseprune.pruning.refit`), with some
-        emphasis on collective modes: a smaller epsilon and better trajectories, for some minutes
-        at 3,000 neurons; dense, up to 6,000 neurons. Its result depends on rounding, and so on the
-        number of threads, beyond the third digit of epsilon
+    effort : "draw" (the default) leaves it at that; "refit" fits the strengths of the synapses that
+        are kept to epsilon and to what the network's own activity sees; "regrow" also lets others
+        grow in place of some of them, and starts from the largest importances. Seconds for some
+        hundred neurons, minutes for some thousands (see `noiseprune.pruning.search`)
+    refit : another name of effort "refit"
     variance : (n_synapses,) synapse variances or a `SynapseVariance`, from any source; solved
         here by `method` (see `synapse_variance`) if it is left out and the rule needs it
     noise : sigma of the noise that the variances were, or are to be, measured under
@@ -86,7 +88,8 @@ def prune(
     check_network(net)
     if sampling is not None and rule != "magnitude":
         one_of("sampling", sampling, SAMPLINGS)
-    recipe = Recipe.of(rule, sampling, balance, refit=refit, promise=epsilon is not None)
+    effort = effort_of(effort, refit)
+    recipe = Recipe.of(rule, sampling, balance, effort=effort, promise=epsilon is not None)
     source = source_of(net, method, n_probes=n_probes, probe_error=probe_error, solver=solver)
     return measure_and_prune(
         net,

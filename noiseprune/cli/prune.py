@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
-from noiseprune.choices import NEED_VARIANCE, Balance, Match, Rule, Sampling
+from noiseprune.choices import NEED_VARIANCE, Balance, Effort, Match, Rule, Sampling
 from noiseprune.cli import completion
 from noiseprune.cli.options import (
     DryRun,
@@ -57,7 +57,10 @@ class Draw:
     balance: Annotated[
         Balance | None, "What makes up for the draw (default homeostatic; with --epsilon leak)."
     ] = None
-    refit: Annotated[bool, "Fit the kept weights to epsilon (slow)."] = False
+    effort: Annotated[
+        Effort | None, "Fit what is kept (refit), and let other synapses grow instead (regrow)."
+    ] = None
+    refit: Annotated[bool, "The same as --effort refit."] = False
 
 
 @dataclass(frozen=True)
@@ -150,10 +153,17 @@ def prune(
     from noiseprune.cli.tables import facts
     from noiseprune.pipeline import measure_and_prune
     from noiseprune.pruning import Recipe, check_request
+    from noiseprune.pruning.recipe import effort_of
 
     net = network.read(common)
     promise = amount.epsilon is not None
-    recipe = Recipe.of(amount.rule, draw.sampling, draw.balance, refit=draw.refit, promise=promise)
+    recipe = Recipe.of(
+        amount.rule,
+        draw.sampling,
+        draw.balance,
+        effort=effort_of(draw.effort, draw.refit),
+        promise=promise,
+    )
     check_request(net, keep, recipe, amount.epsilon, amount.noise)
     source: Source = measured.source(net, keep_covariance=report is not None)
     if recorded:

@@ -35,7 +35,7 @@ Way = tuple[str, Recipe]
 """A way to prune, under the name of its look."""
 
 NOISE: Way = ("noise", Recipe())
-REFIT: Way = ("refit", Recipe(refit=True))
+REFIT: Way = ("refit", Recipe(effort="refit"))
 PAPER: Way = ("paper", Recipe(sampling="independent", balance="leak"))
 """The paper's choices with the exact budget: equal counts, where rule "paper" keeps less."""
 WEIGHT: Way = ("weight", Recipe(rule="weight", sampling="independent", balance="leak"))
@@ -85,7 +85,7 @@ def prunings(
     for name, recipe in ways:
         pruning = prune_network(net, variance, keep, recipe, seed=seed, progress=progress)
         choices = {key: getattr(pruning, key) for key in (*CHOICES, "n_kept")}
-        yield name, pruning, choices | {"refit": pruning.refit and asdict(pruning.refit)}
+        yield name, pruning, choices | {"refit": pruning.fit and asdict(pruning.fit)}
 
 
 def described(numbers: Numbers) -> str:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from noiseprune.kernels import Reals, inlined, kernel, sequential
 from noiseprune.weights import FloatArray, IntArray
 
+
 @inlined
 def local_part(weight: float, left: float, right: float) -> tuple[float, float, float, float]:
     """(a, u, low, beta) of a pair with the leaks `left` and `right`; see the module `symmetric`."""

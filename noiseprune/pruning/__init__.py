@@ -3,7 +3,7 @@
     Recipe + variance  ->  prune_weights (any matrix)  ->  prune_network (with leak and promise)
 
 `recipe` holds the choices, `rules` the importances, `sampling` the draws, `balance` what is put
-right afterwards, `refit` the fit of the kept weights to the certificate.
+right afterwards, `search` fits what is kept and lets other synapses grow instead.
 Source: Moore and Chaudhuri (2020).
 """
 

@@ -22,15 +22,17 @@ The gradient of both is |w_e| (a P_ii + b P_jj - sgn(w_e) P_ij) for
 
     P = t y^T / <t, Delta y> summed over probes,    y = L^-T (E^T E)^b z,  t = L^-T E (E^T E)^a z
 
-with a + b = q - 1 and z standard normal (or all unit vectors, which is exact); for the activity,
-P = lambda H^-1 Delta Y Y^T / (d^2 ...). So a gradient on all synapses takes q solves with H for a
-block of probes, and no N x N array but the factor of H where that is dense.
+with a + b = q - 1 and z standard normal; and P = lambda t Y^T / <t, Delta Y>, t = H^-1 Delta Y, for
+the activity. So a gradient on all synapses takes q solves with H for a block of probes, and no
+N x N array but the factor of H where that is dense. New probes at every step cannot be overfitted.
+
+Source: this package's; the Schatten norm by random probes is Hutchinson's estimate (1990).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +40,7 @@ from scipy import linalg, sparse
 
 from noiseprune import kernels
 from noiseprune.network import RateNetwork, unstable
-from noiseprune.solvers import Dominant
+from noiseprune.solvers import Dominant, drives
 from noiseprune.solvers import kernels as blocks
 from noiseprune.solvers.shifted import solve_shifted
 from noiseprune.weights import FloatArray, IntArray, row_index
@@ -49,9 +51,8 @@ ACTIVITY = 0.5
 """lambda"""
 DENSE = 12_000
 """Up to this many neurons H is factored, above it is solved by conjugate gradients."""
-EXACT = 512
-"""Up to this many neurons the probes are all unit vectors."""
 COLUMNS = 32
+"""Probes of a gradient."""
 DENSE_RESPONSE = 4000
 """Up to this many neurons a steady response is solved densely."""
 _SOLVE_ERROR = 0.3
@@ -88,7 +89,9 @@ class _Factored:
     def _solve(self, x: Single, transposed: bool = False) -> Single:
         (trsm,) = linalg.get_blas_funcs(("trsm",), (x,))
         # BLAS reads columns: x^T <- x^T L^-T, or x^T L^-1
-        return trsm(1.0, self.lower, x.T, side=1, lower=1, trans_a=int(not transposed)).T
+        return trsm(  # type: ignore[no-any-return]
+            1.0, self.lower, x.T, side=1, lower=1, trans_a=int(not transposed)
+        ).T
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class _Iterated:
     def draw(self, z: Single, rng: np.random.Generator) -> Single:
         key = rng.integers(2**64, size=2, dtype=np.uint64)
         csr, load = self.system.weights, np.empty_like(z)
-        blocks.drive(csr.indptr, csr.indices, csr.data, self.system.excess, key, 0, load)
+        drives.drive(csr.indptr, csr.indices, csr.data, self.system.excess, key, 0, load)
         return self.left(load)
 
     def left(self, x: Single) -> Single:
@@ -165,9 +168,6 @@ class Change:
         self._csr = net.csr
         self.symmetric = net.is_symmetric
         self._shares = SHARES[balance]
-        n = net.n_neurons
-        self._exact = n <= EXACT
-        self._columns = n if self._exact else COLUMNS
         self._white = _whitening(net)
         self.starts: IntArray = self._csr.indptr
         self._transposed = None
@@ -184,38 +184,41 @@ class Change:
         ones = np.ones(net.n_neurons)
         states = np.column_stack([ones, steady_response(net, ones)])
         if isinstance(self._white, _Inverted):
-            return (states / np.linalg.norm(states, axis=0)).astype(np.float32)
+            return np.asarray(states / np.linalg.norm(states, axis=0), dtype=np.float32)
         image = net.drift_product(states) + net.drift_product(states, transposed=True)
         size = np.sqrt(-0.5 * np.sum(states * image, axis=0))
-        return (states / size).astype(np.float32)
+        return np.asarray(states / size, dtype=np.float32)
+
+    @property
+    def n_synapses(self) -> int:
+        return int(self._csr.nnz)
 
     def on_entries(self, units: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Values of the units on all entries."""
         if not self.symmetric:
             return units
-        return kernels.onto_pairs(self._csr.indptr, self._csr.indices, units)
+        found: npt.NDArray[Any] = kernels.onto_pairs(self._csr.indptr, self._csr.indices, units)
+        return found
 
     def on_units(self, entries: FloatArray) -> FloatArray:
         """Values of the entries, one a unit."""
         if not self.symmetric:
             return entries
-        return kernels.above_diagonal(self._csr.indptr, self._csr.indices, entries)[1]
+        found: FloatArray = kernels.above_diagonal(self._csr.indptr, self._csr.indices, entries)[1]
+        return found
 
     def slope(self, multiplier: Single, order: int, rng: np.random.Generator) -> Slope:
         """Objective and gradient for q = `order` at the multipliers (n_units,), by new probes."""
-        csr, white, columns = self._csr, self._white, self._columns
+        csr, white = self._csr, self._white
         delta = self._delta(multiplier)
-        if self._exact:
-            z = np.eye(columns, dtype=np.float32)
-        else:
-            z = rng.standard_normal((csr.shape[0], columns), dtype=np.float32)
+        z = rng.standard_normal((csr.shape[0], COLUMNS), dtype=np.float32)
         noise = white.draw(z, rng)
         noise *= np.float32(1.0 / np.linalg.norm(z))
         own = np.concatenate([noise, self._own], axis=1)
         image = delta.product(own)
         answer = white.left(image)
         activity = _inner(image, answer)
-        y, t, image = noise, answer[:, :columns].copy(), image[:, :columns]
+        y, t, image = noise, answer[:, :COLUMNS].copy(), image[:, :COLUMNS]
         logarithm = np.log(csr.shape[0])
         for power in range(1, order):  # y and t take turns; what is taken out is in the logarithm
             if power % 2:
@@ -280,9 +283,9 @@ def steady_response(net: RateNetwork, drive: FloatArray) -> FloatArray:
     if net.n_neurons <= DENSE_RESPONSE:
         return linalg.solve(-net.dense_drift(), drive, check_finite=False)  # type: ignore[no-any-return]
     if net.is_symmetric:
-        return Dominant.of(net).solve(drive[:, None].copy()).x[:, 0]
+        return cast(FloatArray, Dominant.of(net).solve(drive[:, None].copy()).x[:, 0])
     load = drive[:, None].astype(np.complex128)
-    return solve_shifted(net.csr, net.leak, np.zeros(1), load)[0][:, 0].real.copy()
+    return cast(FloatArray, solve_shifted(net.csr, net.leak, np.zeros(1), load)[0][:, 0].real)
 
 
 def _inner(a: Single, b: Single) -> float:

@@ -75,6 +75,9 @@ def prune_weights(
         starts, importance = kernels.above_diagonal(csr.indptr, csr.indices, importance)
     if gain is not None:
         probability = np.minimum(1.0, gain * importance)
+        if recipe.keeps_largest:
+            count = max(1, round(float(np.sum(probability))))
+            probability = rules.largest(importance, count, rng)
     else:
         number = rules.budget(keep if keep is not None else 1.0, csr.nnz)
         number *= importance.size / csr.nnz
@@ -88,7 +91,7 @@ def prune_weights(
         probability = kernels.onto_pairs(csr.indptr, csr.indices, probability)
         kept = kernels.onto_pairs(csr.indptr, csr.indices, kept)
     weights = apply_balance(
-        _strengthened(csr, probability, kept),
+        selected(csr, kept, csr.data[kept] / probability[kept]),
         absolute_sums(csr) if strengths is None else strengths,
         recipe.balance,
         max_factor=recipe.max_factor,
@@ -97,14 +100,12 @@ def prune_weights(
     return PrunedMatrix(weights, probability, kept, gain)
 
 
-def _strengthened(
-    csr: sparse.csr_array, probability: FloatArray, kept: BoolArray
-) -> sparse.csr_array:
-    """The entries that are kept, w / p."""
+def selected(csr: sparse.csr_array, kept: BoolArray, values: FloatArray) -> sparse.csr_array:
+    """The entries that are kept (nnz,), with these values (n_kept,)."""
     places = np.flatnonzero(kept)
     return sparse.csr_array(
         (
-            csr.data[places] / probability[places],
+            values,
             csr.indices[places],
             np.searchsorted(places, csr.indptr).astype(csr.indptr.dtype),
         ),

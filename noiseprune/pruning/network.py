@@ -18,12 +18,12 @@ from noiseprune.network import RateNetwork, not_a_network, size_in_words
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import rules
 from noiseprune.pruning.balance import balance_leak
-from noiseprune.pruning.matrix import prune_weights
+from noiseprune.pruning.matrix import prune_weights, selected
 from noiseprune.pruning.recipe import Made, Recipe
-from noiseprune.pruning.refit import Refit, check_size, refit_weights
+from noiseprune.pruning.search import Fit, check_size, fit_multipliers
 from noiseprune.pruning.sampling import BoolArray
 from noiseprune.records import Record, Rows, number
-from noiseprune.weights import FloatArray, IntArray, stored
+from noiseprune.weights import FloatArray, stored
 
 
 class Evidence(Protocol):
@@ -59,7 +59,7 @@ class Pruning(Made, Record):
     promised_epsilon : epsilon that the theorem promises with 95 % probability, where it applies
         (symmetric diagonally dominant network, noise, independent draws, leak balance); it takes
         the variances to be exact, not estimates
-    refit : what fitting the kept weights to the certificate did; None where it was not asked for
+    fit : what fitting and regrowing did; None where the effort was a draw alone
     evidence : how the synapse variances were measured; None where that is not known
     """
 
@@ -72,7 +72,7 @@ class Pruning(Made, Record):
     recipe: Recipe
     seed: Seed
     promised_epsilon: float | None
-    refit: Refit | None = None
+    fit: Fit | None = None
     evidence: Evidence | None = None
 
     @property
@@ -101,7 +101,7 @@ class Pruning(Made, Record):
             "sampling": self.sampling,
             "balance": self.balance,
             "gain": self.gain,
-            "refit": self.refit and asdict(self.refit),
+            "refit": self.fit and asdict(self.fit),
             "promised_epsilon": self.promised_epsilon,
             "guarantee": self.guarantee,
             **(_NO_EVIDENCE if self.evidence is None else self.evidence.to_dict()),
@@ -115,10 +115,8 @@ class Pruning(Made, Record):
             ("kept", f"{self.n_kept:,} synapses ({share:.1f} %)"),
             ("rule", f"{self.rule}, {self.sampling} sampling, {self.balance} balance"),
         ]
-        if self.refit:
-            before, after = number(self.refit.epsilon_before), number(self.refit.epsilon_after)
-            line = f"epsilon {before} -> {after} in {self.refit.evaluations} evaluations"
-            rows.append(("refit", line))
+        if self.fit:
+            rows.append((self.recipe.effort, self.fit.in_words()))
         if self.evidence:
             rows += self.evidence.in_words()
         return [*rows, ("guarantee", promise_in_words(self.guarantee, self.promised_epsilon))]
@@ -160,8 +158,8 @@ def check_request(
         raise OptionError("keep and epsilon were both given: leave one of them out")
     if noise is not None:
         noise_strength(noise)
-    if recipe.refit:
-        check_size(net.n_neurons)
+    if recipe.effort != "draw":
+        check_size(net)
     if keep is not None:
         rules.budget(keep, net.n_synapses)
     if epsilon is not None:
@@ -203,16 +201,14 @@ def prune_network(
     )
     weights, kept, fitted = found.weights, found.kept, None
     leak = balance_leak(net.leak, strengths, weights, recipe.balance)
-    if recipe.refit:
-        twins = mirrored(weights) if net.is_symmetric else None
-        values, leak, fitted = refit_weights(
-            net, weights, twins, balance=recipe.balance, progress=progress
-        )
-        kept[np.flatnonzero(kept)[values == 0]] = False
-        weights = sparse.csr_array(
-            (values, weights.indices.copy(), weights.indptr.copy()), weights.shape
-        )
-        weights.eliminate_zeros()
+    if recipe.effort != "draw":
+        start = np.zeros(net.n_synapses)
+        start[kept] = weights.data / net.csr.data[kept]
+        importance = rules.importance(net.csr.data, recipe.rule, variance)
+        multiplier, fitted = fit_multipliers(net, start, importance, recipe, rng, progress)
+        kept = multiplier > 0
+        weights = selected(net.csr, kept, net.csr.data[kept] * multiplier[kept])
+        leak = balance_leak(net.leak, strengths, weights, recipe.balance)
     promised = None
     if (evidence is None or evidence.of_network) and recipe.is_the_theorem_s:
         promised = rules.theorem_epsilon(found.gain, net.n_neurons, noise)
@@ -227,7 +223,7 @@ def prune_network(
         recipe=recipe,
         seed=seed,
         promised_epsilon=promised if applies else None,
-        refit=fitted,
+        fit=fitted,
         evidence=evidence,
     )
 
@@ -235,9 +231,3 @@ def prune_network(
 def theorem_applies(net: RateNetwork) -> bool:
     """True for the class of networks that the theorem covers: symmetric, dominant -A."""
     return net.is_symmetric and net.is_diagonally_dominant
-
-
-def mirrored(csr: sparse.csr_array) -> IntArray:
-    """(nnz,) position of entry (j, i) for every entry (i, j) of a symmetric matrix."""
-    positions = sparse.csr_array((np.arange(csr.nnz), csr.indices, csr.indptr), shape=csr.shape)
-    return positions.T.tocsr().data  # type: ignore[no-any-return]

@@ -3,7 +3,7 @@
 rule       importance of a synapse                      (see `rules`)
 sampling   which are kept, given the keep probabilities (see `sampling`)
 balance    each neuron's total |input| afterwards       (see `balance`)
-refit      the kept weights fitted to the certificate   (see `refit`)
+effort     whether what is kept is fitted and regrows   (see `search`)
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from noiseprune.checks import at_least, one_of
-from noiseprune.choices import NEED_VARIANCE, Balance, Rule, Sampling
+from noiseprune.choices import NEED_VARIANCE, Balance, Effort, Rule, Sampling
 from noiseprune.errors import OptionError
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 BALANCES: tuple[Balance, ...] = get_args(Balance)
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 MAX_FACTOR = 2.0
 """Bound on a neuron's homeostatic factor and on its inverse (see `benchmarks/choices.py`)."""
@@ -35,10 +36,11 @@ class Recipe:
     rule : "noise", "weight", "uniform", "magnitude" or "paper"
     sampling : "independent", "systematic" or "balanced"; or "largest", which keeps the largest
         importances as they are. "paper" draws independently, "magnitude" draws nothing ("none"),
-        the others are balanced
+        the others are balanced; with the effort "regrow" they start from the largest
     balance : "leak", "none" or "homeostatic"; "paper" has the leak, "magnitude" and the sampling
-        "largest" have none, the others are homeostatic
-    refit : fit the kept weights to the certificate
+        "largest" have none, nor has what is fitted; the others are homeostatic
+    effort : "draw" leaves it at that, "refit" fits the strengths of the synapses that are kept, and
+        "regrow" also lets others grow in place of some of them
     max_factor : bound of the homeostatic factors and of their inverses
 
     Raises
@@ -53,12 +55,17 @@ class Recipe:
     rule: Rule = "noise"
     sampling: Literal[Sampling, "largest", "none"] = _OWN
     balance: Balance = _OWN
-    refit: bool = False
+    effort: Effort = "draw"
     max_factor: float = MAX_FACTOR
 
     def __post_init__(self) -> None:
         one_of("rule", self.rule, RULES)
-        usual = ("largest", "none") if self.sampling == "largest" else _USUAL
+        one_of("effort", self.effort, EFFORTS)
+        usual = _USUAL
+        if self.sampling == "largest" or (self.effort == "regrow" and self.sampling is None):
+            usual = ("largest", "none")
+        elif self.effort != "draw":
+            usual = (_USUAL[0], "none")
         sampling, balance = _IMPLIED.get(self.rule, usual)
         for name, implied in (("sampling", sampling), ("balance", balance)):
             if getattr(self, name) is None:
@@ -67,6 +74,11 @@ class Recipe:
             raise OptionError(
                 "rule 'paper' draws independently and balances by the leak: leave sampling and "
                 "balance out, or use rule 'noise'"
+            )
+        if self.rule == "paper" and self.effort != "draw":
+            raise OptionError(
+                f"rule 'paper' is the paper's own draw, which knows no {self.effort}: use rule "
+                "'noise', or leave the effort out"
             )
         if self.rule == "magnitude":  # it draws nothing, whatever the sampling
             one_of("sampling", self.sampling, ("none", *SAMPLINGS))
@@ -83,16 +95,17 @@ class Recipe:
         sampling: Literal[Sampling, "largest"] | None = None,
         balance: Balance | None = None,
         *,
-        refit: bool = False,
+        effort: Effort = "draw",
         promise: bool = False,
     ) -> Recipe:
         """The recipe of options that may be None; for a `promise` of epsilon the theorem's."""
-        implied: Any = _THEOREM if promise and rule not in _IMPLIED else (None, None)
+        theorem_s = promise and effort == "draw" and rule not in _IMPLIED
+        implied: Any = _THEOREM if theorem_s else (None, None)
         return cls(
             rule=rule,
             sampling=implied[0] if sampling is None else sampling,
             balance=implied[1] if balance is None else balance,
-            refit=refit,
+            effort=effort,
         )
 
     @property
@@ -110,15 +123,22 @@ class Recipe:
         """True for the method that the theorem is about."""
         return self == replace(THEOREM, max_factor=self.max_factor)
 
-    def as_asked(self) -> tuple[str | bool | float | None, ...]:
+    def as_asked(self) -> tuple[str | float | None, ...]:
         """Rule, sampling and balance, with None for what the rule leaves no choice of.
 
-        Then refit and the factor's bound, unless both are as usual.
+        Then the effort and the factor's bound, unless both are as usual.
         """
         sampling = None if self.rule in _IMPLIED else self.sampling
         choices = (self.rule, sampling, None if self.rule == "paper" else self.balance)
-        more = (self.refit, self.max_factor)
-        return choices if more == (False, MAX_FACTOR) else (*choices, *more)
+        more = (self.effort, self.max_factor)
+        return choices if more == ("draw", MAX_FACTOR) else (*choices, *more)
+
+
+def effort_of(effort: Effort | None, refit: bool) -> Effort:
+    """The effort that two options ask for: `refit` is another name of effort "refit"."""
+    if refit and effort not in (None, "refit"):
+        raise OptionError(f"refit means effort 'refit', but the effort is {effort!r}: give one")
+    return "refit" if refit else effort or "draw"
 
 
 class Made:

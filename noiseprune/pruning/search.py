@@ -1,109 +1,180 @@
-"""Which synapses to keep, and how strong: descent on the relative change, with regrowth.
+"""How strong the kept synapses are, and which they are: descent on the relative change.
 
-    x <- max(0, x - rate * m / sqrt(s)),   m, s running means of the gradient and of its square
+    x <- max(least, x - rate m / sqrt(s)),   m, s running means of the gradient and of its square
 
-on the synapses that are kept (Adam, Kingma and Ba 2015, whose noisy gradients come from new probes
-at every step; see `change`). When the support may change, every ten steps
+on the synapses that are kept (Adam, Kingma and Ba 2015); the gradients come from new probes at every
+step (see `change`). With regrowth, two dozen times in the first six tenths of the steps,
 
-    the k largest x_e importance_e stay
-    the f k others whose growth would lower the objective most, by m_e / sqrt(importance_e), join
+    the k largest x_e importance_e stay,
+    and the f k others whose growth would lower the objective most join, by m_e / sqrt(importance_e),
 
-until six tenths of the steps are done; f falls from 0.3 to 0. So a synapse that was pruned may grow
-back, at a place that held one before. The steps get shorter as half a cosine, and q grows.
+so that a synapse that was pruned may grow back, where there was one before; f falls from 0.3 to 0.
+The steps get shorter as half a cosine, and q grows. In the end exactly k are kept.
 
-Source: this package's; prune and regrow by gradient, Evci et al., ICML 2020 (RigL).
+Source: this package's; prune and regrow by the gradient as Evci et al., ICML 2020.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from noiseprune.network import RateNetwork
 from noiseprune.progress import Progress
-from noiseprune.pruning.change import Change, Single
+from noiseprune.pruning.change import DENSE, Change, Single, Slope
+from noiseprune.pruning.recipe import Recipe
 from noiseprune.pruning.sampling import BoolArray
+from noiseprune.records import number
+from noiseprune.solvers import Dominant
 from noiseprune.weights import FloatArray
 
-RATE = 0.3
-ORDERS = (5, 9, 17)
-EVERY = 10
-SHARE = 0.3
-SETTLE = 0.6
-_MEAN, _SQUARE = 0.9, 0.99
+_STEPS, _FEWEST = 400, 60
+_USUAL_SIZE = 1e6
+"""Synapses up to which all steps are made; above, fewer, by the square root."""
+_ORDERS, _LARGE_ORDERS = (5, 9, 17), (3, 5, 9)
+"""q, in thirds of the descent; up to the usual size, and above, where a solve costs more."""
+_RATE = 0.3
+_MEAN, _SQUARE = np.float32(0.9), np.float32(0.99)
+_LEAST = np.float32(0.01)
+"""Least multiplier of a synapse that is kept, so that the budget is used to the last one."""
+_ROUNDS = 24
+_SHARE = 0.3
+_SETTLE = 0.6
 
 
 @dataclass(frozen=True)
 class Fit:
+    """What fitting and regrowing did, by the objective of `change` before and after.
+
+    steps, rounds : of the descent, and of pruning and regrowing
+    swaps : synapses kept in the end that were not at the start
+    norm_before, norm_after : ||E||_2q for the last q, by probes; epsilon is at most that
+    activity_error_before, activity_error_after : d, size of the change for the network's activity
+    """
+
     steps: int
     rounds: int
     swaps: int
     norm_before: float
     norm_after: float
-    activity_before: float
-    activity_after: float
+    activity_error_before: float
+    activity_error_after: float
+
+    def in_words(self) -> str:
+        before, after = number(self.activity_error_before), number(self.activity_error_after)
+        return f"activity error {before} -> {after} in {self.steps} steps, {self.swaps:,} swapped"
 
 
-@dataclass
-class _State:
-    multiplier: Single
-    kept: BoolArray
-    mean: Single
-    square: Single
+def check_size(net: RateNetwork) -> None:
+    """Refuse a network that is too large to be factored, and whose systems cannot be iterated."""
+    if net.n_neurons > DENSE:
+        Dominant.of(net)
 
 
-def search(
-    change: Change,
+def fit_multipliers(
+    net: RateNetwork,
     start: FloatArray,
     importance: FloatArray,
-    *,
-    steps: int,
-    regrow: bool,
+    recipe: Recipe,
     rng: np.random.Generator,
     progress: Progress,
 ) -> tuple[FloatArray, Fit]:
-    """(n_units,) multipliers, 0 where a synapse is pruned."""
-    x = start.astype(np.float32)
-    kept = x > 0
-    budget = int(np.count_nonzero(kept))
-    importance = importance.astype(np.float32)
-    mean, square = np.zeros_like(x), np.zeros_like(x)
-    before = change.slope(x, ORDERS[-1], rng)
-    rounds = swaps = 0
-    settle = int(SETTLE * steps) if regrow else 0
-    for step in range(steps):
-        order = ORDERS[len(ORDERS) * step // steps]
-        gradient = change.slope(x, order, rng).gradient
-        mean += (1 - _MEAN) * (gradient - mean)
-        square += (1 - _SQUARE) * (gradient * gradient - square)
-        rate = 0.5 * RATE * (1 + np.cos(np.pi * step / steps))
-        scale = np.sqrt(square / (1 - _SQUARE ** (step + 1)))
-        move = mean * np.float32(rate / (1 - _MEAN ** (step + 1)))
-        x -= np.divide(move, scale, out=np.zeros_like(x), where=scale > 0)
-        x[~kept | (x < 0)] = 0
-        if step < settle and step % EVERY == EVERY - 1:
-            old = kept
-            kept = _largest(x * importance, budget)
-            x[~kept] = 0
-            kept = kept.copy()
-            share = SHARE * (1 - step / settle)
-            n_new = int(share * budget)
-            if n_new:
-                score = np.where(kept, np.inf, mean / np.sqrt(importance))
-                new = np.argpartition(score, n_new)[:n_new]
-                kept[new[score[new] < 0]] = True
-            rounds += 1
-        elif step == settle and regrow:
-            kept = _largest(x * importance, budget)
-            x[~kept] = 0
-        progress(step + 1, steps)
-    after = change.slope(x, ORDERS[-1], rng)
-    fit = Fit(steps, rounds, swaps, float(np.exp(before.log_norm)), float(np.exp(after.log_norm)), float(np.exp(before.log_activity)), float(np.exp(after.log_activity)))
-    return x.astype(np.float64), fit
+    """(n_synapses,) multipliers of the weights, 0 where pruned, as many above 0 as in `start`.
+
+    Where nothing is gained they are those of `start`.
+    """
+    # BLAS on one thread: its threads and those of our loops would wait for one another.
+    with threadpool_limits(1, user_api="blas"):
+        change = Change(net, recipe.balance)
+        regrow = recipe.effort == "regrow"
+        descent = _Descent(change, change.on_units(start), change.on_units(importance), regrow)
+        probes = int(rng.integers(2**63))
+        before = descent.judged(probes)
+        first = descent.x.copy()
+        while descent.step < descent.steps:
+            descent.advance(rng)
+            progress(descent.step, descent.steps)
+        after = descent.judged(probes)
+    if not after.objective < before.objective:
+        descent.x, after = first, before
+    swaps = int(np.count_nonzero((descent.x > 0) & (first == 0)))
+    fit = Fit(
+        steps=descent.steps,
+        rounds=descent.rounds,
+        swaps=swaps * (2 if change.symmetric else 1),
+        norm_before=float(np.exp(before.log_norm)),
+        norm_after=float(np.exp(after.log_norm)),
+        activity_error_before=float(np.exp(before.log_activity)),
+        activity_error_after=float(np.exp(after.log_activity)),
+    )
+    return change.on_entries(descent.x.astype(np.float64)), fit
 
 
-def _largest(value: Single, number: int) -> BoolArray:
-    kept = np.zeros(value.size, dtype=np.bool_)
-    kept[np.argpartition(-value, number - 1)[:number]] = True
-    return kept
+class _Descent:
+    """The state of a descent; arrays (n_units,)."""
+
+    def __init__(
+        self, change: Change, start: FloatArray, importance: FloatArray, regrow: bool
+    ) -> None:
+        self.change = change
+        self.x: Single = start.astype(np.float32)
+        self.kept = self.x > 0
+        self.budget = int(np.count_nonzero(self.kept))
+        self.importance = importance.astype(np.float32)
+        self.mean, self.square = np.zeros_like(self.x), np.zeros_like(self.x)
+        self.step = self.rounds = 0
+        size = change.n_synapses / _USUAL_SIZE
+        self.steps = max(_FEWEST, int(_STEPS / max(1.0, np.sqrt(size))))
+        self.settled = int(_SETTLE * self.steps) if regrow else 0
+        self.every = max(2, self.settled // _ROUNDS)
+        self.orders = _ORDERS if size <= 2 else _LARGE_ORDERS
+
+    def judged(self, probes: int) -> Slope:
+        """The objective by the probes of that number."""
+        return self.change.slope(self.x, self.orders[-1], np.random.default_rng(probes))
+
+    def advance(self, rng: np.random.Generator) -> None:
+        """One step, and where its time has come, a round of pruning and regrowing."""
+        order = self.orders[len(self.orders) * self.step // self.steps]
+        gradient = self.change.slope(self.x, order, rng).gradient
+        self.mean += (1 - _MEAN) * (gradient - self.mean)
+        self.square += (1 - _SQUARE) * (gradient * gradient - self.square)
+        rate = 0.5 * _RATE * (1 + np.cos(np.pi * self.step / self.steps))
+        self.step += 1
+        size = np.sqrt(self.square / (1 - _SQUARE**self.step))
+        move = self.mean * np.float32(rate / (1 - _MEAN**self.step))
+        self.x -= np.divide(move, size, out=np.zeros_like(move), where=size > 0)
+        np.maximum(self.x, _LEAST, out=self.x)
+        self.x[~self.kept] = 0
+        if self.step <= self.settled and self.step % self.every == 0:
+            self._cut()
+            if self.step + self.every <= self.settled:
+                self._regrow(int(_SHARE * (1 - self.step / self.settled) * self.budget))
+
+    def _cut(self) -> None:
+        """Keep the k largest."""
+        self.kept = largest(self.x * self.importance, self.budget)
+        self.x[~self.kept] = 0
+        self.rounds += 1
+
+    def _regrow(self, number: int) -> None:
+        """Let `number` others join, if they would lower the objective."""
+        number = min(number, self.x.size - self.budget)
+        if number:
+            gain = np.divide(
+                -self.mean,
+                np.sqrt(self.importance),
+                out=np.zeros_like(self.mean),
+                where=~self.kept & (self.importance > 0),
+            )
+            self.kept |= largest(gain, number) & (gain > 0)
+            self.x[self.kept] = np.maximum(self.x[self.kept], _LEAST)
+
+
+def largest(values: Single, number: int) -> BoolArray:
+    """True for the `number` largest."""
+    found = np.zeros(values.size, dtype=np.bool_)
+    found[np.argpartition(-values, number - 1)[:number]] = True
+    return found

@@ -242,9 +242,8 @@ def _made(making: Making) -> str:
         facts["gain K"] = number(pruning.gain, 6) if np.isfinite(pruning.gain) else None
     facts["noise sigma"] = None if making.noise is None else number(making.noise, 6)
     facts["seed"] = making.seed
-    if pruning is not None and pruning.refit:
-        before, after = pruning.refit.epsilon_before, pruning.refit.epsilon_after
-        facts["refit of the weights"] = f"epsilon {number(before)} → {number(after)}"
+    if pruning is not None and pruning.fit:
+        facts[pruning.recipe.effort] = pruning.fit.in_words()
     facts["versions"] = (
         f"noiseprune {__version__}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
         f"Python {platform.python_version()}"

@@ -18,7 +18,7 @@ ROWS = 512
 
 @kernel
 def _product_of_many(
-    indptr: IntArray, indices: IntArray, weights: FloatArray, leak: FloatArray, x: Reals, y: Reals
+    indptr: IntArray, indices: IntArray, weights: Reals, leak: FloatArray, x: Reals, y: Reals
 ) -> FloatArray:
     """y = (diag(leak) - W) x; returns the k sums of x y."""
     n, k = x.shape
@@ -52,7 +52,7 @@ def _product_of_many(
 
 @kernel
 def _product_of_one(
-    indptr: IntArray, indices: IntArray, weights: FloatArray, leak: FloatArray, x: Reals, y: Reals
+    indptr: IntArray, indices: IntArray, weights: Reals, leak: FloatArray, x: Reals, y: Reals
 ) -> FloatArray:
     """The same for one column, x and y (N,)."""
     n = x.size
@@ -78,7 +78,7 @@ def _product_of_one(
 
 
 def product(
-    indptr: IntArray, indices: IntArray, weights: FloatArray, leak: FloatArray, x: Reals, y: Reals
+    indptr: IntArray, indices: IntArray, weights: Reals, leak: FloatArray, x: Reals, y: Reals
 ) -> FloatArray:
     if x.shape[1] == 1:
         return _product_of_one(indptr, indices, weights, leak, x[:, 0], y[:, 0])
