@@ -3,7 +3,7 @@
     python benchmarks/best.py [DRAWS]        (default 2)
 
 At the same synapse count, on the networks of `choices.py` and on the paper's two at full size
-(there and for refit one draw; no trajectories at full size, and no refit of E2): epsilon,
+(there and for refit one draw; no trajectories at full size): epsilon,
 the median error of the eigenvalues, the trajectory error under the paper's noise, and the seconds
 that pruning takes once the synapse variances are known. Beside them 2 / sqrt(mean degree), about
 what a random regular network would have.
@@ -25,7 +25,6 @@ from noiseprune import spectrum
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.generators import paper_long_range, paper_sizes
 from noiseprune.pair import is_stable
-from noiseprune.pruning.refit import MAX_NEURONS
 from noiseprune.similarity import dynamics_error
 from noiseprune.simulation import Simulation
 
@@ -33,7 +32,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "paper's rule": {"sampling": "independent", "balance": "leak"},
     "systematic": {"sampling": "systematic"},
     "default": {},
-    "default, refit": {"refit": True},
+    "default, refit": {"effort": "refit"},
 }
 """Choices of the noise rule; homeostatic balance unless named."""
 
@@ -56,7 +55,7 @@ def measure(
     found: dict[str, dict[str, float]] = {}
     for column in columns:
         samples: dict[str, list[float]] = {}
-        for seed in range(1 if "refit" in COLUMNS[column] else draws):
+        for seed in range(1 if "effort" in COLUMNS[column] else draws):
             start = time.perf_counter()
             pruned = npr.prune(net, keep, variance=variance, seed=seed, **COLUMNS[column]).network
             samples.setdefault("seconds", []).append(time.perf_counter() - start)
@@ -81,8 +80,6 @@ def main(draws: int) -> None:
     for name, net, fractions, repeats in cases(draws):
         for keep in fractions:
             columns = list(COLUMNS)
-            if net.n_neurons > MAX_NEURONS:
-                columns.remove("default, refit")
             found = measure(net, keep, repeats, columns)
             yardstick = 2 / np.sqrt(keep * net.n_synapses / net.n_neurons)
             label = (name, f"{100 * keep:g} %")

@@ -111,10 +111,10 @@ def assert_unbiased(samples, expected, *, planted=0.02, limit=4.5):
         assert abs(z_score(factor * samples, expected)) > limit, "this test has no power"
 
 
-def log_schatten(net, weights, q, balance, emphasis=1.0):
-    """log ||E||_2q of the relative change to dense `weights`, by singular values.
+def relative_change(net, weights, q, balance):
+    """(log ||E||_2q, log d) of the relative change to dense `weights`, by singular values.
 
-    With an emphasis c of B E B, B = c on H^1/2 times (1, -A^-1 1) and 1 beside it.
+    d: size of the change for white noise, the uniform state and the response to uniform input.
     """
     original = net.dense_weights()
     m = np.diag(net.leak) - original
@@ -124,18 +124,20 @@ def log_schatten(net, weights, q, balance, emphasis=1.0):
         return {"none": 0 * inputs, "leak": inputs, "homeostatic": (inputs + outputs) / 2}[balance]
 
     leak = net.leak - strengths(original) + strengths(weights)
-    change = np.diag(leak) - weights - m
+    delta = np.diag(leak) - weights - m
     h = (m + m.T) / 2
     if np.min(np.linalg.eigvalsh(h)) > 0:
         values, vectors = np.linalg.eigh(h)
-        root = vectors / np.sqrt(values) @ vectors.T
-        modes = np.column_stack([np.ones(len(m)), np.linalg.solve(m, np.ones(len(m)))])
-        basis, _ = np.linalg.qr(np.linalg.solve(root, modes))
-        root = root @ (np.eye(len(m)) + (emphasis - 1) * basis @ basis.T)
-        change = root.T @ change @ root
+        root = vectors * np.sqrt(values) @ vectors.T
+        change = np.linalg.solve(root, np.linalg.solve(root, delta).T).T
     else:
-        change = np.linalg.solve(m, change)
-    return np.log(np.sum(np.linalg.svd(change, compute_uv=False) ** (2 * q))) / (2 * q)
+        root, change = np.eye(len(m)), np.linalg.solve(m, delta)
+    ones = np.ones(len(m))
+    states = [root @ ones, root @ np.linalg.solve(m, ones)]
+    errors = [np.sum((change @ state) ** 2) / np.sum(state**2) for state in states]
+    errors.append(np.sum(change**2) / len(m))
+    norm = np.sum(np.linalg.svd(change, compute_uv=False) ** (2 * q))
+    return np.log(norm) / (2 * q), 0.5 * np.log(np.mean(errors))
 
 
 def self_balancing_walk(post, pre, weights, probability, order, uniform, target, n, symmetric):

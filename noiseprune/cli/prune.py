@@ -26,6 +26,7 @@ from noiseprune.errors import OptionError
 
 if TYPE_CHECKING:
     from noiseprune.network import RateNetwork
+    from noiseprune.pruning import Recipe
     from noiseprune.variance import Source
 
 
@@ -61,6 +62,13 @@ class Draw:
         Effort | None, "Fit what is kept (refit), and let other synapses grow instead (regrow)."
     ] = None
     refit: Annotated[bool, "The same as --effort refit."] = False
+
+    def recipe(self, amount: Amount) -> "Recipe":
+        from noiseprune.pruning import Recipe
+        from noiseprune.pruning.recipe import effort_of
+
+        effort, promise = effort_of(self.effort, self.refit), amount.epsilon is not None
+        return Recipe.of(amount.rule, self.sampling, self.balance, effort=effort, promise=promise)
 
 
 @dataclass(frozen=True)
@@ -152,18 +160,10 @@ def prune(
     keep = amount.parsed
     from noiseprune.cli.tables import facts
     from noiseprune.pipeline import measure_and_prune
-    from noiseprune.pruning import Recipe, check_request
-    from noiseprune.pruning.recipe import effort_of
+    from noiseprune.pruning import check_request
 
     net = network.read(common)
-    promise = amount.epsilon is not None
-    recipe = Recipe.of(
-        amount.rule,
-        draw.sampling,
-        draw.balance,
-        effort=effort_of(draw.effort, draw.refit),
-        promise=promise,
-    )
+    recipe = draw.recipe(amount)
     check_request(net, keep, recipe, amount.epsilon, amount.noise)
     source: Source = measured.source(net, keep_covariance=report is not None)
     if recorded:

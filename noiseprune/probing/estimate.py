@@ -20,10 +20,10 @@ from noiseprune.checks import (
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, on_synapses
 from noiseprune.probing.directed import Resolvent, resolvent_block
-from noiseprune.solvers.drives import BLOCK
 from noiseprune.probing.symmetric import Probes, probe_block
 from noiseprune.progress import Progress, silent
 from noiseprune.solvers import SOLVERS
+from noiseprune.solvers.drives import BLOCK
 from noiseprune.weights import FloatArray
 from noiseprune.work import Worker, in_order, serial
 

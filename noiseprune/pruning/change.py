@@ -219,15 +219,15 @@ class Change:
         answer = white.left(image)
         activity = _inner(image, answer)
         y, t, image = noise, answer[:, :COLUMNS].copy(), image[:, :COLUMNS]
-        logarithm = np.log(csr.shape[0])
-        for power in range(1, order):  # y and t take turns; what is taken out is in the logarithm
+        size_y = size_t = 0.0  # logarithms of what y and t were divided by
+        for power in range(1, order):
             if power % 2:
                 y = white.right(delta.product(t, transposed=True))
-                logarithm += _normalise(y)
+                size_y = size_t + _normalise(y)
                 image = delta.product(y)
             else:
                 t = white.left(image)
-                logarithm += _normalise(t)
+                size_t = size_y + _normalise(t)
         trace = _inner(t, image)
         if not (trace > 0 and activity > 0):
             return Slope(np.zeros(multiplier.size, np.float32), -np.inf, -np.inf)
@@ -242,7 +242,7 @@ class Change:
             *self._shares,
             self.symmetric,
         )
-        norm = (np.log(trace) + logarithm) / (2 * order)
+        norm = (np.log(csr.shape[0] * trace) + size_y + size_t) / (2 * order)
         return Slope(gradient, norm, 0.5 * np.log(activity / (1 + self._own.shape[1])))
 
     def _delta(self, multiplier: Single) -> _Delta:

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import sparse
 
 from noiseprune.checks import Seed, generator, noise_strength
 from noiseprune.errors import NetworkError, OptionError
@@ -20,9 +19,9 @@ from noiseprune.pruning import rules
 from noiseprune.pruning.balance import balance_leak
 from noiseprune.pruning.matrix import prune_weights, selected
 from noiseprune.pruning.recipe import Made, Recipe
-from noiseprune.pruning.search import Fit, check_size, fit_multipliers
 from noiseprune.pruning.sampling import BoolArray
-from noiseprune.records import Record, Rows, number
+from noiseprune.pruning.search import Fit, check_size, fit_multipliers
+from noiseprune.records import Record, Rows
 from noiseprune.weights import FloatArray, stored
 
 
@@ -101,6 +100,7 @@ class Pruning(Made, Record):
             "sampling": self.sampling,
             "balance": self.balance,
             "gain": self.gain,
+            "effort": self.recipe.effort,
             "refit": self.fit and asdict(self.fit),
             "promised_epsilon": self.promised_epsilon,
             "guarantee": self.guarantee,

@@ -2,11 +2,11 @@
 
     x <- max(least, x - rate m / sqrt(s)),   m, s running means of the gradient and of its square
 
-on the synapses that are kept (Adam, Kingma and Ba 2015); the gradients come from new probes at every
-step (see `change`). With regrowth, two dozen times in the first six tenths of the steps,
+on the synapses that are kept (Adam, Kingma and Ba 2015); every step has new probes for its gradient
+(see `change`). With regrowth, two dozen times in the first six tenths of the steps,
 
     the k largest x_e importance_e stay,
-    and the f k others whose growth would lower the objective most join, by m_e / sqrt(importance_e),
+    and the f k others of least m_e / sqrt(importance_e), whose growth lowers the objective, join,
 
 so that a synapse that was pruned may grow back, where there was one before; f falls from 0.3 to 0.
 The steps get shorter as half a cosine, and q grows. In the end exactly k are kept.

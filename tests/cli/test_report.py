@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import noiseprune as npr
 from noiseprune import cli, pair, report, similarity
-from noiseprune.pruning.refit import Refit
+from noiseprune.pruning.search import Fit
 from noiseprune.report import figures, measures
 from noiseprune.simulation import Simulation
 
@@ -205,8 +205,8 @@ def test_prune_says_how_it_was_made(tmp_path):
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_refit_is_shown():
-    page, _ = made(random_network(), refit=Refit(0.5, 0.25, evaluations=9, n_removed=0))
-    assert "epsilon 0.5 → 0.25" in page.text("main")
+    page, _ = made(random_network(), fit=Fit(400, 0, 0, 0.5, 0.25, 0.4, 0.2))
+    assert "activity error 0.4 -> 0.2 in 400 steps, 0 swapped" in page.text("main")
 
 
 @pytest.mark.usefixtures("undrawn")

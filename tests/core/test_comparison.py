@@ -127,7 +127,7 @@ def test_variances_and_draws_do_not_depend_on_the_worker(method):
 
 
 def test_a_folder_of_finished_draws_is_that_of_its_recipe(tmp_path):
-    recipes = [Recipe(), Recipe(refit=True), Recipe(max_factor=1.01)]
+    recipes = [Recipe(), Recipe(effort="refit"), Recipe(max_factor=1.01)]
     for recipe in recipes:
         fresh = compare(SYMMETRIC, 0.5, draws=1, recipes=[recipe], seed=5)
         folder = tmp_path / str(recipes.index(recipe))
