@@ -26,6 +26,7 @@ MINUTES = {
     "connectomes": 5,
     "choices": 20,
     "best": 20,
+    "effort": 10,
     "rectified": 4,
     "plasticity": 5,
     "probing": 5,

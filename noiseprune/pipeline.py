@@ -15,7 +15,7 @@ from noiseprune.pruning.network import check_network
 from noiseprune.pruning.recipe import SAMPLINGS, effort_of
 from noiseprune.variance import Source, SynapseVariance, source_of
 from noiseprune.weights import FloatArray
-from noiseprune.work import Worker, serial
+from noiseprune.work import HERE, Means, Worker, serial
 
 Stage = Callable[[str], AbstractContextManager[Progress]]
 """Enters a stage of the work, "variance" or "prune", and gives its progress."""
@@ -100,7 +100,7 @@ def prune(
         noise=noise_strength(noise),
         seed=seed,
         stage=lambda name: nullcontext(progress),
-        worker=worker,
+        means=Means(worker),
     )
 
 
@@ -114,7 +114,7 @@ def measure_and_prune(
     noise: float | None = None,
     seed: Seed = None,
     stage: Stage = lambda name: nullcontext(silent),
-    worker: Worker = serial,
+    means: Means = HERE,
 ) -> Pruning:
     """Prune by a recipe and synapse variances from a source, or measured before.
 
@@ -125,21 +125,19 @@ def measure_and_prune(
     check_request(net, keep, recipe, epsilon, noise)
     if hasattr(source, "measure") and recipe.needs_variance:
         with stage("variance") as progress:
-            source = source.measure(net, noise, seed=seed, progress=progress, worker=worker)
-    values = evidence = None
-    if isinstance(source, SynapseVariance):
-        noise, values, evidence = source.noise, source.variance, source
-    elif not hasattr(source, "measure"):
-        values = source
+            source = source.measure(net, noise, seed=seed, progress=progress, worker=means.worker)
+    variance = None if hasattr(source, "measure") else source
+    if isinstance(variance, SynapseVariance):
+        noise = variance.noise
     with stage("prune") as progress:
         return prune_network(
             net,
-            values,
+            variance,
             keep,
             recipe,
             epsilon=epsilon,
             noise=1.0 if noise is None else noise,
             seed=seed,
-            evidence=evidence,
             progress=progress,
+            memory=means.memory,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,6 +38,27 @@ def serial(
     """One after the other, in this process."""
     for index, item in enumerate(items):
         yield index, function(shared, item)
+
+
+class Memory(Protocol):
+    """Where long work in one piece keeps its state, so that it goes on after an interruption."""
+
+    def load(self, digest: str) -> dict[str, Any] | None:
+        """The arrays that were kept last of the work with this digest; None at its start."""
+
+    def save(self, arrays: dict[str, Any]) -> None:
+        """Keep these arrays."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """By what means long work is done."""
+
+    worker: Worker = serial
+    memory: Memory | None = None
+
+
+HERE = Means()
 
 
 def digest(*parts: Any) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from noiseprune.network import RateNetwork
     from noiseprune.recordings import Recording
     from noiseprune.variance import Source
-    from noiseprune.work import Worker
+    from noiseprune.work import Memory, Worker
 
 DEFAULT_NETWORK = "dataset:celegans"
 
@@ -191,6 +191,12 @@ class Workers:
     resume: Annotated[
         Path | None, "Folder for finished pieces; an interrupted run goes on from it."
     ] = None
+
+    @property
+    def memory(self) -> "Memory | None":
+        from noiseprune.cluster import Kept
+
+        return None if self.resume is None else Kept(self.resume)
 
     @contextmanager
     def open(self, common: Common) -> "Iterator[Worker]":

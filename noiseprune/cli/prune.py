@@ -161,6 +161,7 @@ def prune(
     from noiseprune.cli.tables import facts
     from noiseprune.pipeline import measure_and_prune
     from noiseprune.pruning import check_request
+    from noiseprune.work import Means
 
     net = network.read(common)
     recipe = draw.recipe(amount)
@@ -179,7 +180,7 @@ def prune(
             noise=amount.noise,
             seed=common.seed,
             stage=partial(common.stage, bar=True),
-            worker=worker,
+            means=Means(worker, cluster.memory),
         )
     common.save(pruning.network)
     result, rows = certify(common, pruning, report, common.output, network.name)

@@ -10,7 +10,7 @@ made elsewhere. The results do not depend on the number of workers.
 """
 
 from noiseprune.cluster.pool import check_workers, workers
-from noiseprune.cluster.resume import resumed
+from noiseprune.cluster.resume import Kept, resumed
 from noiseprune.cluster.slurm import job_script, slurm_options
 
-__all__ = ["check_workers", "job_script", "resumed", "slurm_options", "workers"]
+__all__ = ["Kept", "check_workers", "job_script", "resumed", "slurm_options", "workers"]

@@ -39,12 +39,34 @@ def resumed(worker: Worker, folder: Path) -> Worker:
             made.add(missing[place])
             del result  # read again in its turn: pieces may be many, and large
             while following in made:
-                yield following, _read(paths[following])
+                yield following, tuple(_read(paths[following]).values())
                 following += 1
         for index in range(following, len(items)):
-            yield index, _read(paths[index])
+            yield index, tuple(_read(paths[index]).values())
 
     return run
+
+
+class Kept:
+    """The state of a search in a folder; a `Memory`.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be written, or holds the state of other work.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "search"
+
+    def load(self, digest: str) -> dict[str, Any] | None:
+        _claim(self._folder, {"version": __version__, "digest": digest})
+        path = self._folder / "state.npz"
+        return _read(path) if path.exists() else None
+
+    def save(self, arrays: dict[str, Any]) -> None:
+        with write_atomically(self._folder / "state.npz") as temporary:
+            np.savez(temporary, **arrays)
 
 
 def _claim(folder: Path, manifest: dict[str, str]) -> None:
@@ -67,9 +89,9 @@ def _claim(folder: Path, manifest: dict[str, str]) -> None:
         )
 
 
-def _read(path: Path) -> Result:
+def _read(path: Path) -> dict[str, Any]:
     try:
         with np.load(path) as stored:
-            return tuple(stored[name] for name in stored.files)
+            return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise FileError(f"{path} is damaged ({error}): remove it, and it is made again") from error

@@ -7,7 +7,7 @@ recorded.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -23,15 +23,20 @@ from noiseprune.pruning.sampling import BoolArray
 from noiseprune.pruning.search import Fit, check_size, fit_multipliers
 from noiseprune.records import Record, Rows
 from noiseprune.weights import FloatArray, stored
+from noiseprune.work import Memory
 
 
 class Evidence(Protocol):
-    """What is known of the synapse variances; pruning only carries it.
+    """The synapse variances with what is known of them; pruning only carries that.
 
+    variance : (n_synapses,)
     of_network : True if they are those of the network under its own noise, which the theorem is
         about; False if they were recorded
     noise : sigma that they were measured under
     """
+
+    @property
+    def variance(self) -> FloatArray: ...
 
     @property
     def of_network(self) -> bool: ...
@@ -170,28 +175,30 @@ def check_request(
 
 def prune_network(
     net: RateNetwork,
-    variance: FloatArray | None,
+    variance: FloatArray | Evidence | None,
     keep: float | None,
     recipe: Recipe,
     *,
     epsilon: float | None = None,
     noise: float = 1.0,
     seed: Seed = None,
-    evidence: Evidence | None = None,
     progress: Progress = silent,
+    memory: Memory | None = None,
 ) -> Pruning:
     """Prune `net` by synapse variances (n_synapses,) measured under noise of strength `noise`.
 
-    The variances may be None for the rules that do not use them. Everything else is as for
-    `noiseprune.prune`.
+    They may come with their evidence, or be None for the rules that do not use them; a `memory`
+    keeps the state of a search. Everything else is as for `noiseprune.prune`.
     """
     check_request(net, keep, recipe, epsilon, noise)
+    evidence = cast(Evidence, variance) if hasattr(variance, "of_network") else None
+    values = evidence.variance if evidence else cast(FloatArray | None, variance)
     rng = generator(seed)
     gain = None if epsilon is None else rules.theorem_gain(epsilon, net.n_neurons, noise)
     strengths = net.input_strength, net.output_strength
     found = prune_weights(
         net.csr,
-        variance,
+        values,
         keep,
         recipe,
         rng,
@@ -204,8 +211,8 @@ def prune_network(
     if recipe.effort != "draw":
         start = np.zeros(net.n_synapses)
         start[kept] = weights.data / net.csr.data[kept]
-        importance = rules.importance(net.csr.data, recipe.rule, variance)
-        multiplier, fitted = fit_multipliers(net, start, importance, recipe, rng, progress)
+        importance = rules.importance(net.csr.data, recipe.rule, values)
+        multiplier, fitted = fit_multipliers(net, start, importance, recipe, rng, progress, memory)
         kept = multiplier > 0
         weights = selected(net.csr, kept, net.csr.data[kept] * multiplier[kept])
         leak = balance_leak(net.leak, strengths, weights, recipe.balance)
@@ -216,7 +223,7 @@ def prune_network(
     return Pruning(
         network=RateNetwork.from_parts(stored(weights), leak, net.labels),
         original=net,
-        variance=variance,
+        variance=values,
         keep_probability=found.keep_probability,
         kept=kept,
         gain=found.gain,

@@ -16,7 +16,10 @@ Source: this package's; prune and regrow by the gradient as Evci et al., ICML 20
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -29,6 +32,7 @@ from noiseprune.pruning.sampling import BoolArray
 from noiseprune.records import number
 from noiseprune.solvers import Dominant
 from noiseprune.weights import FloatArray
+from noiseprune.work import Memory, digest
 
 _STEPS, _FEWEST = 400, 60
 _USUAL_SIZE = 1e6
@@ -42,6 +46,9 @@ _LEAST = np.float32(0.01)
 _ROUNDS = 24
 _SHARE = 0.3
 _SETTLE = 0.6
+_KEEP_EVERY = 10.0
+"""s between two states that are kept."""
+_STATE = ("x", "kept", "mean", "square", "step", "rounds")
 
 
 @dataclass(frozen=True)
@@ -80,21 +87,31 @@ def fit_multipliers(
     recipe: Recipe,
     rng: np.random.Generator,
     progress: Progress,
+    memory: Memory | None = None,
 ) -> tuple[FloatArray, Fit]:
     """(n_synapses,) multipliers of the weights, 0 where pruned, as many above 0 as in `start`.
 
-    Where nothing is gained they are those of `start`.
+    Where nothing is gained they are those of `start`. With a `memory` the search goes on from its
+    last state, and ends as if it had never been interrupted.
     """
     # BLAS on one thread: its threads and those of our loops would wait for one another.
     with threadpool_limits(1, user_api="blas"):
         change = Change(net, recipe.balance)
         regrow = recipe.effort == "regrow"
         descent = _Descent(change, change.on_units(start), change.on_units(importance), regrow)
+        first = descent.x.copy()
+        state = str(rng.bit_generator.state)
         probes = int(rng.integers(2**63))
         before = descent.judged(probes)
-        first = descent.x.copy()
+        if memory is not None:
+            request = digest(net.csr, net.leak, start, importance, recipe.as_asked(), state)
+            descent.restore(memory.load(request), rng)
+        last = time.monotonic()
         while descent.step < descent.steps:
             descent.advance(rng)
+            if memory is not None and time.monotonic() - last > _KEEP_EVERY:
+                memory.save(descent.state(rng))
+                last = time.monotonic()
             progress(descent.step, descent.steps)
         after = descent.judged(probes)
     if not after.objective < before.objective:
@@ -130,6 +147,20 @@ class _Descent:
         self.settled = int(_SETTLE * self.steps) if regrow else 0
         self.every = max(2, self.settled // _ROUNDS)
         self.orders = _ORDERS if size <= 2 else _LARGE_ORDERS
+
+    def state(self, rng: np.random.Generator) -> dict[str, Any]:
+        """All that the steps to come depend on."""
+        arrays = {name: getattr(self, name) for name in _STATE}
+        return arrays | {"random": np.array(json.dumps(rng.bit_generator.state))}
+
+    def restore(self, arrays: dict[str, Any] | None, rng: np.random.Generator) -> None:
+        """Go back to a `state`; None is the start."""
+        if arrays is None:
+            return
+        for name in _STATE:
+            found = arrays[name]
+            setattr(self, name, found if found.ndim else int(found))
+        rng.bit_generator.state = json.loads(str(arrays["random"]))
 
     def judged(self, probes: int) -> Slope:
         """The objective by the probes of that number."""

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 import noiseprune as npr
 from noiseprune import kernels, similarity, spectrum
 from noiseprune.cli import app
-from noiseprune.pruning import Recipe, change, search
+from noiseprune.cluster import Kept
+from noiseprune.pruning import Recipe, change, prune_network, search
 from noiseprune.simulation import Simulation
 from noiseprune.solvers import kernels as blocks
 
@@ -225,6 +226,39 @@ def test_an_unstable_network_is_refused():
     weights = 2.0 - 2.0 * np.eye(5)
     with pytest.raises(npr.UnstableError, match="spectral abscissa"):
         npr.prune(npr.RateNetwork(weights, leak=1.0), 0.5, rule="weight", refit=True)
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("step", [1, 9, 10, 239, 399])
+def test_an_interrupted_search_ends_as_if_it_had_not_been(step, tmp_path, monkeypatch):
+    monkeypatch.setattr(search, "_KEEP_EVERY", -1.0)
+    net, recipe = NETWORKS["directed"], Recipe(effort="regrow")
+    variance = npr.synapse_variance(net)
+    whole = prune_network(net, variance.variance, 0.3, recipe, seed=5)
+
+    def stop(done, total):
+        if done == step:
+            raise Interrupted
+
+    def again(seed=5, **options):
+        memory = Kept(tmp_path)
+        return prune_network(
+            net, variance.variance, 0.3, recipe, seed=seed, memory=memory, **options
+        )
+
+    with pytest.raises(Interrupted):
+        again(progress=stop)
+    with pytest.raises(npr.FileError, match="holds another run, of another network, seed"):
+        again(seed=6)
+    seen = []
+    found = again(progress=lambda done, total: seen.append(done))
+    assert seen[0] == step + 1 if step < 399 else seen == [400]
+    assert found.network.csr.data.tobytes() == whole.network.csr.data.tobytes()
+    assert found.network.csr.indices.tobytes() == whole.network.csr.indices.tobytes()
+    assert found.fit == whole.fit
 
 
 def test_progress_is_told():
