@@ -51,6 +51,8 @@ ACTIVITY = 0.5
 """lambda"""
 DENSE = 12_000
 """Up to this many neurons H is factored, above it is solved by conjugate gradients."""
+_DENSITY = 0.05
+"""A denser matrix is multiplied as a dense one."""
 COLUMNS = 32
 """Probes of a gradient."""
 DENSE_RESPONSE = 4000
@@ -169,6 +171,8 @@ class Change:
         self.symmetric = net.is_symmetric
         self._shares = SHARES[balance]
         self._white = _whitening(net)
+        n = net.n_neurons
+        self._dense = n <= DENSE and net.n_synapses > _DENSITY * n**2
         self.starts: IntArray = self._csr.indptr
         self._transposed = None
         if self.symmetric:
@@ -254,7 +258,12 @@ class Change:
             strength = np.sign(csr.data) * change
             leak += a * np.bincount(row_index(csr), strength, minlength=leak.size)
             leak += b * np.bincount(csr.indices, strength, minlength=leak.size)
-        return _Delta(csr, change.astype(np.float32), leak, self._transposed)
+        change = change.astype(np.float32)
+        matrix = None
+        if self._dense:
+            matrix = sparse.csr_array((-change, csr.indices, csr.indptr), csr.shape).toarray()
+            matrix[np.diag_indices_from(matrix)] = leak
+        return _Delta(csr, change, leak, self._transposed, matrix)
 
 
 @dataclass(frozen=True)
@@ -262,15 +271,19 @@ class _Delta:
     """M_s - M = diag(leak) - the off-diagonal entries (nnz,).
 
     transposed : CSR whose data are the places of its entries; None for a symmetric network
+    matrix : (N, N) the whole, where that is faster
     """
 
     csr: sparse.csr_array
     entries: Single
     leak: FloatArray
     transposed: sparse.csr_array | None
+    matrix: Single | None
 
     def product(self, x: Single, *, transposed: bool = False) -> Single:
         """Delta x, or Delta^T x"""
+        if self.matrix is not None:
+            return (self.matrix.T if transposed else self.matrix) @ x
         y, csr, entries = np.empty_like(x), self.csr, self.entries
         if transposed and self.transposed is not None:
             csr, entries = self.transposed, entries[self.transposed.data]

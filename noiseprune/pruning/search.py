@@ -35,7 +35,7 @@ from noiseprune.weights import FloatArray
 from noiseprune.work import Memory, digest
 
 _STEPS, _FEWEST = 400, 60
-_USUAL_SIZE = 1e6
+_USUAL_SIZE = 4e6
 """Synapses up to which all steps are made; above, fewer, by the square root."""
 _ORDERS, _LARGE_ORDERS = (5, 9, 17), (3, 5, 9)
 """q, in thirds of the descent; up to the usual size, and above, where a solve costs more."""
@@ -146,7 +146,7 @@ class _Descent:
         self.steps = max(_FEWEST, int(_STEPS / max(1.0, np.sqrt(size))))
         self.settled = int(_SETTLE * self.steps) if regrow else 0
         self.every = max(2, self.settled // _ROUNDS)
-        self.orders = _ORDERS if size <= 2 else _LARGE_ORDERS
+        self.orders = _ORDERS if size <= 1 else _LARGE_ORDERS
 
     def state(self, rng: np.random.Generator) -> dict[str, Any]:
         """All that the steps to come depend on."""
