@@ -65,8 +65,8 @@ def load(
     leak, leak_margin :
         As for `RateNetwork`.
     extent : int, optional
-        Of the optic lobe only: 0 to 15 hexagonal columns around the central one, 15 if not
-        given (45,669 neurons). Label "T4a:0:-3" is the T4a cell of column u = 0, v = -3.
+        Size of the optic lobe, and of it only: 0 to 15 hexagonal columns around the central one,
+        15 if not given (45,669 neurons). Label "T4a:0:-3" is the T4a cell of column u = 0, v = -3.
 
     Raises
     ------

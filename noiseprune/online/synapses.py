@@ -154,8 +154,8 @@ class Synapses:
 def threshold_at(priority: FloatArray, number: int) -> float:
     """Where a threshold that rises from 0 stops if it stops as soon as `number` are left.
 
-    Of all that synapses are, it depends on how many are left alone. The weights that it leaves are
-    those of priority sampling, whose mean is exact for a fixed number, too (Duffield, Lund and
+    It depends on nothing of the synapses but how many are left alone. The weights that it leaves
+    are those of priority sampling, whose mean is exact for a fixed number, too (Duffield, Lund and
     Thorup, J. ACM 54, 2007).
     """
     if number >= priority.size:

@@ -127,7 +127,7 @@ def on_synapses(
 ) -> Reals:
     """|w_ij| (row_share P_ii + column_share P_jj - sgn(w_ij) P_ij) for P = a b^T, a and b (N, k).
 
-    Of every entry, or where `symmetric` of every pair, with that of its mirror image added. The
+    It has one value an entry, or where `symmetric` one a pair, the two entries added. The
     entries of row i are its last ones, as in `noiseprune.kernels.synapse_variance`.
     """
     n, k = a.shape

@@ -135,7 +135,7 @@ def _ticks(layer: np.ndarray) -> list[int]:
 def graph(network: DirectedEP) -> Figure:
     """The first network as a directed graph: an arrow a synapse, the wider the stronger.
 
-    Of more than ARROWS synapses, the strongest. Layers too large for labels are dots.
+    It shows the ARROWS strongest synapses at most. Layers too large for labels are dots.
     """
     topology, matrix = network.topology, network.weights[0]
     places = _places(topology.layer)

@@ -24,7 +24,7 @@ def error_gradients(net: LocalNetwork, target: Tensor, *, feedback: str) -> list
 
     feedback : "W" for backprop, "Y" for feedback alignment
 
-    Of synapses that were pruned it is 0, as the handed gradients are.
+    It is 0 for synapses that were pruned, as the handed gradients are.
     """
     found = []
     *hidden, output = net.layers

@@ -193,7 +193,7 @@ class Passage:
     def angle(self) -> float:
         """Degrees between the two summed updates; nan where one of them is 0.
 
-        Of sums over steps; the published log has the angle of every single step's.
+        The updates are summed over steps; the published log has the angle of every single step's.
         """
         sizes = np.linalg.norm(self.ours), np.linalg.norm(self.theirs)
         if 0.0 in sizes:
