@@ -39,6 +39,7 @@ import numpy.typing as npt
 from scipy import linalg, sparse
 
 from noiseprune import kernels
+from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.network import RateNetwork, unstable
 from noiseprune.solvers import Dominant, drives
 from noiseprune.solvers import kernels as blocks
@@ -53,10 +54,8 @@ DENSE = 12_000
 """Up to this many neurons H is factored, above it is solved by conjugate gradients."""
 _DENSITY = 0.05
 """A denser matrix is multiplied as a dense one."""
-COLUMNS = 32
-"""Probes of a gradient."""
-DENSE_RESPONSE = 4000
-"""Up to this many neurons a steady response is solved densely."""
+COLUMNS = drives.BLOCK
+"""Probes of a gradient; random drives have no more."""
 _SOLVE_ERROR = 0.3
 Single = npt.NDArray[np.float32]
 
@@ -177,7 +176,7 @@ class Change:
         self._transposed = None
         if self.symmetric:
             self.starts = kernels.pair_starts(self._csr.indptr, self._csr.indices)
-        else:
+        elif not self._dense:
             places = np.arange(self._csr.nnz, dtype=self._csr.indices.dtype)
             found = sparse.csr_array((places, self._csr.indices, self._csr.indptr), self._csr.shape)
             self._transposed = found.T.tocsr()
@@ -186,12 +185,26 @@ class Change:
     def _steady(self, net: RateNetwork) -> Single:
         """(N, 2) the uniform state and the response to uniform input, each of size 1 in H."""
         ones = np.ones(net.n_neurons)
-        states = np.column_stack([ones, steady_response(net, ones)])
+        states = np.column_stack([ones, self._response(net, ones)])
         if isinstance(self._white, _Inverted):
             return np.asarray(states / np.linalg.norm(states, axis=0), dtype=np.float32)
         image = net.drift_product(states) + net.drift_product(states, transposed=True)
         size = np.sqrt(-0.5 * np.sum(states * image, axis=0))
         return np.asarray(states / size, dtype=np.float32)
+
+    def _response(self, net: RateNetwork, drive: FloatArray) -> FloatArray:
+        """(N,) M^-1 drive: where the rates come to rest."""
+        if net.n_neurons <= DENSE_EIGENVALUES:
+            found: FloatArray = linalg.solve(-net.dense_drift(), drive, check_finite=False)
+        elif not net.is_symmetric:
+            load = drive[:, None].astype(np.complex128)
+            steady, _ = solve_shifted(net.csr, net.leak, np.zeros(1), load)
+            found = cast(FloatArray, steady[:, 0].real)
+        elif isinstance(self._white, _Iterated):
+            found = cast(FloatArray, self._white.system.solve(drive[:, None].copy()).x[:, 0])
+        else:  # M is H, and has its factor
+            found = self._white.left(drive[:, None].astype(np.float32))[:, 0].astype(np.float64)
+        return found
 
     @property
     def n_synapses(self) -> int:
@@ -270,7 +283,7 @@ class Change:
 class _Delta:
     """M_s - M = diag(leak) - the off-diagonal entries (nnz,).
 
-    transposed : CSR whose data are the places of its entries; None for a symmetric network
+    transposed : CSR whose data are the places of its entries; None where it is not needed
     matrix : (N, N) the whole, where that is faster
     """
 
@@ -289,16 +302,6 @@ class _Delta:
             csr, entries = self.transposed, entries[self.transposed.data]
         blocks.product(csr.indptr, csr.indices, entries, self.leak, x, y)
         return y
-
-
-def steady_response(net: RateNetwork, drive: FloatArray) -> FloatArray:
-    """(N,) M^-1 drive: where the rates come to rest."""
-    if net.n_neurons <= DENSE_RESPONSE:
-        return linalg.solve(-net.dense_drift(), drive, check_finite=False)  # type: ignore[no-any-return]
-    if net.is_symmetric:
-        return cast(FloatArray, Dominant.of(net).solve(drive[:, None].copy()).x[:, 0])
-    load = drive[:, None].astype(np.complex128)
-    return cast(FloatArray, solve_shifted(net.csr, net.leak, np.zeros(1), load)[0][:, 0].real)
 
 
 def _inner(a: Single, b: Single) -> float:

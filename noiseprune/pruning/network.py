@@ -207,7 +207,6 @@ def prune_network(
         symmetric=net.is_symmetric,
     )
     weights, kept, fitted = found.weights, found.kept, None
-    leak = balance_leak(net.leak, strengths, weights, recipe.balance)
     if recipe.effort != "draw":
         start = np.zeros(net.n_synapses)
         start[kept] = weights.data / net.csr.data[kept]
@@ -215,7 +214,7 @@ def prune_network(
         multiplier, fitted = fit_multipliers(net, start, importance, recipe, rng, progress, memory)
         kept = multiplier > 0
         weights = selected(net.csr, kept, net.csr.data[kept] * multiplier[kept])
-        leak = balance_leak(net.leak, strengths, weights, recipe.balance)
+    leak = balance_leak(net.leak, strengths, weights, recipe.balance)
     promised = None
     if (evidence is None or evidence.of_network) and recipe.is_the_theorem_s:
         promised = rules.theorem_epsilon(found.gain, net.n_neurons, noise)

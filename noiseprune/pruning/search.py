@@ -57,7 +57,7 @@ class Fit:
 
     steps, rounds : of the descent, and of pruning and regrowing
     swaps : synapses kept in the end that were not at the start
-    norm_before, norm_after : ||E||_2q for the last q, by probes; epsilon is at most that
+    norm_before, norm_after : ||E||_2q for the last q, which is at least epsilon, as probes estimate
     activity_error_before, activity_error_after : d, size of the change for the network's activity
     """
 

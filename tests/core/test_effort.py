@@ -102,6 +102,21 @@ def test_on_synapses_is_its_naive_twin(columns, symmetric):
     np.testing.assert_allclose(found, each[np.nonzero(np.triu(w) if symmetric else w)])
 
 
+@pytest.mark.parametrize("size", [4000, 39])
+def test_a_symmetric_network_need_not_be_dominant(size, monkeypatch):
+    """Its response comes from the factor where it is not solved densely."""
+    rng = np.random.default_rng(6)
+    weights = np.triu(rng.standard_normal((40, 40)), 1)
+    weights += weights.T
+    net = npr.RateNetwork(weights, leak=1.1 * np.max(np.linalg.eigvalsh(weights)))
+    assert not net.is_diagonally_dominant
+    monkeypatch.setattr(change, "DENSE_EIGENVALUES", size)
+    states = change.Change(net, "none")._own
+    response = np.linalg.solve(-net.dense_drift(), np.ones(40))
+    size = np.sqrt(response @ -net.dense_drift() @ response)
+    np.testing.assert_allclose(states[:, 1], response / size, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_iterated_solves_are_those_of_the_factor(symmetric, monkeypatch):
     net = network(symmetric=symmetric, leak="dominant", leak_margin=0.2)
