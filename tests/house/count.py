@@ -306,7 +306,7 @@ COUNTS = (
     Count("interpreted twins", 0, twins),
     Count('docstrings that begin with "Of"', 0, of_docstrings),
 )
-"""Each with its limit, which may be lowered and is never raised."""
+"""Each with its limit. Those of lines rise by exactly what a feature adds, in its commit; no other."""
 
 
 def main() -> None:
