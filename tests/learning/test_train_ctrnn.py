@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from noiseprune import spectrum
 from noiseprune.cli import app
 from noiseprune.learning import CTRNN
-from noiseprune.learning.data.match import DelayedMatch
+from noiseprune.learning.data.trials import DelayedMatch
 from noiseprune.learning.experiments.ctrnn import RateExperiment
 from noiseprune.learning.options.ctrnn import CTRNNOptions as Options
 
