@@ -10,10 +10,14 @@ from noiseprune import OptionError
 from noiseprune.learning import DirectedEP, prune_equilibrium
 from noiseprune.learning.data.logic import answers_of, logic_task
 from noiseprune.learning.models.equilibrium import kernels
-from noiseprune.learning.models.equilibrium.settings import Dynamics, Learning
+from noiseprune.learning.models.equilibrium.settings import (
+    Dynamics,
+    Learning,
+    Topology,
+    layer_sizes,
+)
 from noiseprune.learning.models.equilibrium.sparsification import Sparsification
 from noiseprune.learning.models.equilibrium.stability import stability
-from noiseprune.learning.models.equilibrium.topology import Topology, layer_sizes
 from noiseprune.learning.models.equilibrium.working_point import working_points
 from noiseprune.learning.options.names import EquilibriumRule
 from noiseprune.learning.prune import equilibrium as pruning
