@@ -19,8 +19,9 @@ from noiseprune.checks import (
 )
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, on_synapses
-from noiseprune.probing.directed import Resolvent, resolvent_block
-from noiseprune.probing.symmetric import Probes, probe_block
+from noiseprune.probing import kernels
+from noiseprune.probing.directed import Resolvent, resolvent_block, resolvent_states
+from noiseprune.probing.symmetric import Probes, probe_block, probe_states
 from noiseprune.progress import Progress, silent
 from noiseprune.solvers import SOLVERS
 from noiseprune.solvers.drives import BLOCK
@@ -38,6 +39,8 @@ class Probed:
     variance : (n_synapses,); relative_error : root mean square over the synapses, estimated; for
         directed networks with a bound of the quadrature's bias
     n_probes : made; solver, steps : preconditioner of the systems, and their largest step count
+    states : (N, q) whose products are the covariance, up to a number, where they were to be kept;
+        response : (N,) then, the steady response to uniform input
     """
 
     variance: FloatArray
@@ -45,6 +48,8 @@ class Probed:
     n_probes: int
     solver: str
     steps: int
+    states: FloatArray | None = None
+    response: FloatArray | None = None
 
 
 def probed_variance(
@@ -57,6 +62,7 @@ def probed_variance(
     error: float | None = None,
     solver: str = "auto",
     variance_reduction: bool = True,
+    keep: bool = False,
     worker: Worker = serial,
 ) -> Probed:
     """Estimates of v_ij from `n_probes` probes.
@@ -70,6 +76,7 @@ def probed_variance(
         "approximate-cholesky" or "multigrid"; "auto" tries. Others have only the diagonal
     variance_reduction : take off what the synapse's own two neurons explain, which is known. The
         error is then smaller than the sqrt(2 / n_probes) of plain probes, often by far
+    keep : the probes themselves; the estimates are then those of plain probes
     worker : makes the blocks of probes (see `noiseprune.work`); the result does not depend on it
 
     Raises
@@ -99,11 +106,42 @@ def probed_variance(
         error = positive("probe error", error)
         _, relative, _ = _estimates(shared, serial, silent)
         shared = shared.repeated(max(relative**2 - shared.bias**2, 0.0) / error**2)
+    if keep:
+        return _kept(net, noise, shared, worker, progress)
     variance, relative, steps = _estimates(shared, worker, progress)
     if isinstance(shared, Probes):
         variance = on_synapses(net, 0.5 * variance)
     variance *= noise**2
     return Probed(variance, relative, shared.probes, shared.name, steps)
+
+
+def _kept(
+    net: RateNetwork, noise: float, shared: Probes | Resolvent, worker: Worker, progress: Progress
+) -> Probed:
+    """The probes themselves, and what they say of the synapses."""
+    block: Callable[..., Any] = probe_states if isinstance(shared, Probes) else resolvent_states
+    parts, most = [], 0
+    for done, (states, steps) in enumerate(in_order(worker(block, shared, shared.blocks))):
+        parts.append(states)
+        most = max(most, int(steps))
+        progress(done + 1, len(shared.blocks))
+    found = np.concatenate(parts, axis=1, dtype=np.float64) * shared.scale
+    csr = net.csr
+    variance: FloatArray = kernels.squares(
+        csr.indptr, csr.indices, csr.data, net.leak, shared.starts, found, found[:0]
+    )
+    if isinstance(shared, Probes):
+        variance = on_synapses(net, 0.5 * variance)
+    variance *= noise**2
+    return Probed(
+        variance=variance,
+        relative_error=float(np.hypot((2.0 / shared.probes) ** 0.5, shared.bias)),
+        n_probes=shared.probes,
+        solver=shared.name,
+        steps=most,
+        states=found,
+        response=shared.response(),
+    )
 
 
 def _estimates(
