@@ -15,7 +15,7 @@ from noiseprune.figures import protocol
 from noiseprune.figures.protocol import Numbers
 from noiseprune.figures.style import INK, curve, explain, over_kept
 from noiseprune.progress import Progress
-from noiseprune.pruning.recipe import BALANCES, PAPER, SAMPLINGS, Recipe
+from noiseprune.pruning.recipe import BALANCES, PAPER, SAMPLINGS, UNDRAWN, Recipe
 
 DRAWN = tuple(
     (rule, Recipe(rule=rule, sampling=sampling, balance=balance))
@@ -23,7 +23,7 @@ DRAWN = tuple(
     for sampling in SAMPLINGS
     for balance in BALANCES
 )
-WAYS = (*DRAWN, ("paper", PAPER), ("magnitude", Recipe(rule="magnitude")))
+WAYS = (*DRAWN, ("paper", PAPER), *((rule, Recipe(rule=rule)) for rule in UNDRAWN))
 _PROMISE: Any = {"color": INK, "linestyle": "--", "linewidth": 1}
 
 

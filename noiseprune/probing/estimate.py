@@ -127,12 +127,12 @@ def _kept(
         progress(done + 1, len(shared.blocks))
     found = np.concatenate(parts, axis=1, dtype=np.float64) * shared.scale
     csr = net.csr
-    variance: FloatArray = kernels.squares(
+    sums = kernels.squares(
         csr.indptr, csr.indices, csr.data, net.leak, shared.starts, found, found[:0]
     )
+    variance = np.asarray(noise**2 * sums, dtype=np.float64)
     if isinstance(shared, Probes):
         variance = on_synapses(net, 0.5 * variance)
-    variance *= noise**2
     return Probed(
         variance=variance,
         relative_error=float(np.hypot((2.0 / shared.probes) ** 0.5, shared.bias)),

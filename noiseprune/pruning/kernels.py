@@ -67,7 +67,7 @@ def path(moment: FloatArray, weights: FloatArray) -> FloatArray:
         w_r <- w_r - X L^-1 w_B,    [H^-1]_rr <- [H^-1]_rr - X X^T
     """
     loss = np.empty(weights.size)
-    inverse: FloatArray = np.linalg.inv(moment)
+    inverse = np.linalg.inv(moment).astype(np.float64)
     left = np.arange(weights.size)
     w, last = weights.copy(), 0.0
     while left.size:
