@@ -11,6 +11,8 @@ NEED_VARIANCE: tuple[Rule, ...] = ("noise", "paper")
 """Rules whose importance is |w| v, so that the synapse variances have to be measured."""
 NEED_ACTIVITY: tuple[Rule, ...] = ("surgeon",)
 """Rules that see the second moment of the activity of all inputs of a neuron together."""
+UNDRAWN: tuple[Rule, ...] = ("magnitude", "surgeon")
+"""Rules that draw nothing, whatever the sampling."""
 Sampling = Literal["independent", "systematic", "balanced"]
 Balance = Literal["leak", "none", "homeostatic"]
 Effort = Literal["draw", "refit", "regrow"]

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from noiseprune.checks import Seed, noise_strength, one_of
-from noiseprune.choices import Balance, Effort, Method, Rule, Sampling, Solver
+from noiseprune.choices import UNDRAWN, Balance, Effort, Method, Rule, Sampling, Solver
 from noiseprune.network import RateNetwork
 from noiseprune.probing import N_PROBES
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import Pruning, Recipe, check_request, prune_network
 from noiseprune.pruning.network import check_network
-from noiseprune.pruning.recipe import SAMPLINGS, UNDRAWN, effort_of
+from noiseprune.pruning.recipe import SAMPLINGS, effort_of
 from noiseprune.variance import Source, SynapseVariance, source_of, with_activity
 from noiseprune.weights import FloatArray
 from noiseprune.work import HERE, Means, Worker, serial

@@ -178,17 +178,12 @@ class Probes:
                 "a probe error is that of synapse variances, and rule 'surgeon' uses none: give "
                 "the number of probes (n_probes, --n-probes) instead"
             )
-        found = probing.probed_variance(
-            net,
-            noise,
-            self.n,
-            seed,
-            progress,
-            error=self.error,
-            solver=self.solver,
-            keep=self.keep_activity,
-            worker=worker,
-        )
+        choices: dict[str, Any] = {"solver": self.solver, "worker": worker}
+        if self.keep_activity:
+            found = probing.probed_activity(net, noise, self.n, seed, progress, **choices)
+        else:
+            choices["error"] = self.error
+            found = probing.probed_variance(net, noise, self.n, seed, progress, **choices)
         activity = None
         if found.states is not None and found.response is not None:
             activity = Activity.with_mean(

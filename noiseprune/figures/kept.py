@@ -11,11 +11,12 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from noiseprune.choices import UNDRAWN
 from noiseprune.figures import protocol
 from noiseprune.figures.protocol import Numbers
 from noiseprune.figures.style import INK, curve, explain, over_kept
 from noiseprune.progress import Progress
-from noiseprune.pruning.recipe import BALANCES, PAPER, SAMPLINGS, UNDRAWN, Recipe
+from noiseprune.pruning.recipe import BALANCES, PAPER, SAMPLINGS, Recipe
 
 DRAWN = tuple(
     (rule, Recipe(rule=rule, sampling=sampling, balance=balance))

@@ -62,7 +62,6 @@ def probed_variance(
     error: float | None = None,
     solver: str = "auto",
     variance_reduction: bool = True,
-    keep: bool = False,
     worker: Worker = serial,
 ) -> Probed:
     """Estimates of v_ij from `n_probes` probes.
@@ -76,7 +75,6 @@ def probed_variance(
         "approximate-cholesky" or "multigrid"; "auto" tries. Others have only the diagonal
     variance_reduction : take off what the synapse's own two neurons explain, which is known. The
         error is then smaller than the sqrt(2 / n_probes) of plain probes, often by far
-    keep : the probes themselves; the estimates are then those of plain probes
     worker : makes the blocks of probes (see `noiseprune.work`); the result does not depend on it
 
     Raises
@@ -90,24 +88,11 @@ def probed_variance(
     """
     noise, n_probes = noise_strength(noise), count("n_probes", n_probes)
     first = n_probes if error is None else BLOCK
-    stream = substream(seed_sequence(seed), 0)
-    key = stream.generate_state(2, np.uint32).astype(np.uint64)
-    shared: Probes | Resolvent
-    if net.is_symmetric and net.is_diagonally_dominant:
-        shared = Probes.of(net, key, first, solver=solver, reduced=variance_reduction)
-    else:
-        if one_of("solver", solver, SOLVERS) not in ("auto", "diagonal"):
-            raise OptionError(
-                f"solver is {solver!r}, but this network is not symmetric and diagonally dominant: "
-                "its systems have the solver 'diagonal' only; leave it out"
-            )
-        shared = Resolvent.of(net, key, first, reduced=variance_reduction)
+    shared = _shared(net, first, seed, solver, reduced=variance_reduction)
     if error is not None:
         error = positive("probe error", error)
         _, relative, _ = _estimates(shared, serial, silent)
         shared = shared.repeated(max(relative**2 - shared.bias**2, 0.0) / error**2)
-    if keep:
-        return _kept(net, noise, shared, worker, progress)
     variance, relative, steps = _estimates(shared, worker, progress)
     if isinstance(shared, Probes):
         variance = on_synapses(net, 0.5 * variance)
@@ -115,10 +100,19 @@ def probed_variance(
     return Probed(variance, relative, shared.probes, shared.name, steps)
 
 
-def _kept(
-    net: RateNetwork, noise: float, shared: Probes | Resolvent, worker: Worker, progress: Progress
+def probed_activity(
+    net: RateNetwork,
+    noise: float = 1.0,
+    n_probes: int = N_PROBES,
+    seed: Seed = None,
+    progress: Progress = silent,
+    *,
+    solver: str = "auto",
+    worker: Worker = serial,
 ) -> Probed:
-    """The probes themselves, and what they say of the synapses."""
+    """As `probed_variance`, and the probes themselves, whose plain estimates the variances are."""
+    noise, n_probes = noise_strength(noise), count("n_probes", n_probes)
+    shared = _shared(net, n_probes, seed, solver, reduced=False)
     block: Callable[..., Any] = probe_states if isinstance(shared, Probes) else resolvent_states
     parts, most = [], 0
     for done, (states, steps) in enumerate(in_order(worker(block, shared, shared.blocks))):
@@ -142,6 +136,22 @@ def _kept(
         states=found,
         response=shared.response(),
     )
+
+
+def _shared(
+    net: RateNetwork, probes: int, seed: Seed, solver: str, *, reduced: bool
+) -> Probes | Resolvent:
+    """What the blocks of probes share, for the kind of network that it is."""
+    stream = substream(seed_sequence(seed), 0)
+    key = stream.generate_state(2, np.uint32).astype(np.uint64)
+    if net.is_symmetric and net.is_diagonally_dominant:
+        return Probes.of(net, key, probes, solver=solver, reduced=reduced)
+    if one_of("solver", solver, SOLVERS) not in ("auto", "diagonal"):
+        raise OptionError(
+            f"solver is {solver!r}, but this network is not symmetric and diagonally dominant: "
+            "its systems have the solver 'diagonal' only; leave it out"
+        )
+    return Resolvent.of(net, key, probes, reduced=reduced)
 
 
 def _estimates(

@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from noiseprune.checks import at_least, one_of
-from noiseprune.choices import NEED_ACTIVITY, NEED_VARIANCE, Balance, Effort, Rule, Sampling
+from noiseprune.choices import (
+    NEED_ACTIVITY,
+    NEED_VARIANCE,
+    UNDRAWN,
+    Balance,
+    Effort,
+    Rule,
+    Sampling,
+)
 from noiseprune.errors import OptionError
 
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -26,8 +34,6 @@ _OWN: Any = None
 """What stands for the choice that a rule implies, until the recipe is made."""
 _USUAL = ("balanced", "homeostatic")
 _THEOREM = ("independent", "leak")
-UNDRAWN: tuple[Rule, ...] = ("magnitude", "surgeon")
-"""Rules that draw nothing, whatever the sampling."""
 _IMPLIED = {"paper": _THEOREM, **dict.fromkeys(UNDRAWN, ("none", "none"))}
 
 

@@ -15,11 +15,10 @@ from typer.testing import CliRunner
 
 import noiseprune as npr
 from noiseprune import cli, cluster, eigenvalues, files, recordings
-from noiseprune.choices import NEED_ACTIVITY, NEED_VARIANCE, Rule
+from noiseprune.choices import NEED_ACTIVITY, NEED_VARIANCE, UNDRAWN, Rule
 from noiseprune.cli import shared
 from noiseprune.cli.options import Measured
 from noiseprune.pruning import RIVALS
-from noiseprune.pruning.recipe import UNDRAWN
 from noiseprune.work import serial
 
 PRUNE_KEYS = {

@@ -5,8 +5,8 @@ import pytest
 
 import noiseprune as npr
 from noiseprune import variance
-from noiseprune.choices import NEED_ACTIVITY, NEED_VARIANCE
-from noiseprune.pruning.recipe import RULES, UNDRAWN
+from noiseprune.choices import NEED_ACTIVITY, NEED_VARIANCE, UNDRAWN
+from noiseprune.pruning.recipe import RULES
 
 SYMMETRIC = npr.clustered_network((24, 3, 3), 0.5, 40, leak_margin=0.3, seed=7)
 DIRECTED = npr.clustered_network((24, 3, 3), 0.5, 41, directed=True, leak_margin=0.3, seed=7)

@@ -7,7 +7,7 @@ from scipy import sparse
 
 import noiseprune as npr
 from noiseprune import OptionError, RateNetwork, Recipe
-from noiseprune.pruning import Activity, prune_weights, surgeon
+from noiseprune.pruning import Activity, kernels, prune_weights, surgeon
 from noiseprune.pruning.kernels import LEAST
 from noiseprune.variance import Exact, Probes
 
@@ -290,3 +290,32 @@ def test_an_activity_must_fit_the_weights():
     silent = surgeon.Activity.of_states(np.array([[1.0, 0.0, 0.0]] * 9))
     found = pruned_matrix(np.array([[0.0, 1.0, 3.0], [2.0, 1.0, 1.0]]), silent, 2)
     assert list(found.kept) == [False, True, True, False, False]
+
+
+# ---------------------------------------------------------------------------- compiled loops
+
+
+def test_the_factor_is_inverted_and_bears_what_rounding_leaves():
+    block = naive.exact_moment(NET.dense_weights(), NET.leak)
+    expected = np.linalg.inv(np.linalg.cholesky(block))
+    np.testing.assert_allclose(kernels.inverse_of_factor(block), expected, atol=1e-9)
+    flat = np.ones((3, 3))  # of rank one
+    assert np.all(np.isfinite(kernels.inverse_of_factor(flat)))
+
+
+def test_losses_by_states_are_the_twin_s():
+    rng = np.random.default_rng(5)
+    csr = sparse.csr_array(rng.normal(size=(9, 20)) * (rng.random((9, 20)) < 0.7))
+    states = rng.normal(size=(20, 50))
+    level, ties = float(np.mean(states**2)) * 50, rng.random(csr.nnz)
+    loss = kernels.removal_losses(
+        csr.indptr, csr.indices, csr.data, ties, states, False, 0.1, level
+    )
+    for i in range(9):
+        own = slice(csr.indptr[i], csr.indptr[i + 1])
+        f = states[csr.indices[own]]
+        moment = f @ f.T
+        moment += 0.1 * np.trace(moment) / len(f) * np.eye(len(f))
+        np.testing.assert_allclose(loss[own], naive.surgeon(csr.data[own], moment), rtol=1e-9)
+        found = kernels.second_moment(states, False, 0.1, level, csr.indices[own])
+        np.testing.assert_allclose(found, moment, rtol=1e-12)

@@ -45,11 +45,11 @@ import torch
 from torch import Tensor
 
 from noiseprune.checks import Seed, noise_strength, one_of, seed_sequence, substream
+from noiseprune.choices import UNDRAWN
 from noiseprune.errors import OptionError
 from noiseprune.learning.options.names import Balance, LayerVariance, Rule, Sampling
 from noiseprune.learning.prune.draw import prune_dense, ratio
 from noiseprune.pruning import Activity, Recipe, rules
-from noiseprune.pruning.recipe import UNDRAWN
 from noiseprune.weights import FloatArray
 
 SMALLEST_GAIN = 0.01

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from noiseprune import kernels, spectrum
 from noiseprune.checks import Seed, count, one_of, seed_sequence, substream
+from noiseprune.choices import UNDRAWN
 from noiseprune.errors import NetworkError, NoisePruneError, OptionError, UnstableError
 from noiseprune.learning.data.trials import Task
 from noiseprune.learning.models.activations import ACTIVATIONS
@@ -36,7 +37,6 @@ from noiseprune.learning.options import names
 from noiseprune.learning.prune.draw import RANDOM, as_csr, prune_dense, ratio
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import PAPER, Activity, Recipe, rules
-from noiseprune.pruning.recipe import UNDRAWN
 from noiseprune.pruning.sampling import BoolArray
 from noiseprune.variance import METHODS, synapse_variance
 from noiseprune.weights import FloatArray, stored
