@@ -11,7 +11,6 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from noiseprune.choices import UNDRAWN
 from noiseprune.figures import protocol
 from noiseprune.figures.protocol import Numbers
 from noiseprune.figures.style import INK, curve, explain, over_kept
@@ -24,7 +23,7 @@ DRAWN = tuple(
     for sampling in SAMPLINGS
     for balance in BALANCES
 )
-WAYS = (*DRAWN, ("paper", PAPER), *((rule, Recipe(rule=rule)) for rule in UNDRAWN))
+WAYS = (*DRAWN, ("paper", PAPER), ("magnitude", Recipe(rule="magnitude")))
 _PROMISE: Any = {"color": INK, "linestyle": "--", "linewidth": 1}
 
 
