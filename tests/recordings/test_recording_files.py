@@ -250,7 +250,7 @@ def test_prune_by_a_recording(simulated, suffix):
 
 
 def test_the_surgeon_sees_a_recording(simulated):
-    folder, net = simulated
+    folder, _ = simulated
     arguments = ("--recording", folder / "run.nix", "--burn-in", 5, "--keep", 0.5)
     found = said("prune", folder / "net.npz", *arguments, "--rule", "surgeon")
     assert (found["method"], found["rule"], found["n_kept"]) == ("recording", "surgeon", 15)
