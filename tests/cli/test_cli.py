@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import noiseprune as npr
 from noiseprune import cli, cluster, eigenvalues, files, recordings
-from noiseprune.choices import NEED_VARIANCE, Rule
+from noiseprune.choices import NEED_ACTIVITY, NEED_VARIANCE, UNDRAWN, Rule
 from noiseprune.cli import shared
 from noiseprune.cli.options import Measured
 from noiseprune.pruning import RIVALS
@@ -285,8 +285,8 @@ def test_epsilon_is_kept_where_the_theorem_holds(net):
 def test_every_rule(rule, net):
     found = asked("prune", "net.npz", "--rule", rule, "--keep", 0.5)
     assert found["rule"] == rule
-    assert found["method"] == ("exact" if rule in NEED_VARIANCE else None)
-    assert (found["gain"] is None) == (rule == "magnitude")
+    assert found["method"] == ("exact" if rule in NEED_VARIANCE + NEED_ACTIVITY else None)
+    assert (found["gain"] is None) == (rule in UNDRAWN)
     if rule == "paper":
         assert (found["sampling"], found["balance"]) == ("independent", "leak")
 

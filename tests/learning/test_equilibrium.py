@@ -516,8 +516,8 @@ def test_as_many_are_kept_as_were_asked_for(rule):
     left = found.network.weights
     assert (left[before == 0] == 0).all()
     assert (np.sign(left[left != 0]) == np.sign(before[left != 0])).all()
-    strengthened = rule in ("noise", "weight", "uniform")
-    assert np.allclose(left[left != 0], before[left != 0]) != strengthened
+    changed = rule in ("noise", "weight", "uniform", "surgeon")
+    assert np.allclose(left[left != 0], before[left != 0]) != changed
     assert found.own_leak.all()
     assert (found.epsilon > 0).all()
     assert set(found.epsilon_norm) <= {"pencil", "symmetric-part", "relative"}
