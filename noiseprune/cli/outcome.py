@@ -25,6 +25,7 @@ def certify(
 
     output : where the pruned network was written; original : name of what it was
     """
+    from noiseprune.measures import COMPARED
     from noiseprune.pair import Pair
     from noiseprune.similarity import SpectralReport
 
@@ -38,11 +39,18 @@ def certify(
             covariance=covariance,
         )
         found = SpectralReport.of(pair)
+        if page is None and found.n_neurons <= COMPARED and found.stable:
+            found = found.with_errors(covariance)
+    if page is not None and found.n_neurons <= DYNAMICS:
+        with common.stage("dynamics", bar=True) as progress:
+            found = found.with_dynamics(seed=common.seed, progress=progress)
     made = {**common.to_dict(), "output": output, "report": page}
-    result = {**found.certificate(), **pruning.to_dict(), **made}
+    errors = found.errors.to_dict()
+    result = {**found.certificate(), **errors, **pruning.to_dict(), **made}
     rows = [
         *pruning.in_words(),
         *found.certificate_in_words(),
+        *found.errors.in_words(),
         common.timed(),
         *written(output),
     ]
@@ -72,9 +80,6 @@ def write_page(
     """The report as a page, which also carries the result and what it was made of."""
     from noiseprune.report import write_html
 
-    if found.n_neurons <= DYNAMICS:
-        with common.stage("dynamics", bar=True) as progress:
-            found = found.with_dynamics(seed=common.seed, progress=progress)
     told = {"original": making.original, "pruned": making.pruned, "noise": making.noise}
     inferred = making.inferred and making.inferred.to_dict()
     with common.stage("report"):
