@@ -353,9 +353,9 @@ def _errors(shared: _Draws, found: list[_Draw]) -> Errors:
     if net.n_neurons > COMPARED:
         reason = measures.TOO_LARGE
     elif shared.reference is None:
-        reason = measures.unstable("the original")
+        reason = measures.unstable("of the original")
     elif unstable:
-        reason = measures.unstable(f"the pruned network of {unstable} in {len(found)} draws")
+        reason = measures.unstable(f"in {unstable} of {len(found)} draws")
     else:
         reason = measures.IMPRECISE
     eigen = measures.LEFT_OUT if net.is_symmetric else measures.DIRECTED

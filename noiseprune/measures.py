@@ -195,9 +195,9 @@ class Errors(Plain):
         return dict(vars(self))
 
 
-def unstable(which: str = "the pruned network") -> str:
+def unstable(which: str) -> str:
     """The reason where there is no stationary state."""
-    return f"unstable: {which} has no stationary state"
+    return f"unstable: there is no stationary state {which}"
 
 
 IMPRECISE = "too far from normal: double precision promises no digit of it; raise the leak"

@@ -151,7 +151,7 @@ class SpectralReport(Record):
         reasons = {"all": measures.IMPRECISE if pair.detail else measures.LEFT_OUT}
         reasons |= dict.fromkeys(("dynamics_error_worst", "dynamics_error_end"), measures.NOT_RUN)
         if pair.unstable:
-            reasons = {"all": measures.unstable(pair.unstable)}
+            reasons = {"all": measures.unstable(f"of {pair.unstable}")}
         own = measures.LEFT_OUT if pair.is_symmetric else measures.DIRECTED
         return Errors.of(found, reasons | {"eigenvalue_error": own})
 

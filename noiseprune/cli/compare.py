@@ -51,7 +51,7 @@ def compare(
         result,
         grid(f"{size_in_words(net)}, {draws} draws", lines[0], [line.values() for line in lines]),
         f"epsilon: {NORMS[comparison.epsilon_norm]}\n",
-        *errors(comparison, len(keeps) > 1),
+        *errors(comparison),
         facts("Best in each measure (least mean of the rows that are stable)", comparison.best()),
         legend(short=True),
     )
@@ -73,25 +73,23 @@ def cells(row: "ComparisonRow", several: bool) -> dict[str, str]:
     }
 
 
-def errors(comparison: "Comparison", several: bool) -> "list[Table | str]":
-    """The table of the other measures that some row has, and why others have none."""
+def errors(comparison: "Comparison") -> "list[Table | str]":
+    """At each `keep` the table of the other measures that some row has; why others have none."""
     from noiseprune.cli.tables import grid
     from noiseprune.measures import MEASURES
     from noiseprune.records import number
 
-    rows, reasons = comparison.rows, dict[str, list[str]]()
-    columns = [one for one in MEASURES[1:] if any(row.value(one) is not None for row in rows)]
-    lines = []
-    for row in rows:
-        first = [f"{row.keep:,}"] if several else []
-        values = [number(row.value(measure)) for measure in columns]
-        lines.append([*first, row.rule, row.balance, *values])
-        for measure in MEASURES[1:]:
-            if reason := row.errors.reason(measure.key):
-                reasons.setdefault(reason, []).append(measure.short)
-    header = ["keep"] * several + ["rule", "balance", *(measure.short for measure in columns)]
-    table = [grid("Errors, mean over the draws", header, lines)] if columns else []
-    return [
-        *table,
-        *(f"no {', '.join(dict.fromkeys(names))}: {why}\n" for why, names in reasons.items()),
-    ]
+    reasons: dict[str, dict[str, None]] = {}
+    found: list[Table | str] = []
+    for keep in dict.fromkeys(row.keep for row in comparison.rows):
+        rows = [row for row in comparison.rows if row.keep == keep]
+        columns = [one for one in MEASURES[1:] if any(row.value(one) is not None for row in rows)]
+        title = f"Errors where {keep:,} is kept, mean over the draws"
+        header = ["rule", "balance", *(measure.short for measure in columns)]
+        lines = [[row.rule, row.balance, *(number(row.value(x)) for x in columns)] for row in rows]
+        found += [grid(title, header, lines)] if columns else []
+        for row in rows:
+            for measure in MEASURES[1:]:
+                if reason := row.errors.reason(measure.key):
+                    reasons.setdefault(reason, {})[measure.short] = None
+    return found + [f"no {', '.join(names)}: {why}\n" for why, names in reasons.items()]

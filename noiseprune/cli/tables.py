@@ -20,7 +20,8 @@ def facts(title: str, rows: Iterable[tuple[str, str]]) -> Table:
 
 def grid(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
     """A table with a header."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    look = box.SIMPLE_HEAD
+    table = Table(title=title, title_justify="left", box=look, padding=(0, 1, 0, 0))
     for k, name in enumerate(header):
         table.add_column(name, justify="left" if k == 0 else "right", overflow="fold")
     for row in rows:
