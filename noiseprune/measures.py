@@ -116,8 +116,7 @@ MEASURES = (
         "dynamics_error_end",
         "end",
         "trajectory error, at the end",
-        "How wrong the rates still are when the start is forgotten, and noise and input drive "
-        "both networks.",
+        "How wrong the rates still are at the end of the run, when little is left of the start.",
         "The end is after five relaxation times of the original, or 40 s if that is less; the "
         "runs are those of the worst moment.",
     ),

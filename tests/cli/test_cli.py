@@ -24,18 +24,22 @@ from noiseprune.work import serial
 PRUNE_KEYS = {
     "n_neurons", "n_synapses", "n_kept", "kept_fraction", "rule", "method", "sampling", "balance",
     "gain", "epsilon", "epsilon_interval", "epsilon_norm", "guarantee", "stable", "seconds", "seed",
+    "effort", "covariance_error", "response_error", "dynamics_error_worst", "dynamics_error_end",
+    "eigenvalue_error", "not_computed",
 }  # fmt: skip
 REPORT_KEYS = {
     "n_neurons", "n_synapses", "n_kept", "epsilon", "epsilon_interval", "epsilon_norm", "guarantee",
     "spectral_abscissa", "eigenvalue_error", "eigenvector_error", "eigenvector_cosine",
-    "dynamics_error", "covariance_error",
+    "dynamics_error", "covariance_error", "response_error", "dynamics_error_worst",
+    "dynamics_error_end", "not_computed",
 }  # fmt: skip
 SIMULATE_KEYS = {
     "n_neurons", "n_steps", "replicas", "dt", "covariance_error", "seconds", "steps_per_second",
 }  # fmt: skip
 ROW_KEYS = {
     "rule", "sampling", "balance", "keep", "kept_fraction", "epsilon", "epsilon_max",
-    "eigenvalue_error", "stable",
+    "eigenvalue_error", "stable", "effort", "covariance_error", "response_error",
+    "dynamics_error_worst", "dynamics_error_end", "not_computed",
 }  # fmt: skip
 
 
