@@ -159,7 +159,6 @@ def prune(
     recorded.check(reading, measured, cluster, amount.rule)
     keep = amount.parsed
     from noiseprune.cli.tables import facts
-    from noiseprune.measures import COMPARED
     from noiseprune.pipeline import measure_and_prune
     from noiseprune.pruning import check_request
     from noiseprune.work import Means
@@ -167,9 +166,7 @@ def prune(
     net = network.read(common)
     recipe = draw.recipe(amount)
     check_request(net, keep, recipe, amount.epsilon, amount.noise)
-    source: Source = measured.source(
-        net, keep_covariance=report is not None or net.n_neurons <= COMPARED
-    )
+    source: Source = measured.source(net, keep_covariance=report is not None)
     if recorded:
         with common.stage("recording"):
             source = recorded.source(net, reading, common.seed)

@@ -18,6 +18,7 @@ from noiseprune import cli, cluster, eigenvalues, files, recordings
 from noiseprune.choices import NEED_VARIANCE, Rule
 from noiseprune.cli import shared
 from noiseprune.cli.options import Measured
+from noiseprune.measures import MEASURES
 from noiseprune.pruning import RIVALS
 from noiseprune.work import serial
 
@@ -453,6 +454,33 @@ def test_compare_puts_all_rules_at_one_count(net):
     assert asked("compare", "net.npz", "--keep", count, "--draws", 1)["keep"] == count
 
 
+def test_compare_tells_every_error_and_its_winner_in_eighty_columns(net, directed, monkeypatch):
+    """No header is broken, whatever the width; what is not computed has its reason."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for name, gap in (("net.npz", False), ("directed.npz", True)):
+        command = ("compare", name, "--keep", "0.4,0.7", "--draws", 1)
+        said, found = run(*command).stdout, asked(*command)
+        columns = [measure for measure in MEASURES[1:] if not gap or measure.short != "eigen"]
+        header = r"rule +balance +" + " +".join(measure.short for measure in columns)
+        assert len(re.findall(header, said)) == 2
+        for measure in columns:
+            assert f"  {measure.title} " in said
+            assert [row["keep"] for row in found["winners"][measure.place]] == [0.4, 0.7]
+        assert ("no eigen: directed" in said) == gap
+        assert all(set(row["not_computed"]) == {"eigenvalue_error"} for row in found["rows"]) == gap
+
+
+def test_a_pruning_without_a_page_says_what_it_left_out(net):
+    found = asked("prune", "net.npz", "--keep", 0.5)
+    pruned = npr.prune(npr.load("net.npz"), 0.5, seed=0).network
+    report = npr.spectral_similarity(npr.load("net.npz"), pruned)
+    assert found["covariance_error"] == pytest.approx(report.covariance_error)
+    assert found["response_error"] == pytest.approx(report.response_error)
+    left_out = {"dynamics_error_worst", "dynamics_error_end", "eigenvalue_error"}
+    assert set(found["not_computed"]) == left_out
+    assert all(found[name] is None for name in left_out)
+
+
 def test_compare_at_several_counts(net):
     found = asked("compare", "net.npz", "--keep", "0.3,0.6,20", "--draws", 1, "--seed", 5)
     assert found["keep"] == [0.3, 0.6, 20]
@@ -500,7 +528,7 @@ def test_a_network_prunes_itself(directed, folder):
     assert found["gain"] == pytest.approx(expected.gain)
     assert found["epsilon"] == pytest.approx(expected.epsilon[-1])
     assert found["batch_epsilon"] > 0
-    assert set(found) >= PRUNE_KEYS | REPORT_KEYS
+    assert set(found) >= (PRUNE_KEYS | REPORT_KEYS) - {"effort"}
     over_time = found["over_time"]
     assert over_time["n_left"] == expected.n_left.tolist()
     assert {len(values) for values in over_time.values()} == {3}
