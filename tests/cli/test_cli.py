@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import noiseprune as npr
-from noiseprune import cli, cluster, eigenvalues, files, recordings
+from noiseprune import cli, cluster, eigenvalues, files, measures, recordings
 from noiseprune.choices import NEED_VARIANCE, Rule
 from noiseprune.cli import shared
 from noiseprune.cli.options import Measured
@@ -661,6 +661,7 @@ def test_matplotlib_is_imported_only_to_draw(command, drawn, net):
 @pytest.mark.parametrize("n", [6, 7])
 def test_a_covariance_is_kept_for_a_page_on_as_many_neurons_alone(n, monkeypatch):
     monkeypatch.setattr(eigenvalues, "DENSE_EIGENVALUES", 6)
+    monkeypatch.setattr(measures, "COMPARED", 5)
     net = npr.RateNetwork(np.ones((n, n)) - np.eye(n))
     for wanted in (True, False):
         source = Measured().source(net, keep_covariance=wanted)
