@@ -16,12 +16,12 @@ from typing import Any
 
 import machine
 import numpy as np
-from scipy import linalg
 
 import noiseprune as npr
 from noiseprune import spectrum
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.generators import paper_long_range, paper_sizes
+from noiseprune.measures import Reference
 from noiseprune.similarity import dynamics_error
 from noiseprune.simulation import Simulation
 
@@ -58,31 +58,23 @@ def clustered(sizes: tuple[int, ...]) -> npr.RateNetwork:
     return npr.clustered_network(sizes, long_range=paper_long_range(sizes), seed=3)
 
 
-def response_error(net: npr.RateNetwork, pruned: npr.RateNetwork, drive: np.ndarray) -> float:
-    """|| A_s^-1 b - A^-1 b || / || A^-1 b ||"""
-    before, after = (linalg.solve(x.dense_drift(), drive) for x in (net, pruned))
-    return float(np.linalg.norm(after - before) / np.linalg.norm(before))
-
-
 def measures(
-    net: npr.RateNetwork, pruned: npr.RateNetwork, original: spectrum.Original
+    reference: Reference, pruned: npr.RateNetwork, original: spectrum.Original
 ) -> dict[str, float]:
     found = {"epsilon": original.epsilon(pruned).epsilon}
-    if net.n_neurons > DENSE_EIGENVALUES:
+    if pruned.n_neurons > DENSE_EIGENVALUES:
         return found
-    before, after = (npr.covariance(x).covariance for x in (net, pruned))
-    found["covariance"] = float(np.linalg.norm(after - before) / np.linalg.norm(before))
-    drives = np.random.default_rng(1).standard_normal((net.n_neurons, 64))
-    found["uniform"] = response_error(net, pruned, np.ones(net.n_neurons))
-    found["random"] = response_error(net, pruned, drives)
-    error = dynamics_error(net, pruned, Simulation(replicas=4, seed=5)).mean
-    return found | {"worst": float(np.max(error)), "end": float(error[-1])}
+    found["covariance"] = reference.covariance_error(pruned)
+    found |= reference.response_error(pruned)
+    error = dynamics_error(reference.net, pruned, Simulation(replicas=4, seed=5))
+    return found | {"worst": error.worst, "end": error.end}
 
 
 def main(seeds: int, largest: int) -> None:
     rows, ratios = [], []
     for name, net, keep in cases(largest):
         variance, original = npr.synapse_variance(net, seed=0), spectrum.Original(net)
+        reference = Reference(net)
         means: dict[str, dict[str, float]] = {}
         for way, choices in WAYS.items():
             samples, seconds = [], []
@@ -92,7 +84,7 @@ def main(seeds: int, largest: int) -> None:
                 pruned = npr.prune(net, keep, **given).network
                 seconds.append(time.perf_counter() - start)
                 try:
-                    samples.append(measures(net, pruned, original))
+                    samples.append(measures(reference, pruned, original))
                 except npr.NoisePruneError as error:  # an unstable network has no measures
                     print(name, way, error)
             if len(samples) < seeds:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 import machine
 import numpy as np
-from effort import WAYS, clustered
+from effort import WAYS
 from scipy import sparse
 
 import noiseprune as npr

@@ -11,17 +11,18 @@ import numpy as np
 from scipy import linalg
 from threadpoolctl import threadpool_limits
 
-from noiseprune import spectrum
+from noiseprune import lyapunov, measures, spectrum
 from noiseprune.checks import Seed, count, noise_strength, seed_sequence, substream
 from noiseprune.choices import Method
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import OptionError
+from noiseprune.measures import COMPARED, MEASURES, Errors, Measure, Reference
 from noiseprune.network import RateNetwork
 from noiseprune.pair import is_stable
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import RIVALS, Recipe, prune_network, rules, surgeon
 from noiseprune.pruning.recipe import Made
-from noiseprune.records import Plain, Table
+from noiseprune.records import Plain, Rows, Table, number
 from noiseprune.variance import (
     Exact,
     Replicas,
@@ -33,6 +34,8 @@ from noiseprune.variance import (
 from noiseprune.weights import FloatArray
 from noiseprune.work import Result, Worker, digest, in_order, serial
 
+MOST_WORK = 2e12
+"""Of the surgeon (see `surgeon.work`) in a comparison that does not ask for it: half a minute."""
 Item = tuple[int, int, int]
 """One pruning of a comparison: index of the count, index of the way, number of the draw."""
 
@@ -41,10 +44,10 @@ Item = tuple[int, int, int]
 class ComparisonRow(Made, Plain):
     """One recipe at one `keep`, over all draws.
 
-    kept_fraction : mean; epsilon, epsilon_max : mean and largest; eigenvalue_error : mean over
-    draws of the median |lambda' / lambda - 1| (None for directed or large networks); stable : in
-    every draw; n_stable, draws : counts; promised_epsilon : mean of what the theorem promises, None
-    unless it promises something of every draw
+    kept_fraction : mean; epsilon, epsilon_max : mean and largest; errors : means of the measures
+    beside it (see `noiseprune.measures`), None unless every draw has it; stable : in every draw;
+    n_stable, draws : counts; promised_epsilon : mean of what the theorem promises, None unless it
+    promises something of every draw
     """
 
     recipe: Recipe
@@ -52,7 +55,7 @@ class ComparisonRow(Made, Plain):
     kept_fraction: float
     epsilon: float
     epsilon_max: float
-    eigenvalue_error: float | None
+    errors: Errors
     n_stable: int
     draws: int
     promised_epsilon: float | None
@@ -61,26 +64,45 @@ class ComparisonRow(Made, Plain):
     def stable(self) -> bool:
         return self.n_stable == self.draws
 
+    @property
+    def eigenvalue_error(self) -> float | None:
+        """Mean of the median |lambda' / lambda - 1|; None for directed or large networks."""
+        return self.errors.eigenvalue_error
+
+    def value(self, measure: Measure) -> float | None:
+        """The mean of a measure."""
+        return self.epsilon if measure.key == "epsilon" else self.errors.value(measure.key)
+
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON-ready values, under the keys of the command line."""
         return {
             "rule": self.rule,
             "sampling": self.sampling,
             "balance": self.balance,
+            "effort": self.recipe.effort,
             "keep": self.keep,
             "kept_fraction": self.kept_fraction,
             "epsilon": self.epsilon,
             "epsilon_max": self.epsilon_max,
-            "eigenvalue_error": self.eigenvalue_error,
+            **self.errors.to_dict(),
             "stable": self.stable,
             "n_stable": self.n_stable,
             "draws": self.draws,
         }
 
+    def flat(self) -> dict[str, Any]:
+        """The numbers of the row by the names of its columns, a column a measure."""
+        values = self.to_dict()
+        del values["response_error"], values["not_computed"]
+        return values | {measure.place: self.value(measure) for measure in MEASURES}
+
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Table):
-    """Rows of `compare`, with what they share; `keep` is a tuple if several were compared."""
+    """Rows of `compare`, with what they share; `keep` is a tuple if several were compared.
+
+    left_out : what has no row, and why; None if nothing is missing
+    """
 
     original: RateNetwork
     rows: tuple[ComparisonRow, ...]
@@ -88,23 +110,64 @@ class Comparison(Table):
     keep: float | tuple[float, ...]
     draws: int
     seed: Seed
+    left_out: str | None = None
+
+    @property
+    def winners(self) -> dict[str, tuple[ComparisonRow, ...]]:
+        """By measure (`Measure.place`): the row with the least mean at each `keep`, in order.
+
+        Only rows that are stable in every draw, and have the measure, can win.
+        """
+        keeps = dict.fromkeys(row.keep for row in self.rows)
+        able = [row for row in self.rows if row.stable]
+
+        def best(measure: Measure, keep: float) -> list[ComparisonRow]:
+            rows = [row for row in able if row.keep == keep and row.value(measure) is not None]
+            return sorted(rows, key=lambda row: cast(float, row.value(measure)))[:1]
+
+        return {
+            measure.place: tuple(row for keep in keeps for row in best(measure, keep))
+            for measure in MEASURES
+        }
+
+    def best(self) -> Rows:
+        """The winners in words."""
+        several = isinstance(self.keep, tuple)
+
+        def told(row: ComparisonRow, measure: Measure) -> str:
+            alike = [one for one in self.rows if (one.rule, one.keep) == (row.rule, row.keep)]
+            way = f"{row.rule}, balance {row.balance}" if len(alike) > 1 else row.rule
+            return f"{f'at {row.keep:,} ' * several}{way} {number(row.value(measure))}"
+
+        return [
+            (measure.title, "; ".join(told(row, measure) for row in rows))
+            for measure in MEASURES
+            if (rows := self.winners[measure.place])
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as JSON-ready values, under the keys of the command line."""
+        names = ("rule", "sampling", "balance", "effort", "keep")
+        winners = {
+            place: [{name: row.flat()[name] for name in (*names, place)} for row in rows]
+            for place, rows in self.winners.items()
+        }
         return {
             "rows": [row.to_dict() for row in self.rows],
+            "winners": winners,
             "epsilon_norm": self.epsilon_norm,
             "n_neurons": self.original.n_neurons,
             "n_synapses": self.original.n_synapses,
             "keep": self.keep,
             "draws": self.draws,
+            "left_out": self.left_out,
         }
 
     def header(self) -> tuple[str, ...]:
-        return tuple(self.rows[0].to_dict())
+        return tuple(self.rows[0].flat())
 
     def lines(self) -> list[tuple[Any, ...]]:
-        return [tuple(row.to_dict().values()) for row in self.rows]
+        return [tuple(row.flat().values()) for row in self.rows]
 
 
 def compare(
@@ -127,7 +190,8 @@ def compare(
         come first, and are those of a comparison at that alone
     draws : prunings of every recipe at every count; all recipes see the same seeds
     noise, method : of the synapse variances (see `synapse_variance`), made once if they are needed
-    recipes : the ways to prune
+    recipes : the ways to prune; without it the surgeon is left out, and `Comparison.left_out` says
+        so, where neurons have thousands of inputs
     worker : makes the probes or replicas, and the draws (see `noiseprune.cluster`); the result does
         not depend on it
 
@@ -148,22 +212,30 @@ def compare(
     keeps = _several(keep)
     for one in keeps:
         rules.budget(one, net.n_synapses)
+    left_out = None
+    if recipes is RIVALS and surgeon.work(net.csr) > MOST_WORK:
+        recipes = [recipe for recipe in RIVALS if not recipe.needs_activity]
+        left_out = (
+            "rule 'surgeon' was left out, for it takes long where neurons have thousands of inputs:"
+            " name it to have it, recipes=[Recipe(rule='surgeon'), ...]"
+        )
     root = seed_sequence(seed)
-    source, noise, variance = source_of(net, method), noise_strength(noise), None
-    seen = None
+    source, noise = source_of(net, method), noise_strength(noise)
+    if isinstance(source, Exact) and net.n_neurons <= COMPARED:
+        source = Exact(keep_covariance=True)
+    seen, variance, covariance = None, None, None
     if any(recipe.needs_activity for recipe in recipes):
         seen = _seen(net, source, noise, root, worker)
-    if seen and isinstance(source, Exact):
-        variance = seen.variance
-    elif any(recipe.needs_variance for recipe in recipes):
-        variance = source.measure(net, noise, seed=root, worker=worker).variance
-    shared = _Draws(net, variance, keeps, noise, root, tuple(recipes), seen)
+    if any(recipe.needs_variance for recipe in recipes):
+        known = seen if seen and isinstance(source, Exact) else None
+        known = known or source.measure(net, noise, seed=root, worker=worker)
+        variance, covariance = known.variance, known.covariance
+    shared = _Draws(net, variance, keeps, noise, root, tuple(recipes), seen, covariance)
     rows, norm = [], ""
     for (level, way), own in each_way(
         _draw, shared, len(keeps), len(recipes), draws, worker=worker, progress=progress
     ):
         found = [_Draw(*result) for result in own]
-        error = float(np.mean([draw.eigenvalue_error for draw in found]))
         promised = float(np.mean([draw.promised for draw in found]))
         rows.append(
             ComparisonRow(
@@ -172,7 +244,7 @@ def compare(
                 kept_fraction=float(np.mean([draw.n_kept for draw in found])) / net.n_synapses,
                 epsilon=float(np.mean([draw.epsilon for draw in found])),
                 epsilon_max=float(np.max([draw.epsilon for draw in found])),
-                eigenvalue_error=None if np.isnan(error) else error,
+                errors=_errors(shared, found),
                 n_stable=sum(bool(draw.stable) for draw in found),
                 draws=draws,
                 promised_epsilon=None if np.isnan(promised) else promised,
@@ -180,7 +252,8 @@ def compare(
         )
         norm = str(found[-1].norm)
     several = len(keeps) > 1
-    return Comparison(net, tuple(rows), norm, keeps if several else keeps[0], draws, seed)
+    keep = keeps if several else keeps[0]
+    return Comparison(net, tuple(rows), norm, keep, draws, seed, left_out)
 
 
 def _seen(
@@ -235,14 +308,17 @@ def _several(keep: float | Sequence[float]) -> tuple[float, ...]:
 
 
 class _Draw(NamedTuple):
-    """What is kept of one pruning; nan where it was not computed, or nothing is promised."""
+    """What is kept of one pruning; nan where it was not computed, or nothing is promised.
+
+    errors : of the measures after epsilon, in their order
+    """
 
     n_kept: int
     epsilon: float
-    eigenvalue_error: float
+    errors: FloatArray
     stable: bool
     norm: str
-    promised: float = np.nan
+    promised: float
 
 
 @dataclass(frozen=True)
@@ -256,6 +332,15 @@ class _Draws:
     root: np.random.SeedSequence
     recipes: tuple[Recipe, ...]
     seen: SynapseVariance | None = None
+    covariance: lyapunov.Covariance | None = None
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """What the measures hold the prunings against; None for large or unstable networks."""
+        if self.net.n_neurons > COMPARED or not self.net.spectral_abscissa() < 0:
+            return None
+        rng = np.random.default_rng(substream(self.root, 0, 3))
+        return Reference(self.net, self.covariance, seed=rng)
 
     @cached_property
     def original(self) -> spectrum.Original:
@@ -271,6 +356,7 @@ class _Draws:
         stream = self.root.entropy, self.root.spawn_key
         net, ways = self.net, tuple(recipe.as_asked() for recipe in self.recipes)
         activity = self.seen and self.seen.activity
+        kept = _Draw._fields, tuple(measure.key for measure in MEASURES)
         return digest(
             net.csr,
             net.leak,
@@ -280,6 +366,7 @@ class _Draws:
             stream,
             ways,
             activity and activity.values,
+            kept,
         )
 
 
@@ -301,12 +388,32 @@ def _draw(shared: _Draws, item: Item) -> _Draw:
         change = shared.original.epsilon(pruning.network)
         original = shared.eigenvalues
         values = None if original is None else _eigenvalues(pruning.network)
-    error = np.nan
+        stable = is_stable(pruning.network, change)
+        found: dict[str, float] = {}
+        if stable and shared.reference is not None:
+            found = shared.reference.errors(pruning.network)
     if original is not None and values is not None:
-        error = float(np.median(np.abs(values / original - 1.0)))
-    stable = is_stable(pruning.network, change)
+        found["eigenvalue_error"] = float(np.median(np.abs(values / original - 1.0)))
+    numbers = np.array([found.get(measure.key, np.nan) for measure in MEASURES[1:]])
     promised = np.nan if pruning.promised_epsilon is None else pruning.promised_epsilon
-    return _Draw(pruning.n_kept, change.epsilon, error, stable, change.norm, promised)
+    return _Draw(pruning.n_kept, change.epsilon, numbers, stable, change.norm, promised)
+
+
+def _errors(shared: _Draws, found: list[_Draw]) -> Errors:
+    """Mean of each measure over the draws of a row, and why one has none."""
+    unstable, net = sum(not draw.stable for draw in found), shared.net
+    if net.n_neurons > COMPARED:
+        reason = measures.TOO_LARGE
+    elif shared.reference is None:
+        reason = measures.unstable("of the original")
+    elif unstable:
+        reason = measures.unstable(f"in {unstable} of {len(found)} draws")
+    else:
+        reason = measures.IMPRECISE
+    eigen = measures.LEFT_OUT if net.is_symmetric else measures.DIRECTED
+    means = np.mean([draw.errors for draw in found], axis=0).tolist()
+    values = {measure.key: mean for measure, mean in zip(MEASURES[1:], means)}
+    return Errors.of(values, {"all": reason, "eigenvalue_error": eigen})
 
 
 def _eigenvalues(net: RateNetwork) -> FloatArray:

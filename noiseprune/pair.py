@@ -1,7 +1,7 @@
 """An original and its pruned version: what is known of the two, each measure solved once.
 
     change (epsilon), stability, abscissae, errors per eigenvector, eigenvalues, singular values,
-    covariance error, synapse variances
+    covariance error, response error, synapse variances
 
 A measure is computed when it is first read. The details, which take dense matrices and O(N^3),
 exist up to 4,000 neurons, or as asked for.
@@ -20,6 +20,7 @@ from noiseprune import lyapunov, spectrum
 from noiseprune.checks import Seed
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import UnstableError
+from noiseprune.measures import Reference
 from noiseprune.network import RateNetwork
 from noiseprune.variance import variance_of
 from noiseprune.weights import FloatArray
@@ -113,14 +114,24 @@ class Pair:
         if not self.detail:
             return None
         try:
-            known = self._covariance or lyapunov.covariance(self.original)
-            changed = lyapunov.covariance(self.pruned).covariance
+            return Reference(self.original, self._covariance).covariance_error(self.pruned)
         except UnstableError:
             return None
-        # Under noise of strength 1, for the squares of what is very small or large are no numbers.
-        original = known.covariance if known.noise == 1 else known.covariance / known.noise**2
-        changed -= original
-        return float(np.linalg.norm(changed) / np.linalg.norm(original))
+
+    @property
+    def unstable(self) -> str | None:
+        """Which of the two has no stationary state; of the original known with detail only."""
+        if not self.stable:
+            return "the pruned network"
+        return "the original" if self.detail and not self.abscissae[0] < 0 else None
+
+    @cached_property
+    def response_error(self) -> dict[str, float] | None:
+        """Relative change of the steady response to "uniform" and to "random" input (see
+        `measures`); None where one does not exist."""
+        if not self.detail or self.unstable:
+            return None
+        return Reference(self.original).response_error(self.pruned)
 
     @property
     def variance(self) -> FloatArray | None:

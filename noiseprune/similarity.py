@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from noiseprune import simulation, spectrum
+from noiseprune import lyapunov, measures, simulation, spectrum
 from noiseprune.checks import Seed, seed_sequence
+from noiseprune.errors import UnstableError
+from noiseprune.measures import Errors
 from noiseprune.network import RateNetwork, size_in_words
 from noiseprune.pair import Pair
 from noiseprune.progress import Progress, part, silent
@@ -52,8 +54,19 @@ class DynamicsError(Plain):
     replicas: int
     seed: Seed
 
+    @property
+    def worst(self) -> float:
+        """The largest mean over the replicas."""
+        return float(np.max(self.mean))
+
+    @property
+    def end(self) -> float:
+        """The last mean over the replicas."""
+        return float(self.mean[-1])
+
     def to_dict(self) -> dict[str, Any]:
-        errors, choices = ("times", "mean", "std"), ("replicas", "dt", "noise", "drive")
+        errors = ("times", "mean", "std", "worst", "end")
+        choices = ("replicas", "dt", "noise", "drive")
         return {
             "dynamics_error": {name: getattr(self, name) for name in errors},
             "dynamics_choices": {name: getattr(self, name) for name in choices},
@@ -81,7 +94,10 @@ class SpectralReport(Record):
     eigenvalue_error, eigenvector_error, eigenvector_cosine : over the eigenvectors of a symmetric
         original: |lambda' / lambda - 1|, |v^T A_s v / lambda - 1|, |v^T A_s v| / ||A_s v||
     covariance_error : ||C_s - C||_F / ||C||_F of the stationary covariances
+    response_error : relative change of the steady response to "uniform" and to "random" input
     dynamics_error : see `dynamics_error`
+
+    What each measure means is said in `noiseprune.measures`, why one is None in `errors`.
     """
 
     n_neurons: int
@@ -96,6 +112,7 @@ class SpectralReport(Record):
     eigenvector_error: Summary | None = None
     eigenvector_cosine: Summary | None = None
     covariance_error: float | None = None
+    response_error: dict[str, float] | None = None
     dynamics_error: DynamicsError | None = None
 
     @classmethod
@@ -114,8 +131,29 @@ class SpectralReport(Record):
             eigenvalue_error=Summary.of(errors.eigenvalue) if errors else None,
             eigenvector_error=Summary.of(errors.eigenvector) if errors else None,
             eigenvector_cosine=Summary.of(errors.cosine) if errors else None,
-            covariance_error=pair.covariance_error if pair.detail else None,
+            covariance_error=pair.covariance_error,
+            response_error=pair.response_error,
         )
+
+    @property
+    def errors(self) -> Errors:
+        """The measures beside epsilon, of the eigenvalues the median, with the reasons of gaps."""
+        pair, dynamics, eigen = self.pair, self.dynamics_error, self.eigenvalue_error
+        response = self.response_error or dict.fromkeys(("uniform", "random"))
+        found = {
+            "covariance_error": self.covariance_error,
+            "response_error.uniform": response["uniform"],
+            "response_error.random": response["random"],
+            "dynamics_error_worst": dynamics.worst if dynamics else None,
+            "dynamics_error_end": dynamics.end if dynamics else None,
+            "eigenvalue_error": eigen.median if eigen else None,
+        }
+        reasons = {"all": measures.IMPRECISE if pair.detail else measures.LEFT_OUT}
+        reasons |= dict.fromkeys(("dynamics_error_worst", "dynamics_error_end"), measures.NOT_RUN)
+        if pair.unstable:
+            reasons = {"all": measures.unstable(f"of {pair.unstable}")}
+        own = measures.LEFT_OUT if pair.is_symmetric else measures.DIRECTED
+        return Errors.of(found, reasons | {"eigenvalue_error": own})
 
     @property
     def epsilon(self) -> float:
@@ -145,10 +183,21 @@ class SpectralReport(Record):
         error = dynamics_error(
             self.pair.original,
             self.pair.pruned,
-            replace(RUNS, duration=_five_relaxations(abscissa), noise=noise, seed=seed),
+            replace(RUNS, duration=measures.five_relaxations(abscissa), noise=noise, seed=seed),
             progress=progress,
         )
         return replace(self, dynamics_error=error)
+
+    def with_errors(self, covariance: lyapunov.Covariance | None = None) -> SpectralReport:
+        """A copy with the errors of covariance and response, of a stable network without detail;
+        `covariance` of the original, where it is known."""
+        reference = measures.Reference(self.pair.original, covariance)
+        try:
+            error = reference.covariance_error(self.pair.pruned)
+        except UnstableError:
+            return self
+        response = reference.response_error(self.pair.pruned)
+        return replace(self, covariance_error=error, response_error=response)
 
     def certificate(self) -> dict[str, Any]:
         """What is known of epsilon and stability, as JSON-ready values."""
@@ -176,9 +225,9 @@ class SpectralReport(Record):
             **self.certificate(),
             "epsilon_residual": self.change.residual,
             "spectral_abscissa": abscissa and {"original": abscissa[0], "pruned": abscissa[1]},
+            **self.errors.to_dict(),
             **{name: (found := getattr(self, name)) and found.to_dict() for name in summaries},
             **(self.dynamics_error.to_dict() if self.dynamics_error else nothing),
-            "covariance_error": self.covariance_error,
         }
 
     def certificate_in_words(self) -> Rows:
@@ -197,15 +246,11 @@ class SpectralReport(Record):
             ("pruned", f"{self.n_kept:,} synapses"),
             *self.certificate_in_words(),
             ("guarantee", promise_in_words(self.guarantee, None)),
-            ("covariance error", number(self.covariance_error)),
+            *self.errors.in_words(),
         ]
         if self.spectral_abscissa:
             before, after = self.spectral_abscissa
             rows.append(("spectral abscissa", f"{number(before)} -> {number(after)} 1/s"))
-        if self.dynamics_error:
-            mean = self.dynamics_error.mean
-            line = f"largest {number(mean.max())}, at the end {number(mean[-1])}"
-            rows.append(("trajectory error", line))
         for name in ("eigenvalue_error", "eigenvector_error", "eigenvector_cosine"):
             summary = getattr(self, name)
             if summary:
@@ -280,7 +325,7 @@ def dynamics_error(
     spectrum.check_same_size(net, pruned)
     duration, dt, seed = asked.duration, asked.dt, asked.seed
     if duration is None:
-        duration = _five_relaxations(net.spectral_abscissa())
+        duration = measures.five_relaxations(net.spectral_abscissa())
     if dt is None:
         dt = simulation.default_step(net, pruned)
     if isinstance(seed, np.random.Generator) or seed is None:
@@ -303,8 +348,3 @@ def dynamics_error(
         replicas=asked.replicas,
         seed=seed,
     )
-
-
-def _five_relaxations(abscissa: float) -> float:
-    """s, the paper's 40 at most."""
-    return min(40.0, -5.0 / abscissa) if abscissa < 0 else 40.0

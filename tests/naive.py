@@ -209,3 +209,39 @@ def exact_moment(weights, leak):
     c = linalg.solve_continuous_lyapunov(drift, -np.eye(len(leak)))
     mean = -np.linalg.solve(drift, np.ones(len(leak)))
     return c / np.trace(c) + np.outer(mean, mean) / (mean @ mean)
+
+
+# ------------------------------------------------------------------------------- measures
+
+
+def covariance_error(before, after):
+    """||C_s - C||_F / ||C||_F, each C from N^2 equations (A x I + I x A) vec C = -vec I."""
+    c, changed = (
+        np.linalg.solve(
+            np.kron(a, np.eye(len(a))) + np.kron(np.eye(len(a)), a), -np.eye(len(a)).ravel()
+        )
+        for a in (before, after)
+    )
+    return np.sqrt(np.sum((changed - c) ** 2) / np.sum(c**2))
+
+
+def response_error(before, after, inputs):
+    """||A_s^-1 B - A^-1 B||_F / ||A^-1 B||_F, a column at a time."""
+    pairs = [[np.linalg.solve(a, b) for a in (before, after)] for b in inputs.T]
+    return np.sqrt(
+        sum(np.sum((y - x) ** 2) for x, y in pairs) / sum(np.sum(x**2) for x, _ in pairs)
+    )
+
+
+def mean_square_end(before, after, sigma, drive):
+    """E ||x_s - x||^2 / E ||x||^2 in the stationary state of both under the same noise.
+
+    (x, x_s) is one network of 2N rates with the noise (xi, xi).
+    """
+    n = len(before)
+    both, twice = linalg.block_diag(before, after), np.vstack([np.eye(n), np.eye(n)])
+    c = linalg.solve_continuous_lyapunov(both, -(sigma**2) * twice @ twice.T)
+    mean = -np.linalg.solve(both, np.full(2 * n, drive))
+    moment = c + np.outer(mean, mean)
+    difference = np.hstack([-np.eye(n), np.eye(n)])
+    return np.trace(difference @ moment @ difference.T) / np.trace(moment[:n, :n])

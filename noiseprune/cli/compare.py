@@ -7,7 +7,9 @@ from noiseprune.cli.options import Network, Noise, Workers, parsed_keep
 from noiseprune.cli.shared import Common
 
 if TYPE_CHECKING:
-    from noiseprune.comparison import ComparisonRow
+    from rich.table import Table
+
+    from noiseprune.comparison import Comparison, ComparisonRow
 
 
 def compare(
@@ -25,7 +27,7 @@ def compare(
     noiseprune compare dataset:celegans-gap --keep 0.1,0.3 --draws 2 -o rows.json
     """
     import noiseprune as npr
-    from noiseprune.cli.tables import grid
+    from noiseprune.cli.tables import facts, grid, legend
     from noiseprune.network import size_in_words
     from noiseprune.similarity import NORMS
 
@@ -44,27 +46,51 @@ def compare(
         )
     result = {**comparison.to_dict(), "seconds": common.seconds, "seed": common.seed}
     common.write_json(result)
-    title = f"{size_in_words(net)}, {draws} draws"
-    header = ["rule", "sampling", "balance", "kept", "epsilon", "largest", "eigenvalues", "stable"]
-    rows = [cells(row) for row in comparison.rows]
-    if len(keeps) > 1:
-        header = ["keep", *header]
-        rows = [[f"{row.keep:,}", *cells(row)] for row in comparison.rows]
-    note = f"epsilon: {NORMS[comparison.epsilon_norm]}"
-    common.emit(result, grid(title, header, rows), note)
+    lines = [cells(row, len(keeps) > 1) for row in comparison.rows]
+    common.emit(
+        result,
+        grid(f"{size_in_words(net)}, {draws} draws", lines[0], [line.values() for line in lines]),
+        f"epsilon: {NORMS[comparison.epsilon_norm]}\n",
+        *([f"{comparison.left_out}\n"] if comparison.left_out else []),
+        *errors(comparison),
+        facts("Best in each measure (least mean of the rows that are stable)", comparison.best()),
+        legend(short=True),
+    )
 
 
-def cells(row: "ComparisonRow") -> list[str]:
-    """A row in words, for the header above."""
+def cells(row: "ComparisonRow", several: bool) -> dict[str, str]:
+    """A row in words: how, and how near in epsilon; with its `keep` if there are several."""
     from noiseprune.records import number
 
-    return [
-        row.rule,
-        row.sampling,
-        row.balance,
-        f"{100 * row.kept_fraction:.1f} %",
-        number(row.epsilon),
-        number(row.epsilon_max),
-        number(row.eigenvalue_error),
-        f"{row.n_stable}/{row.draws}",
-    ]
+    first = {"keep": f"{row.keep:,}"} if several else {}
+    return first | {
+        "rule": row.rule,
+        "sampling": row.sampling,
+        "balance": row.balance,
+        "kept": f"{100 * row.kept_fraction:.1f} %",
+        "epsilon": number(row.epsilon),
+        "largest": number(row.epsilon_max),
+        "stable": f"{row.n_stable}/{row.draws}",
+    }
+
+
+def errors(comparison: "Comparison") -> "list[Table | str]":
+    """At each `keep` the table of the other measures that some row has; why others have none."""
+    from noiseprune.cli.tables import grid
+    from noiseprune.measures import MEASURES
+    from noiseprune.records import number
+
+    reasons: dict[str, dict[str, None]] = {}
+    found: list[Table | str] = []
+    for keep in dict.fromkeys(row.keep for row in comparison.rows):
+        rows = [row for row in comparison.rows if row.keep == keep]
+        columns = [one for one in MEASURES[1:] if any(row.value(one) is not None for row in rows)]
+        title = f"Errors where {keep:,} is kept, mean over the draws"
+        header = ["rule", "balance", *(measure.short for measure in columns)]
+        lines = [[row.rule, row.balance, *(number(row.value(x)) for x in columns)] for row in rows]
+        found += [grid(title, header, lines)] if columns else []
+        for row in rows:
+            for measure in MEASURES[1:]:
+                if reason := row.errors.reason(measure.key):
+                    reasons.setdefault(reason, {})[measure.short] = None
+    return found + [f"no {', '.join(names)}: {why}\n" for why, names in reasons.items()]

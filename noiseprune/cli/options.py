@@ -172,12 +172,14 @@ class Measured:
 
     def source(self, net: "RateNetwork", *, keep_covariance: bool) -> "Source":
         from noiseprune.eigenvalues import DENSE_EIGENVALUES
+        from noiseprune.measures import COMPARED
         from noiseprune.variance import Exact, source_of
 
         options: dict[str, Any] = asdict(self)
         source = source_of(net, **options)
-        read = keep_covariance and net.n_neurons <= DENSE_EIGENVALUES  # by a page on as many
-        return Exact(keep_covariance=read) if isinstance(source, Exact) else source
+        read_up_to = DENSE_EIGENVALUES if keep_covariance else COMPARED  # by a page, or without
+        keep_covariance = net.n_neurons <= read_up_to
+        return Exact(keep_covariance=keep_covariance) if isinstance(source, Exact) else source
 
 
 @dataclass(frozen=True)

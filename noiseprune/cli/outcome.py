@@ -25,24 +25,14 @@ def certify(
 
     output : where the pruned network was written; original : name of what it was
     """
-    from noiseprune.pair import Pair
-    from noiseprune.similarity import SpectralReport
-
-    covariance = getattr(pruning.evidence, "covariance", None)
-    with common.stage("certificate"):
-        pair = Pair(
-            pruning.original,
-            pruning.network,
-            detail=None if page else False,
-            seed=common.seed,
-            covariance=covariance,
-        )
-        found = SpectralReport.of(pair)
+    found = _measured(common, pruning, page is not None)
     made = {**common.to_dict(), "output": output, "report": page}
-    result = {**found.certificate(), **pruning.to_dict(), **made}
+    errors = found.errors.to_dict()
+    result = {**found.certificate(), **errors, **pruning.to_dict(), **made}
     rows = [
         *pruning.in_words(),
         *found.certificate_in_words(),
+        *found.errors.in_words(),
         common.timed(),
         *written(output),
     ]
@@ -62,6 +52,25 @@ def certify(
     return result, rows
 
 
+def _measured(common: Common, pruning: "Pruning", whole: bool) -> "SpectralReport":
+    """The report with all that its page shows, or else with what takes little time."""
+    from noiseprune.measures import COMPARED
+    from noiseprune.pair import Pair
+    from noiseprune.similarity import SpectralReport
+
+    known = getattr(pruning.evidence, "covariance", None)
+    nets, detail = (pruning.original, pruning.network), None if whole else False
+    with common.stage("certificate"):
+        pair = Pair(*nets, detail=detail, seed=common.seed, covariance=known)
+        found = SpectralReport.of(pair)
+        if not whole and found.n_neurons <= COMPARED and found.stable:
+            found = found.with_errors(known)
+    if whole and found.n_neurons <= DYNAMICS:
+        with common.stage("dynamics", bar=True) as progress:
+            found = found.with_dynamics(seed=common.seed, progress=progress)
+    return found
+
+
 def write_page(
     common: Common,
     page: Path,
@@ -72,9 +81,6 @@ def write_page(
     """The report as a page, which also carries the result and what it was made of."""
     from noiseprune.report import write_html
 
-    if found.n_neurons <= DYNAMICS:
-        with common.stage("dynamics", bar=True) as progress:
-            found = found.with_dynamics(seed=common.seed, progress=progress)
     told = {"original": making.original, "pruned": making.pruned, "noise": making.noise}
     inferred = making.inferred and making.inferred.to_dict()
     with common.stage("report"):

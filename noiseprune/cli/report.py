@@ -36,7 +36,7 @@ def report(
     noiseprune report dataset:celegans pruned.npz --no-dynamics -o report.html
     """
     import noiseprune as npr
-    from noiseprune.cli.tables import facts
+    from noiseprune.cli.tables import facts, legend
 
     noise_strength(noise)
     net = loading.load(common, original)
@@ -58,8 +58,6 @@ def report(
     else:
         common.write_json(result)
     rows = found.in_words()
-    if wanted and not found.dynamics_error:
-        rows.append(("trajectory error", "- (only where both networks are stable)"))
     if common.output is not None:
         rows.append(("written to", str(common.output)))
-    common.emit(result, facts("Similarity report", rows))
+    common.emit(result, facts("Similarity report", rows), legend())

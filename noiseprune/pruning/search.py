@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -193,7 +194,7 @@ class _Descent:
         if self.step <= self.settled and self.step % self.every == 0:
             self._cut()
             if self.step + self.every <= self.settled:
-                self._regrow(int(_SHARE * (1 - self.step / self.settled) * self.budget))
+                self._regrow(ceil(_SHARE * (1 - self.step / self.settled) * self.budget))
 
     def _cut(self) -> None:
         """Keep the k largest."""

@@ -78,6 +78,11 @@ class Activity:
         return float(np.mean(own))
 
 
+def work(csr: sparse.csr_array) -> float:
+    """Sum of n^3 over neurons with n inputs, which the time goes with."""
+    return float(np.sum(np.diff(csr.indptr).astype(np.float64) ** 3))
+
+
 def removal_losses(
     csr: sparse.csr_array, activity: Activity | None, rng: np.random.Generator, *, symmetric: bool
 ) -> FloatArray:

@@ -18,6 +18,7 @@ from noiseprune.checks import Seed
 from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import FileError
 from noiseprune.files import write_atomically
+from noiseprune.measures import MEASURES
 from noiseprune.network import RateNetwork
 from noiseprune.pruning import Pruning
 from noiseprune.recordings import InferredNetwork
@@ -117,6 +118,7 @@ def page(
             "</header>",
             "<main>",
             _certificate(report, making),
+            _errors(report),
             _made(making),
             recorded(making.pruning and making.pruning.evidence, making.inferred),
             _spectra(report),
@@ -164,13 +166,27 @@ def _certificate(report: SpectralReport, making: Making) -> str:
     if report.spectral_abscissa:
         before, after = report.spectral_abscissa
         rows.append(("spectral abscissa", f"{number(before, 4)} → {number(after, 4)} 1/s"))
-    rows.append(("covariance error", number(finite(report.covariance_error), 4)))
     return section(
         "Certificate",
         paragraph(f"<strong>epsilon = {number(report.epsilon)}</strong>", "certificate"),
         paragraph(_meaning(report)),
         paragraph(_stability(report), "" if report.stable else "alarm"),
         table("Certificate in numbers", (), rows, "facts"),
+    )
+
+
+def _errors(report: SpectralReport) -> str:
+    """Every measure with its meaning and its choice, and why one has no number."""
+    errors, rows = report.errors, []
+    for one in MEASURES:
+        value = report.epsilon if one.key == "epsilon" else errors.value(one.key)
+        why = None if one.key == "epsilon" else errors.reason(one.key)
+        gap = f" <em>Not computed: {escape(why)}.</em>" if why else ""
+        rows.append((one.title, number(value), escape(one.in_words()) + gap))
+    said = "Each is 0 for a network that is not changed, and the smaller the better."
+    header = ("measure", "error", "what it says, and what was chosen for it")
+    return section(
+        "Similarity", paragraph(said), table("Errors and their meaning", header, rows, "said")
     )
 
 

@@ -14,28 +14,33 @@ import pytest
 from typer.testing import CliRunner
 
 import noiseprune as npr
-from noiseprune import cli, cluster, eigenvalues, files, recordings
+from noiseprune import cli, cluster, eigenvalues, files, measures, recordings
 from noiseprune.choices import NEED_ACTIVITY, NEED_VARIANCE, UNDRAWN, Rule
 from noiseprune.cli import shared
 from noiseprune.cli.options import Measured
+from noiseprune.measures import MEASURES
 from noiseprune.pruning import RIVALS
 from noiseprune.work import serial
 
 PRUNE_KEYS = {
     "n_neurons", "n_synapses", "n_kept", "kept_fraction", "rule", "method", "sampling", "balance",
     "gain", "epsilon", "epsilon_interval", "epsilon_norm", "guarantee", "stable", "seconds", "seed",
+    "effort", "covariance_error", "response_error", "dynamics_error_worst", "dynamics_error_end",
+    "eigenvalue_error", "not_computed",
 }  # fmt: skip
 REPORT_KEYS = {
     "n_neurons", "n_synapses", "n_kept", "epsilon", "epsilon_interval", "epsilon_norm", "guarantee",
     "spectral_abscissa", "eigenvalue_error", "eigenvector_error", "eigenvector_cosine",
-    "dynamics_error", "covariance_error",
+    "dynamics_error", "covariance_error", "response_error", "dynamics_error_worst",
+    "dynamics_error_end", "not_computed",
 }  # fmt: skip
 SIMULATE_KEYS = {
     "n_neurons", "n_steps", "replicas", "dt", "covariance_error", "seconds", "steps_per_second",
 }  # fmt: skip
 ROW_KEYS = {
     "rule", "sampling", "balance", "keep", "kept_fraction", "epsilon", "epsilon_max",
-    "eigenvalue_error", "stable",
+    "eigenvalue_error", "stable", "effort", "covariance_error", "response_error",
+    "dynamics_error_worst", "dynamics_error_end", "not_computed",
 }  # fmt: skip
 
 
@@ -449,6 +454,33 @@ def test_compare_puts_all_rules_at_one_count(net):
     assert asked("compare", "net.npz", "--keep", count, "--draws", 1)["keep"] == count
 
 
+def test_compare_tells_every_error_and_its_winner_in_eighty_columns(net, directed, monkeypatch):
+    """No header is broken, whatever the width; what is not computed has its reason."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for name, gap in (("net.npz", False), ("directed.npz", True)):
+        command = ("compare", name, "--keep", "0.4,0.7", "--draws", 1)
+        said, found = run(*command).stdout, asked(*command)
+        columns = [measure for measure in MEASURES[1:] if not gap or measure.short != "eigen"]
+        header = r"rule +balance +" + " +".join(measure.short for measure in columns)
+        assert len(re.findall(header, said)) == 2
+        for measure in columns:
+            assert f"  {measure.title} " in said
+            assert [row["keep"] for row in found["winners"][measure.place]] == [0.4, 0.7]
+        assert ("no eigen: directed" in said) == gap
+        assert all(set(row["not_computed"]) == {"eigenvalue_error"} for row in found["rows"]) == gap
+
+
+def test_a_pruning_without_a_page_says_what_it_left_out(net):
+    found = asked("prune", "net.npz", "--keep", 0.5)
+    pruned = npr.prune(npr.load("net.npz"), 0.5, seed=0).network
+    report = npr.spectral_similarity(npr.load("net.npz"), pruned)
+    assert found["covariance_error"] == pytest.approx(report.covariance_error)
+    assert found["response_error"] == pytest.approx(report.response_error)
+    left_out = {"dynamics_error_worst", "dynamics_error_end", "eigenvalue_error"}
+    assert set(found["not_computed"]) == left_out
+    assert all(found[name] is None for name in left_out)
+
+
 def test_compare_at_several_counts(net):
     found = asked("compare", "net.npz", "--keep", "0.3,0.6,20", "--draws", 1, "--seed", 5)
     assert found["keep"] == [0.3, 0.6, 20]
@@ -496,7 +528,7 @@ def test_a_network_prunes_itself(directed, folder):
     assert found["gain"] == pytest.approx(expected.gain)
     assert found["epsilon"] == pytest.approx(expected.epsilon[-1])
     assert found["batch_epsilon"] > 0
-    assert set(found) >= PRUNE_KEYS | REPORT_KEYS
+    assert set(found) >= (PRUNE_KEYS | REPORT_KEYS) - {"effort"}
     over_time = found["over_time"]
     assert over_time["n_left"] == expected.n_left.tolist()
     assert {len(values) for values in over_time.values()} == {3}
@@ -631,6 +663,7 @@ def test_matplotlib_is_imported_only_to_draw(to_draw, net):
 @pytest.mark.parametrize("n", [6, 7])
 def test_a_covariance_is_kept_for_a_page_on_as_many_neurons_alone(n, monkeypatch):
     monkeypatch.setattr(eigenvalues, "DENSE_EIGENVALUES", 6)
+    monkeypatch.setattr(measures, "COMPARED", 5)
     net = npr.RateNetwork(np.ones((n, n)) - np.eye(n))
     for wanted in (True, False):
         source = Measured().source(net, keep_covariance=wanted)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import noiseprune as npr
 from noiseprune import cli, pair, report, similarity
+from noiseprune.measures import MEASURES
 from noiseprune.pruning.search import Fit
 from noiseprune.report import figures, measures
 from noiseprune.simulation import Simulation
@@ -179,13 +180,21 @@ def test_the_numbers_are_those_of_the_json(symmetric, tmp_path):
     assert carried["epsilon"] == npr.spectral_similarity(net, pruning.network).epsilon
     listed = facts(text)
     assert listed["epsilon"] == f"{carried['epsilon']:.4g}"
-    assert listed["covariance error"] == f"{carried['covariance_error']:.4g}"
     low, high = carried["epsilon_interval"]
     assert listed["interval"] == f"[{low:+.4f}, {high:+.4f}]"
     assert listed["stable"] == "yes"
     assert listed["seed"] == "0"
-    error = carried["dynamics_error"]["mean"]
-    assert f"{max(error):.3g}" in Page(text).text("main")
+    error, said = carried["dynamics_error"], Page(text).text("main")
+    assert max(error["mean"]) == error["worst"] == carried["dynamics_error_worst"]
+    response = carried["response_error"]
+    for value in (error["worst"], error["end"], *response.values(), carried["covariance_error"]):
+        assert f"{value:.3g}" in said
+    for measure in MEASURES:
+        assert measure.meaning in said
+        assert measure.choice in said
+    for reason in carried["not_computed"].values():
+        assert reason in said
+    assert bool(carried["not_computed"]) == (not symmetric)
 
 
 def test_prune_says_how_it_was_made(tmp_path):

@@ -170,7 +170,7 @@ def test_the_dictionary_has_the_keys_and_is_json(net, detail):
     found = json.loads(
         json.dumps(replace(report, dynamics_error=dynamics).to_dict(), allow_nan=False)
     )
-    assert found["dynamics_error"].keys() == {"times", "mean", "std"}
+    assert found["dynamics_error"].keys() == {"times", "mean", "std", "worst", "end"}
     assert found["dynamics_error"]["mean"] == dynamics.mean.tolist()
     assert report.dynamics_error is None  # a copy carries it
 

@@ -2,7 +2,7 @@
 
     5  cli, __main__
     4  pipeline, comparison, fluctuations, figures, cluster
-    3  variance, pair, report, similarity, recordings, online
+    3  variance, measures, pair, report, similarity, recordings, online
     2  generators, datasets, files, lyapunov, probing, simulation, pruning, spectrum
     1  weights, eigenvalues, network, kernels, solvers
     0  errors, progress, records, checks, choices, work, _lazy
@@ -33,7 +33,7 @@ LEVELS = (
         "pruning",
         "spectrum",
     },
-    {"variance", "pair", "report", "similarity", "recordings", "online"},
+    {"variance", "measures", "pair", "report", "similarity", "recordings", "online"},
     {"pipeline", "comparison", "fluctuations", "figures", "cluster"},
     {"cli", "__main__"},
 )
