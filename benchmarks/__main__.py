@@ -27,6 +27,7 @@ MINUTES = {
     "choices": 20,
     "best": 20,
     "effort": 10,
+    "optimum": 3,
     "rectified": 4,
     "plasticity": 5,
     "probing": 5,
