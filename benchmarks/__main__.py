@@ -29,7 +29,7 @@ MINUTES = {
     "effort": 10,
     "optimum": 3,
     "rectified": 4,
-    "plasticity": 5,
+    "plasticity": 12,
     "probing": 5,
     "million": 5,
     "large_connectomes": 2,
