@@ -29,6 +29,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "draw": {},
     "weight": {"rule": "weight"},
     "magnitude": {"rule": "magnitude"},
+    "surgeon": {"rule": "surgeon", "variance": None},
     "refit": {"effort": "refit"},
     "regrow": {"effort": "regrow"},
 }
@@ -87,7 +88,8 @@ def main(seeds: int, largest: int) -> None:
             samples, seconds = [], []
             for seed in range(seeds):
                 start = time.perf_counter()
-                pruned = npr.prune(net, keep, variance=variance, seed=seed, **choices).network
+                given = {"variance": variance, "seed": seed} | choices
+                pruned = npr.prune(net, keep, **given).network
                 seconds.append(time.perf_counter() - start)
                 try:
                     samples.append(measures(net, pruned, original))

@@ -15,7 +15,7 @@ import machine
 import numpy as np
 import torch
 
-from noiseprune.learning.data.sine import SinePrediction
+from noiseprune.learning.data.trials import SinePrediction
 from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.models.ctrnn.objective import training_step
 

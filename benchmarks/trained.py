@@ -27,7 +27,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
 from noiseprune.figures import style
-from noiseprune.learning.data.decision import PerceptualDecision
+from noiseprune.learning.data.trials import PerceptualDecision
 from noiseprune.learning.models.ctrnn.constraints import dale_signs
 from noiseprune.learning.models.ctrnn.network import CTRNN
 from noiseprune.learning.models.ctrnn.objective import training_step

@@ -6,9 +6,13 @@ imports nothing, so that `noiseprune --help` can read it. `typing.get_args` give
 
 from typing import Literal
 
-Rule = Literal["noise", "weight", "uniform", "magnitude", "paper"]
+Rule = Literal["noise", "weight", "uniform", "magnitude", "paper", "surgeon"]
 NEED_VARIANCE: tuple[Rule, ...] = ("noise", "paper")
 """Rules whose importance is |w| v, so that the synapse variances have to be measured."""
+NEED_ACTIVITY: tuple[Rule, ...] = ("surgeon",)
+"""Rules that see the second moment of the activity of all inputs of a neuron together."""
+UNDRAWN: tuple[Rule, ...] = ("magnitude", "surgeon")
+"""Rules that draw nothing, whatever the sampling."""
 Sampling = Literal["independent", "systematic", "balanced"]
 Balance = Literal["leak", "none", "homeostatic"]
 Effort = Literal["draw", "refit", "regrow"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from scipy import linalg
@@ -19,10 +19,17 @@ from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork
 from noiseprune.pair import is_stable
 from noiseprune.progress import Progress, silent
-from noiseprune.pruning import RIVALS, Recipe, prune_network, rules
+from noiseprune.pruning import RIVALS, Recipe, prune_network, rules, surgeon
 from noiseprune.pruning.recipe import Made
 from noiseprune.records import Plain, Table
-from noiseprune.variance import source_of
+from noiseprune.variance import (
+    Exact,
+    Replicas,
+    Source,
+    SynapseVariance,
+    source_of,
+    with_activity,
+)
 from noiseprune.weights import FloatArray
 from noiseprune.work import Result, Worker, digest, in_order, serial
 
@@ -143,9 +150,14 @@ def compare(
         rules.budget(one, net.n_synapses)
     root = seed_sequence(seed)
     source, noise, variance = source_of(net, method), noise_strength(noise), None
-    if any(recipe.needs_variance for recipe in recipes):
+    seen = None
+    if any(recipe.needs_activity for recipe in recipes):
+        seen = _seen(net, source, noise, root, worker)
+    if seen and isinstance(source, Exact):
+        variance = seen.variance
+    elif any(recipe.needs_variance for recipe in recipes):
         variance = source.measure(net, noise, seed=root, worker=worker).variance
-    shared = _Draws(net, variance, keeps, noise, root, tuple(recipes))
+    shared = _Draws(net, variance, keeps, noise, root, tuple(recipes), seen)
     rows, norm = [], ""
     for (level, way), own in each_way(
         _draw, shared, len(keeps), len(recipes), draws, worker=worker, progress=progress
@@ -169,6 +181,20 @@ def compare(
         norm = str(found[-1].norm)
     several = len(keeps) > 1
     return Comparison(net, tuple(rows), norm, keeps if several else keeps[0], draws, seed)
+
+
+def _seen(
+    net: RateNetwork, source: Source, noise: float, root: np.random.SeedSequence, worker: Worker
+) -> SynapseVariance:
+    """What the surgeon sees, with the losses, which all counts and draws share.
+
+    Simulations do not keep it: it is then solved or probed, as for "auto".
+    """
+    source = with_activity(source_of(net) if isinstance(source, Replicas) else source)
+    seen = source.measure(net, noise, seed=root, worker=worker)
+    rng = np.random.default_rng(substream(root, 0, 2))
+    loss = surgeon.removal_losses(net.csr, seen.activity, rng, symmetric=net.is_symmetric)
+    return replace(seen, activity=replace(cast(surgeon.Activity, seen.activity), loss=loss))
 
 
 def each_way(
@@ -229,6 +255,7 @@ class _Draws:
     noise: float
     root: np.random.SeedSequence
     recipes: tuple[Recipe, ...]
+    seen: SynapseVariance | None = None
 
     @cached_property
     def original(self) -> spectrum.Original:
@@ -243,7 +270,17 @@ class _Draws:
         """Digest of everything that the prunings depend on."""
         stream = self.root.entropy, self.root.spawn_key
         net, ways = self.net, tuple(recipe.as_asked() for recipe in self.recipes)
-        return digest(net.csr, net.leak, self.variance, self.keeps, self.noise, stream, ways)
+        activity = self.seen and self.seen.activity
+        return digest(
+            net.csr,
+            net.leak,
+            self.variance,
+            self.keeps,
+            self.noise,
+            stream,
+            ways,
+            activity and activity.values,
+        )
 
 
 def _draw(shared: _Draws, item: Item) -> _Draw:
@@ -253,7 +290,7 @@ def _draw(shared: _Draws, item: Item) -> _Draw:
     stream = substream(shared.root, 0, 1, draw)
     pruning = prune_network(
         shared.net,
-        shared.variance,
+        shared.seen if shared.recipes[way].needs_activity else shared.variance,
         shared.keeps[level],
         shared.recipes[way],
         noise=shared.noise,

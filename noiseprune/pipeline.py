@@ -6,14 +6,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from noiseprune.checks import Seed, noise_strength, one_of
-from noiseprune.choices import Balance, Effort, Method, Rule, Sampling, Solver
+from noiseprune.choices import UNDRAWN, Balance, Effort, Method, Rule, Sampling, Solver
 from noiseprune.network import RateNetwork
 from noiseprune.probing import N_PROBES
 from noiseprune.progress import Progress, silent
 from noiseprune.pruning import Pruning, Recipe, check_request, prune_network
 from noiseprune.pruning.network import check_network
 from noiseprune.pruning.recipe import SAMPLINGS, effort_of
-from noiseprune.variance import Source, SynapseVariance, source_of
+from noiseprune.variance import Source, SynapseVariance, source_of, with_activity
 from noiseprune.weights import FloatArray
 from noiseprune.work import HERE, Means, Worker, serial
 
@@ -52,7 +52,8 @@ def prune(
     epsilon : instead of `keep`: the accuracy, in (0, 1], for which the matrix Chernoff bound gives
         K = (2 / sigma^2) c ln N / epsilon^2 (symmetric diagonally dominant networks, independent
         draws, leak balance; elsewhere the same K without the promise)
-    rule : "noise", "weight", "uniform", "magnitude" or "paper"
+    rule : "noise", "weight", "uniform", "magnitude", "paper"; or "surgeon", which mends the weights
+        of a neuron's other inputs after every removal (see `noiseprune.pruning.surgeon`)
     sampling : "independent", "systematic" or "balanced"; by default balanced, with `epsilon`
         independent
     balance : "leak", "none" or "homeostatic"; by default homeostatic, with `epsilon` leak
@@ -62,7 +63,8 @@ def prune(
         hundred neurons, minutes for some thousands (see `noiseprune.pruning.search`)
     refit : another name of effort "refit"
     variance : (n_synapses,) synapse variances or a `SynapseVariance`, from any source; solved
-        here by `method` (see `synapse_variance`) if it is left out and the rule needs it
+        here by `method` (see `synapse_variance`) if it is left out and the rule needs it. The
+        surgeon needs the second moment of the activity instead, and takes no array
     noise : sigma of the noise that the variances were, or are to be, measured under
     seed : int, SeedSequence or Generator; the same seed gives the same pruned network
     method, n_probes, probe_error, solver : as for `synapse_variance`
@@ -86,7 +88,7 @@ def prune(
     2228
     """
     check_network(net)
-    if sampling is not None and rule != "magnitude":
+    if sampling is not None and rule not in UNDRAWN:
         one_of("sampling", sampling, SAMPLINGS)
     effort = effort_of(effort, refit)
     recipe = Recipe.of(rule, sampling, balance, effort=effort, promise=epsilon is not None)
@@ -123,7 +125,9 @@ def measure_and_prune(
     if keep is None and epsilon is None:
         keep = 0.1
     check_request(net, keep, recipe, epsilon, noise)
-    if hasattr(source, "measure") and recipe.needs_variance:
+    if hasattr(source, "measure") and recipe.needs_activity:
+        source = with_activity(source)
+    if hasattr(source, "measure") and (recipe.needs_variance or recipe.needs_activity):
         with stage("variance") as progress:
             source = source.measure(net, noise, seed=seed, progress=progress, worker=means.worker)
     variance = None if hasattr(source, "measure") else source

@@ -7,10 +7,11 @@ v_ij = Var(x_i - sgn(w_ij) x_j) = C_ii + C_jj - 2 sgn(w_ij) C_ij
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, cast, get_args
 
 import numpy as np
+from scipy import linalg
 
 from noiseprune import kernels, lyapunov, probing, simulation
 from noiseprune.checks import Seed, count, noise_strength, one_of, positive
@@ -18,6 +19,7 @@ from noiseprune.choices import Method, Solver
 from noiseprune.errors import OptionError
 from noiseprune.network import RateNetwork, on_synapses, unstable
 from noiseprune.progress import Progress, silent
+from noiseprune.pruning.surgeon import EXACT_DAMPENING, SAMPLED_DAMPENING, Activity
 from noiseprune.records import Record, Rows, number
 from noiseprune.solvers import SOLVERS
 from noiseprune.weights import FloatArray
@@ -44,6 +46,8 @@ class SynapseVariance(Record):
     n_probes, seed : of the estimate; None if exact
     solver, solver_steps : preconditioner of the probes' systems, and their largest step count
     covariance : what was solved, if it was to be kept
+    activity : second moment of the noise and of the steady response to uniform input, each of
+        trace 1, if it was to be kept: what rule "surgeon" sees
     """
 
     variance: FloatArray
@@ -56,6 +60,7 @@ class SynapseVariance(Record):
     solver: str | None = None
     solver_steps: int | None = None
     covariance: lyapunov.Covariance | None = field(default=None, compare=False, kw_only=True)
+    activity: Activity | None = field(default=None, compare=False, kw_only=True)
 
     @property
     def of_network(self) -> bool:
@@ -108,9 +113,11 @@ class Exact:
     """From the solved covariance; see `noiseprune.lyapunov`.
 
     keep_covariance : hand it on with the variances, so that a report need not solve it again
+    keep_activity : hand on the second moment, for rule "surgeon"
     """
 
     keep_covariance: bool = False
+    keep_activity: bool = False
 
     def measure(
         self,
@@ -125,10 +132,13 @@ class Exact:
         solved = lyapunov.covariance(net, noise)
         values, residual = _of_units(net, solved.covariance), solved.residual
         kept = solved if self.keep_covariance else None
+        activity = _exact_activity(net, solved.covariance) if self.keep_activity else None
         del solved  # before the values take more memory
         values = on_synapses(net, values)
         progress(1, 1)
-        return SynapseVariance(values, noise, "exact", residual, 0.0, covariance=kept)
+        return SynapseVariance(
+            values, noise, "exact", residual, 0.0, covariance=kept, activity=activity
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,11 +149,13 @@ class Probes:
     error : instead of `n`: relative error wanted of the variances (root mean square)
     solver : preconditioner of their systems: "auto" (by trial), "diagonal",
         "approximate-cholesky" or "multigrid"
+    keep_activity : hand on the probes themselves, for rule "surgeon"; the variances are then theirs
     """
 
     n: int = probing.N_PROBES
     error: float | None = None
     solver: str = "auto"
+    keep_activity: bool = False
 
     def __post_init__(self) -> None:
         count("n_probes", self.n)
@@ -161,16 +173,22 @@ class Probes:
         worker: Worker = serial,
     ) -> SynapseVariance:
         noise = noise_strength(1.0 if noise is None else noise)
-        found = probing.probed_variance(
-            net,
-            noise,
-            self.n,
-            seed,
-            progress,
-            error=self.error,
-            solver=self.solver,
-            worker=worker,
-        )
+        if self.keep_activity and self.error is not None:
+            raise OptionError(
+                "a probe error is that of synapse variances, and rule 'surgeon' uses none: give "
+                "the number of probes (n_probes, --n-probes) instead"
+            )
+        choices: dict[str, Any] = {"solver": self.solver, "worker": worker}
+        if self.keep_activity:
+            found = probing.probed_activity(net, noise, self.n, seed, progress, **choices)
+        else:
+            choices["error"] = self.error
+            found = probing.probed_variance(net, noise, self.n, seed, progress, **choices)
+        activity = None
+        if found.states is not None and found.response is not None:
+            activity = Activity.with_mean(
+                found.states, found.response, whole=False, dampening=SAMPLED_DAMPENING
+            )
         return SynapseVariance(
             found.variance,
             noise,
@@ -181,6 +199,7 @@ class Probes:
             seed,
             found.solver,
             found.steps,
+            activity=activity,
         )
 
 
@@ -258,6 +277,24 @@ def source_of(
             f"{option} goes with method 'probe' (--method probe), but the method is {method!r}"
         )
     return Exact() if method == "exact" else Replicas(n=n_probes)
+
+
+def with_activity(source: Source) -> Source:
+    """The same source, which keeps the second moment of the activity, too."""
+    if not hasattr(source, "keep_activity"):
+        raise OptionError(
+            "rule 'surgeon' needs the second moment of the activity, which method 'simulation' "
+            "does not keep: use method 'exact' or 'probe'"
+        )
+    found: Source = replace(cast(Any, source), keep_activity=True)
+    return found
+
+
+def _exact_activity(net: RateNetwork, covariance: FloatArray) -> Activity:
+    response: FloatArray = np.sum(covariance, axis=1)  # where C is M^-1 times a number
+    if not net.is_symmetric:
+        response = linalg.solve(-net.dense_drift(), np.ones(net.n_neurons), overwrite_a=True)
+    return Activity.with_mean(covariance, response, whole=True, dampening=EXACT_DAMPENING)
 
 
 def synapse_variance(

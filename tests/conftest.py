@@ -15,11 +15,23 @@ import numba
 import numpy  # noqa: F401  (loads the BLAS that is to be limited)
 import pytest
 import scipy.linalg  # noqa: F401
+import typer.testing
 from threadpoolctl import threadpool_limits
 
 threadpool_limits(1, user_api="blas")
 processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 numba.set_num_threads(max(1, numba.config.NUMBA_NUM_THREADS // processes))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Give every process a run of neighbouring tests, which share fixtures and compiled loops."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
+# A runner makes all commands of an application anew at every call: as much work as the call itself.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 
 @contextmanager
@@ -43,6 +55,12 @@ def by_one_thread_and_by_two(request):
     """Compiled loops run in one thread, and in two."""
     with loops_of(request.param):
         yield
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Of tests of trainings that look at no picture: drawing takes longer than small trainings."""
+    monkeypatch.setattr("noiseprune.cli.trained.draw", lambda *_: [])
 
 
 @pytest.fixture(scope="module")

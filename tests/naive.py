@@ -184,3 +184,28 @@ def self_balancing_walk(post, pre, weights, probability, order, uniform, target,
             if surplus and kept[e] == (surplus > 0) and good:
                 kept[e] = not kept[e]
     return [kept[e] for e in range(len(size))]
+
+
+# ---------------------------------------------------------------------------------- the surgeon
+
+
+def surgeon(weights, moment):
+    """(n,) loss of each input of one neuron, H^-1 computed anew at every removal."""
+    w, loss, left, last = weights.copy(), np.zeros(len(weights)), list(range(len(weights))), 0.0
+    while left:
+        inverse = np.linalg.inv(moment[np.ix_(left, left)])
+        losses = [w[j] ** 2 / inverse[a, a] for a, j in enumerate(left)]
+        a = int(np.argmin(losses))
+        gone, last = left[a], max(last, losses[a])
+        w[left] -= inverse[:, a] * w[gone] / inverse[a, a]
+        loss[gone] = last
+        left.remove(gone)
+    return loss
+
+
+def exact_moment(weights, leak):
+    """Second moment under noise and of the response to uniform input, each of trace 1."""
+    drift = weights - np.diag(leak)
+    c = linalg.solve_continuous_lyapunov(drift, -np.eye(len(leak)))
+    mean = -np.linalg.solve(drift, np.ones(len(leak)))
+    return c / np.trace(c) + np.outer(mean, mean) / (mean @ mean)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import typer
 
-from noiseprune.choices import NEED_VARIANCE, Balance, Effort, Match, Rule, Sampling
+from noiseprune.choices import (
+    NEED_ACTIVITY,
+    NEED_VARIANCE,
+    Balance,
+    Effort,
+    Match,
+    Rule,
+    Sampling,
+)
 from noiseprune.cli import completion
 from noiseprune.cli.options import (
     DryRun,
@@ -107,10 +115,9 @@ class FromRecording:
             )
         if self.recording is not None and self.drive is not None:
             raise OptionError("--recording and --drive were both given: leave one of them out")
-        if rule not in NEED_VARIANCE:
+        if rule not in NEED_VARIANCE + NEED_ACTIVITY:
             raise OptionError(
-                f"rule {rule!r} uses no synapse variances: leave the recording out, or use rule "
-                "'noise'"
+                f"rule {rule!r} uses no activity: leave the recording out, or use rule 'noise'"
             )
 
     def source(self, net: "RateNetwork", reading: Reading, seed: int) -> "Source":

@@ -15,7 +15,7 @@ from noiseprune.figures.style import curve, explain, over_kept
 from noiseprune.progress import Progress, part
 from noiseprune.pruning import Recipe
 
-RULES: tuple[Rule, ...] = ("weight", "uniform", "magnitude")
+RULES: tuple[Rule, ...] = ("weight", "uniform", "magnitude", "surgeon")
 WAYS = (NOISE, PAPER, *((rule, Recipe(rule=rule)) for rule in RULES))
 NAMES = {
     "celegans": "C. elegans, chemical",

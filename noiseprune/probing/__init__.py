@@ -6,6 +6,6 @@ block of probes at a time, and of each block one number a synapse is kept. See `
 symmetric, diagonally dominant networks and `directed` for all others.
 """
 
-from noiseprune.probing.estimate import N_PROBES, Probed, probed_variance
+from noiseprune.probing.estimate import N_PROBES, Probed, probed_activity, probed_variance
 
-__all__ = ["N_PROBES", "Probed", "probed_variance"]
+__all__ = ["N_PROBES", "Probed", "probed_activity", "probed_variance"]

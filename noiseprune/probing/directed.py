@@ -29,7 +29,7 @@ from noiseprune.network import RateNetwork, unstable
 from noiseprune.probing import kernels
 from noiseprune.solvers import drives
 from noiseprune.solvers.shifted import solve_shifted
-from noiseprune.weights import FloatArray, absolute_sums
+from noiseprune.weights import FloatArray, IntArray, absolute_sums
 from noiseprune.work import digest
 
 COLUMNS = drives.BLOCK // 2
@@ -59,7 +59,7 @@ class Resolvent:
     reduced: bool
     bias: float
 
-    name = "diagonal"
+    name, scale = "diagonal", 1.0
 
     @classmethod
     def of(
@@ -101,6 +101,19 @@ class Resolvent:
         first = block * COLUMNS
         node = np.arange(first, first + self.width(block)) // self.columns
         return self.nodes[node], self.node_weights[node] / self.columns
+
+    @property
+    def starts(self) -> IntArray:
+        """(N + 1,) first synapse of every row."""
+        indptr: IntArray = self.net.csr.indptr
+        return indptr
+
+    def response(self) -> FloatArray:
+        """(N,) M^-1 1, the steady response to uniform input."""
+        ones = np.ones((self.net.n_neurons, 1), dtype=np.complex128)
+        return np.asarray(
+            solve_shifted(self.net.csr, self.net.leak, np.zeros(1), ones)[0].real[:, 0]
+        )
 
     def finish(self, total: FloatArray) -> tuple[FloatArray, float]:
         """Estimates from the sums of all blocks, and their relative error (rms).
@@ -182,9 +195,7 @@ def resolvent_block(shared: Resolvent, block: int) -> tuple[FloatArray, int]:
     net, csr = shared.net, shared.net.csr
     frequencies, weights = shared.part(block)
     root = np.sqrt(weights)
-    load = np.empty((net.n_neurons, 2 * frequencies.size))
-    drives.draw_signs(shared.key, block, load)
-    load *= np.sqrt(0.5)
+    load = _load(shared, block)
     xi = load.view(np.complex128)
     z, steps = solve_shifted(csr, net.leak, frequencies, xi)
     z *= root
@@ -196,3 +207,22 @@ def resolvent_block(shared: Resolvent, block: int) -> tuple[FloatArray, int]:
     sums = np.zeros((2, net.n_synapses))
     kernels.add_differences(csr.indptr, csr.indices, csr.data, z, local, known, *sums)
     return sums, steps
+
+
+def resolvent_states(shared: Resolvent, block: int) -> tuple[FloatArray, int]:
+    """Real and imaginary parts, (N, 2 width), of sqrt(w_k) z of block number `block`: over all
+    blocks their squares sum up to the covariance; and the steps that its systems took.
+    """
+    frequencies, weights = shared.part(block)
+    xi = _load(shared, block).view(np.complex128)
+    z, steps = solve_shifted(shared.net.csr, shared.net.leak, frequencies, xi)
+    z *= np.sqrt(weights)
+    return z.view(np.float64), steps
+
+
+def _load(shared: Resolvent, block: int) -> FloatArray:
+    """(N, 2 width) xi, its real and imaginary parts side by side."""
+    load = np.empty((shared.net.n_neurons, 2 * shared.width(block)))
+    drives.draw_signs(shared.key, block, load)
+    load *= np.sqrt(0.5)
+    return load

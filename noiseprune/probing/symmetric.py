@@ -93,6 +93,16 @@ class Probes:
         """With that many times the probes."""
         return replace(self, probes=max(1, int(np.ceil(self.probes * factor))))
 
+    @property
+    def scale(self) -> float:
+        """What all probes y are multiplied by, so that Y Y^T is M^-1."""
+        return float(self.probes**-0.5)
+
+    def response(self) -> FloatArray:
+        """(N,) M^-1 1, the steady response to uniform input."""
+        found = self.system.solve(np.ones((self.system.leak.size, 1)))
+        return np.asarray(found.x[:, 0], dtype=np.float64)
+
     def digest(self) -> str:
         """A text that differs if anything differs that the sums depend on."""
         system, kind = self.system, self.precision.__name__
@@ -116,16 +126,28 @@ def probe_block(probes: Probes, block: int) -> tuple[Reals, int]:
     the steps that its systems took.
     """
     system = probes.system
-    csr = system.weights
-    width = min(drives.BLOCK, probes.probes - block * drives.BLOCK)
-    load: Reals = np.empty((system.leak.size, width), probes.precision)
-    drives.drive(csr.indptr, csr.indices, csr.data, probes.excess, probes.key, block, load)
+    csr, load = system.weights, _load(probes, block)
     local = load / system.leak.astype(load.dtype)[:, None] if probes.reduced else load[:0]
     found = system.solve(load, ERROR)
     sums = kernels.squares(
         csr.indptr, csr.indices, csr.data, system.leak, probes.starts, found.x, local
     )
     return sums, found.steps
+
+
+def probe_states(probes: Probes, block: int) -> tuple[Reals, int]:
+    """The probes y (N, width) of block number `block`, and the steps of their systems."""
+    found = probes.system.solve(_load(probes, block), ERROR)
+    return found.x, found.steps
+
+
+def _load(probes: Probes, block: int) -> Reals:
+    """(N, width) r"""
+    csr = probes.system.weights
+    width = min(drives.BLOCK, probes.probes - block * drives.BLOCK)
+    load: Reals = np.empty((probes.system.leak.size, width), probes.precision)
+    drives.drive(csr.indptr, csr.indices, csr.data, probes.excess, probes.key, block, load)
+    return load
 
 
 def is_singular(csr: sparse.csr_array, leaks: npt.NDArray[np.bool_]) -> bool:

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from noiseprune import kernels
 from noiseprune.errors import OptionError
-from noiseprune.pruning import rules
+from noiseprune.pruning import rules, surgeon
 from noiseprune.pruning.balance import apply_balance
 from noiseprune.pruning.recipe import Recipe
 from noiseprune.pruning.sampling import BoolArray, draw
@@ -30,12 +30,14 @@ class PrunedMatrix:
     weights : (rows, columns) CSR after draw and balance, but for the leak (`balance.balance_leak`)
     keep_probability, kept : (nnz,)
     gain : K of p = min(1, K importance); nan where the largest are kept
+    loss : (nnz,) what the surgeon loses by each entry; None of all other rules
     """
 
     weights: sparse.csr_array
     keep_probability: FloatArray
     kept: BoolArray
     gain: float
+    loss: FloatArray | None = None
 
 
 def prune_weights(
@@ -48,6 +50,7 @@ def prune_weights(
     gain: float | None = None,
     strengths: tuple[FloatArray, FloatArray] | None = None,
     symmetric: bool = False,
+    activity: surgeon.Activity | None = None,
 ) -> PrunedMatrix:
     """Prune a matrix W[post, pre], square or of a feed-forward layer.
 
@@ -59,6 +62,7 @@ def prune_weights(
     gain : instead of `keep`: K of p = min(1, K importance)
     strengths : (rows,) and (columns,) sums of |W|, where they are known
     symmetric : the two entries of a pair share one draw
+    activity : of the neurons of the columns, for rule "surgeon"
 
     Raises
     ------
@@ -70,7 +74,11 @@ def prune_weights(
     if (keep is None) == (gain is None):
         raise OptionError("give either keep (a fraction or a count) or epsilon, and not both")
     # A symmetric pair is one unit of the draw: its two entries share one probability.
-    starts, importance = csr.indptr, rules.importance(csr.data, recipe.rule, variance)
+    loss = None
+    if recipe.needs_activity:
+        loss = surgeon.removal_losses(csr, activity, rng, symmetric=symmetric)
+    starts = csr.indptr
+    importance = rules.importance(csr.data, recipe.rule, variance) if loss is None else loss
     if symmetric:
         starts, importance = kernels.above_diagonal(csr.indptr, csr.indices, importance)
     if gain is not None:
@@ -90,14 +98,18 @@ def prune_weights(
     if symmetric:
         probability = kernels.onto_pairs(csr.indptr, csr.indices, probability)
         kept = kernels.onto_pairs(csr.indptr, csr.indices, kept)
+    if activity is not None and recipe.needs_activity:
+        values = surgeon.mended(csr, kept, activity, symmetric=symmetric)[kept]
+    else:
+        values = csr.data[kept] / probability[kept]
     weights = apply_balance(
-        selected(csr, kept, csr.data[kept] / probability[kept]),
+        selected(csr, kept, values),
         absolute_sums(csr) if strengths is None else strengths,
         recipe.balance,
         max_factor=recipe.max_factor,
         symmetric=symmetric,
     )
-    return PrunedMatrix(weights, probability, kept, gain)
+    return PrunedMatrix(weights, probability, kept, gain, loss)
 
 
 def selected(csr: sparse.csr_array, kept: BoolArray, values: FloatArray) -> sparse.csr_array:

@@ -6,7 +6,7 @@ recorded.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -21,6 +21,7 @@ from noiseprune.pruning.matrix import prune_weights, selected
 from noiseprune.pruning.recipe import Made, Recipe
 from noiseprune.pruning.sampling import BoolArray
 from noiseprune.pruning.search import Fit, check_size, fit_multipliers
+from noiseprune.pruning.surgeon import Activity
 from noiseprune.records import Record, Rows
 from noiseprune.weights import FloatArray, stored
 from noiseprune.work import Memory
@@ -33,6 +34,7 @@ class Evidence(Protocol):
     of_network : True if they are those of the network under its own noise, which the theorem is
         about; False if they were recorded
     noise : sigma that they were measured under
+    activity : the second moment of the activity, where it was kept for rule "surgeon"
     """
 
     @property
@@ -43,6 +45,9 @@ class Evidence(Protocol):
 
     @property
     def noise(self) -> float: ...
+
+    @property
+    def activity(self) -> Activity | None: ...
 
     def to_dict(self) -> dict[str, Any]: ...
 
@@ -65,6 +70,7 @@ class Pruning(Made, Record):
         the variances to be exact, not estimates
     fit : what fitting and regrowing did; None where the effort was a draw alone
     evidence : how the synapse variances were measured; None where that is not known
+    loss : (n_synapses,) of each synapse as the surgeon comes to it; None of all other rules
     """
 
     network: RateNetwork
@@ -78,10 +84,13 @@ class Pruning(Made, Record):
     promised_epsilon: float | None
     fit: Fit | None = None
     evidence: Evidence | None = None
+    loss: FloatArray | None = None
 
     @property
     def importance(self) -> FloatArray:
         """(n_synapses,) importance, computed when it is read: on 10,000 neurons it is 0.4 GB."""
+        if self.loss is not None:
+            return self.loss
         return rules.importance(self.original.synapse_weights, self.rule, self.variance)
 
     @property
@@ -205,15 +214,20 @@ def prune_network(
         gain=gain,
         strengths=strengths,
         symmetric=net.is_symmetric,
+        activity=evidence.activity if evidence and recipe.needs_activity else None,
     )
     weights, kept, fitted = found.weights, found.kept, None
     if recipe.effort != "draw":
         start = np.zeros(net.n_synapses)
         start[kept] = weights.data / net.csr.data[kept]
-        importance = rules.importance(net.csr.data, recipe.rule, values)
+        importance = found.loss
+        if importance is None:
+            importance = rules.importance(net.csr.data, recipe.rule, values)
         multiplier, fitted = fit_multipliers(net, start, importance, recipe, rng, progress, memory)
         kept = multiplier > 0
         weights = selected(net.csr, kept, net.csr.data[kept] * multiplier[kept])
+    if evidence and recipe.needs_activity:  # as large as the covariance, and no longer needed
+        evidence = replace(cast(Any, evidence), activity=None)
     leak = balance_leak(net.leak, strengths, weights, recipe.balance)
     promised = None
     if (evidence is None or evidence.of_network) and recipe.is_the_theorem_s:
@@ -231,6 +245,7 @@ def prune_network(
         promised_epsilon=promised if applies else None,
         fit=fitted,
         evidence=evidence,
+        loss=found.loss,
     )
 
 

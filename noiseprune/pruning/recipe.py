@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from noiseprune.checks import at_least, one_of
-from noiseprune.choices import NEED_VARIANCE, Balance, Effort, Rule, Sampling
+from noiseprune.choices import (
+    NEED_ACTIVITY,
+    NEED_VARIANCE,
+    UNDRAWN,
+    Balance,
+    Effort,
+    Rule,
+    Sampling,
+)
 from noiseprune.errors import OptionError
 
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -26,19 +34,20 @@ _OWN: Any = None
 """What stands for the choice that a rule implies, until the recipe is made."""
 _USUAL = ("balanced", "homeostatic")
 _THEOREM = ("independent", "leak")
-_IMPLIED = {"paper": _THEOREM, "magnitude": ("none", "none")}
+_IMPLIED = {"paper": _THEOREM, **dict.fromkeys(UNDRAWN, ("none", "none"))}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How to prune. A choice that is left out becomes the one that the rule implies.
 
-    rule : "noise", "weight", "uniform", "magnitude" or "paper"
+    rule : "noise", "weight", "uniform", "magnitude", "paper" or "surgeon"
     sampling : "independent", "systematic" or "balanced"; or "largest", which keeps the largest
-        importances as they are. "paper" draws independently, "magnitude" draws nothing ("none"),
-        the others are balanced; with the effort "regrow" they start from the largest
+        importances as they are. "paper" draws independently, "magnitude" and "surgeon" draw nothing
+        ("none"), the others are balanced; with the effort "regrow" they start from the largest
     balance : "leak", "none" or "homeostatic"; "paper" has the leak, "magnitude" and the sampling
-        "largest" have none, nor has what is fitted; the others are homeostatic
+        "largest" have none, nor has what is fitted, and "surgeon" can have no other, as it mends
+        the weights itself; the others are homeostatic
     effort : "draw" leaves it at that, "refit" fits the strengths of the synapses that are kept, and
         "regrow" also lets others grow in place of some of them
     max_factor : bound of the homeostatic factors and of their inverses
@@ -80,7 +89,12 @@ class Recipe:
                 f"rule 'paper' is the paper's own draw, which knows no {self.effort}: use rule "
                 "'noise', or leave the effort out"
             )
-        if self.rule == "magnitude":  # it draws nothing, whatever the sampling
+        if self.rule == "surgeon" and self.balance != "none":
+            raise OptionError(
+                f"rule 'surgeon' mends the weights itself, which balance {self.balance!r} would "
+                "undo: leave the balance out"
+            )
+        if self.rule in UNDRAWN:
             one_of("sampling", self.sampling, ("none", *SAMPLINGS))
             object.__setattr__(self, "sampling", "none")
         elif self.sampling != "largest":
@@ -114,9 +128,14 @@ class Recipe:
         return self.rule in NEED_VARIANCE
 
     @property
+    def needs_activity(self) -> bool:
+        """True for the surgeon, which sees all inputs of a neuron together (see `surgeon`)."""
+        return self.rule in NEED_ACTIVITY
+
+    @property
     def keeps_largest(self) -> bool:
-        """True if the largest importances are kept as they are, with no draw."""
-        return self.rule == "magnitude" or self.sampling == "largest"
+        """True if the largest importances are kept, with no draw."""
+        return self.rule in UNDRAWN or self.sampling == "largest"
 
     @property
     def is_the_theorem_s(self) -> bool:
@@ -173,5 +192,6 @@ RIVALS = (
     Recipe(rule="uniform", balance="none"),
     Recipe(rule="uniform", balance="leak"),
     Recipe(rule="magnitude"),
+    Recipe(rule="surgeon"),
 )
 """The ways to prune that a comparison holds against one another."""

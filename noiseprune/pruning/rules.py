@@ -6,7 +6,8 @@
 
 Rules beside "noise": "weight" (importance |w|), "uniform" (importance 1), "magnitude" (the k
 largest |w|, without rescaling) and "paper" (importance as "noise", but scaled to the budget
-first and clipped at 1 afterwards, as the paper's authors did, which keeps too few).
+first and clipped at 1 afterwards, as the paper's authors did, which keeps too few); and "surgeon",
+whose importance is the loss of a synapse beside a neuron's other inputs (see `surgeon`).
 """
 
 from __future__ import annotations

@@ -3,12 +3,14 @@
     x <- max(least, x - rate m / sqrt(s)),   m, s running means of the gradient and of its square
 
 on the synapses that are kept (Adam, Kingma and Ba 2015); every step has new probes for its gradient
-(see `change`). With regrowth, two dozen times in the first six tenths of the steps,
+(see `change`). What is kept has to make up for the rest, so the rate is larger where less is kept,
+by (sum |w| over all / sum |w| over the kept)^1/2. With regrowth, two dozen times in the first six
+tenths of the steps,
 
     the k largest x_e importance_e stay,
     and the f k others of least m_e / sqrt(importance_e), whose growth lowers the objective, join,
 
-so that a synapse that was pruned may grow back, where there was one before; f falls from 0.3 to 0.
+so that a synapse that was pruned may grow back, where there was one before; f falls from 0.15 to 0.
 The steps get shorter as half a cosine, and q grows. In the end exactly k are kept.
 
 Source: this package's; prune and regrow by the gradient as Evci et al., ICML 2020.
@@ -37,14 +39,14 @@ from noiseprune.work import Memory, digest
 _STEPS, _FEWEST = 400, 60
 _USUAL_SIZE = 4e6
 """Synapses up to which all steps are made; above, fewer, by the square root."""
-_ORDERS, _LARGE_ORDERS = (5, 9, 17), (3, 5, 9)
-"""q, in thirds of the descent; up to the usual size, and above, where a solve costs more."""
-_RATE = 0.3
+_ORDERS = {1e6: (9, 17, 33, 65), _USUAL_SIZE: (5, 9, 17), np.inf: (3, 5, 9)}
+"""q, in equal parts of the descent, up to so many synapses: fewer where a solve costs more."""
+_RATE = 0.4
 _MEAN, _SQUARE = np.float32(0.9), np.float32(0.99)
 _LEAST = np.float32(0.01)
 """Least multiplier of a synapse that is kept, so that the budget is used to the last one."""
 _ROUNDS = 24
-_SHARE = 0.3
+_SHARE = 0.15
 _SETTLE = 0.6
 _KEEP_EVERY = 10.0
 """s between two states that are kept."""
@@ -98,7 +100,10 @@ def fit_multipliers(
     with threadpool_limits(1, user_api="blas"):
         change = Change(net, recipe.balance)
         regrow = recipe.effort == "regrow"
-        descent = _Descent(change, change.on_units(start), change.on_units(importance), regrow)
+        weights = np.abs(net.csr.data)
+        rate = _RATE * np.sqrt(np.sum(weights) / np.sum(weights[start > 0]))
+        start, importance = change.on_units(start), change.on_units(importance)
+        descent = _Descent(change, start, importance, float(rate), regrow)
         first = descent.x.copy()
         state = str(rng.bit_generator.state)
         probes = int(rng.integers(2**63))
@@ -133,9 +138,15 @@ class _Descent:
     """The state of a descent; arrays (n_units,)."""
 
     def __init__(
-        self, change: Change, start: FloatArray, importance: FloatArray, regrow: bool
+        self,
+        change: Change,
+        start: FloatArray,
+        importance: FloatArray,
+        rate: float,
+        regrow: bool,
     ) -> None:
         self.change = change
+        self.rate = rate
         self.x: Single = start.astype(np.float32)
         self.kept = self.x > 0
         self.budget = int(np.count_nonzero(self.kept))
@@ -146,7 +157,7 @@ class _Descent:
         self.steps = max(_FEWEST, int(_STEPS / max(1.0, np.sqrt(size))))
         self.settled = int(_SETTLE * self.steps) if regrow else 0
         self.every = max(2, self.settled // _ROUNDS)
-        self.orders = _ORDERS if size <= 1 else _LARGE_ORDERS
+        self.orders = next(q for most, q in _ORDERS.items() if change.n_synapses <= most)
 
     def state(self, rng: np.random.Generator) -> dict[str, Any]:
         """All that the steps to come depend on."""
@@ -172,7 +183,7 @@ class _Descent:
         gradient = self.change.slope(self.x, order, rng).gradient
         self.mean += (1 - _MEAN) * (gradient - self.mean)
         self.square += (1 - _SQUARE) * (gradient * gradient - self.square)
-        rate = 0.5 * _RATE * (1 + np.cos(np.pi * self.step / self.steps))
+        rate = 0.5 * self.rate * (1 + np.cos(np.pi * self.step / self.steps))
         self.step += 1
         size = np.sqrt(self.square / (1 - _SQUARE**self.step))
         move = self.mean * np.float32(rate / (1 - _MEAN**self.step))

@@ -13,7 +13,7 @@ which is local to neurons and synapses. It is as good as the network and its lea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -23,6 +23,7 @@ from noiseprune.choices import Match, Shrinkage, ZeroLag
 from noiseprune.errors import NetworkError, RecordingError
 from noiseprune.network import RateNetwork, not_a_network
 from noiseprune.progress import Progress, silent
+from noiseprune.pruning.surgeon import SAMPLED_DAMPENING, Activity
 from noiseprune.recordings import statistics
 from noiseprune.recordings.matching import channels_of
 from noiseprune.recordings.record import Recording, refuse_silent
@@ -90,7 +91,7 @@ class RecordedVariance(SynapseVariance):
 
 _ELSEWHERE = (
     *("variance", "standard_error", "covariance"),
-    *("method", "residual", "n_probes", "seed", "solver", "solver_steps"),
+    *("method", "residual", "n_probes", "seed", "solver", "solver_steps", "activity"),
 )
 """Fields that are arrays, or that stand beside "recording"."""
 
@@ -104,6 +105,7 @@ class Recorded:
     shrink: Shrinkage = "auto"
     zero_lag: ZeroLag = "poisson"
     scale: FloatArray | None = None
+    keep_activity: bool = False
 
     def measure(
         self,
@@ -114,7 +116,21 @@ class Recorded:
         progress: Progress = silent,
         worker: Worker = serial,
     ) -> RecordedVariance:
-        return synapse_variance(net, noise=noise, progress=progress, **vars(self))
+        options = {key: x for key, x in vars(self).items() if key != "keep_activity"}
+        found = synapse_variance(net, noise=noise, progress=progress, **options)
+        return replace(found, activity=self._activity(net)) if self.keep_activity else found
+
+    def _activity(self, net: RateNetwork) -> Activity:
+        """The covariance of the channels, made positive: with what the spikes add taken off, and
+        few samples, it need not be.
+        """
+        recording = self.recording.chosen(channels_of(net, self.recording, self.match))
+        found = statistics.covariance(recording, shrink=self.shrink, zero_lag=self.zero_lag)
+        moment = found.covariance
+        if self.scale is not None:
+            moment = moment / np.outer(self.scale, self.scale)
+        values, vectors = np.linalg.eigh(moment)
+        return Activity((vectors * np.maximum(values, 0.0)) @ vectors.T, True, SAMPLED_DAMPENING)
 
 
 def synapse_variance(

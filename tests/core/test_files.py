@@ -79,6 +79,9 @@ def test_every_format_is_told_of(suffix):
     (listed,) = re.findall(r"^A network file is [^;]*", readme, re.M)
     for text in (files.__doc__, npr.load.__doc__, DESTINATION["network"], listed):
         assert re.search(rf"(?<!\w)\{suffix}\b", text)
+    for lost, kept_by in (("leak is", WITH_LEAK), ("Labels are", WITH_LABELS)):
+        (told,) = re.findall(rf"{lost} lost in (.*?)[:;]", npr.save.__doc__, re.S)
+        assert (re.search(rf"\{suffix}\b", told) is None) == (suffix in kept_by)
     (row,) = re.findall(rf"^\| [^|]*\{suffix}\b.*", files.__doc__, re.M)
     _, _, leak, labels = (cell.strip() for cell in row.strip("|").split("|"))
     assert (leak != "no", labels != "no") == (suffix in WITH_LEAK, suffix in WITH_LABELS)

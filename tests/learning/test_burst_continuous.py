@@ -14,7 +14,7 @@ from noiseprune.learning.models.continuous.model import Task
 from noiseprune.learning.options.continuous import ContinuousOptions as Options
 
 TASK = Task.drawn(1)
-STILL = dataclasses.replace(TASK, frequency=np.zeros(3))
+STILL = TASK._replace(frequency=np.zeros(3))
 QUICK = {"block": 4.0, "hidden": 4, "epochs": 2, "tau_w": 5.0}
 SYMMETRIC = {"q_mode": "symmetric_init"}
 OWN = {"q_mode": "random_init", "q_scale": 0.3}
@@ -160,7 +160,7 @@ def test_without_a_teacher_a_learnt_q_ends_at_zero():
 
 
 def test_slow_inputs_are_taught_as_by_backprop():
-    slow = dataclasses.replace(TASK, frequency=TASK.frequency / 1000)
+    slow = TASK._replace(frequency=TASK.frequency / 1000)
     model = made()
     model.advance(slow, 50, teacher=True, learn=False)
     found = model.advance(slow, 400, teacher=True, learn=False, compare=True)

@@ -54,7 +54,7 @@ def test_activity_is_the_variance_of_differences():
             assert found[i, j] == pytest.approx(np.var(v[:, i] - np.sign(w[i, j]) * x[:, j]))
 
 
-@pytest.mark.parametrize("rule", ["noise", "weight", "uniform", "magnitude"])
+@pytest.mark.parametrize("rule", ["noise", "weight", "uniform", "magnitude", "surgeon"])
 @pytest.mark.parametrize("variance", ["noise", "activity"])
 def test_counts_and_masks(rule, variance):
     net = network()
@@ -74,6 +74,23 @@ def test_counts_and_masks(rule, variance):
             assert absolute[kept].min() >= absolute[~kept].max()
             np.testing.assert_allclose(new[kept], old.detach().numpy()[kept])
     assert found.density == pytest.approx(0.3, abs=0.01)
+
+
+def deep():
+    return DeepNet(9, 4, [12, 12], activation="tanh", seed=3, dtype="float64")
+
+
+@pytest.mark.parametrize("make", [network, deep])
+def test_the_surgeon_mends_what_each_layer_receives(make):
+    """Its outputs are nearer to the original's than those of the largest weights."""
+    net, x = make(), sample(200).to(make().layers[0].weight.dtype)
+    original, error = net.working_point(x)[1][-1], {}
+    for rule in ("surgeon", "magnitude"):
+        found = prune_layers(net, 0.5, rule, x=x, seed=3)
+        error[rule] = float((found.network.working_point(x)[1][-1] - original).norm())
+    assert error["surgeon"] < 0.5 * error["magnitude"]
+    with pytest.raises(OptionError, match="give x"):
+        prune_layers(net, 0.5, "surgeon", seed=3)
 
 
 @pytest.mark.parametrize("rule", ["noise", "uniform"])

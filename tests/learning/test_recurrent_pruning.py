@@ -10,7 +10,8 @@ from torch.nn.utils import prune as torch_prune
 
 import noiseprune as npr
 from noiseprune import NetworkError, OptionError, UnstableError
-from noiseprune.choices import Rule
+from noiseprune.checks import seed_sequence, substream
+from noiseprune.choices import UNDRAWN, Rule
 from noiseprune.learning import (
     CTRNN,
     PerceptualDecision,
@@ -145,7 +146,7 @@ def test_every_rule_keeps_count_law_and_masks(rule, keep):
     np.testing.assert_array_equal(after[present & ~free], before[present & ~free])
     np.testing.assert_array_equal(after != 0, found.kept)
     assert (after * dale_signs(N) >= 0).all()
-    assert ((found.keep_probability > 0) == present).all() or rule == "magnitude"
+    assert ((found.keep_probability > 0) == present).all() or rule in UNDRAWN
     assert found.density[1] == found.model.layers[1].density == found.kept.mean()
     assert found.density[0] == present.mean()
     for name, value in model.state_dict().items():  # the model itself is as it was
@@ -342,6 +343,37 @@ def test_noise_keeps_a_trained_network_better_than_a_blind_draw(trained):
     assert whole.loss < loss["noise"] < loss["uniform"]
 
 
+def test_the_surgeon_sees_what_neurons_hear_on_the_task(trained):
+    """The drive that changes least under the rates of the task, against the formula by hand."""
+    x = torch.randn(6, 30, 3, generator=torch.Generator().manual_seed(3))
+    found = prune_recurrent(trained, 0.3, "surgeon", inputs=x, seed=3)
+    assert found.method == "activity"
+    own = copy.deepcopy(trained)
+    own.hidden.reset_state()
+    own.hidden.seed_noise(substream(seed_sequence(3), 1))
+    rates = torch.relu(own.train().potentials(x)).detach().double().flatten(0, 1).numpy()
+    moment = rates.T @ rates / len(rates)
+    before = trained.layers[1].weight.detach().double().numpy()
+    after = found.model.layers[1].weight.detach().double().numpy()
+    for i, (w, new) in enumerate(zip(before, after)):
+        others = np.flatnonzero(np.arange(N) != i)
+        kept = others[new[others] != 0]
+        damped = moment + 0.01 * np.mean(np.diagonal(moment)[others]) * np.eye(N)
+        solved = np.linalg.solve(
+            damped[np.ix_(kept, kept)], damped[np.ix_(kept, others)] @ w[others]
+        )
+        if np.all(solved * w[kept] > 0.01 * w[kept] ** 2):
+            np.testing.assert_allclose(new[kept], solved, rtol=1e-4, atol=1e-6)
+    lost = {}
+    for rule in ("surgeon", "magnitude"):
+        pruned_weights = (
+            prune_recurrent(trained, 0.3, rule, inputs=x, seed=3).model.layers[1].weight
+        )
+        change = pruned_weights.detach().double().numpy() - before
+        lost[rule] = np.einsum("ij,jk,ik->", change, moment, change)
+    assert lost["surgeon"] < 0.5 * lost["magnitude"]
+
+
 def test_a_comparison_has_a_row_for_everything(trained):
     rows = list(
         compare_recurrent(trained, TASK, (0.3,), fine_tune=2, n_trials=20, n_test=50, seed=3)
@@ -349,7 +381,7 @@ def test_a_comparison_has_a_row_for_everything(trained):
     assert rows[0].rival == "unpruned"
     assert rows[0].pruning.epsilon().epsilon == pytest.approx(0, abs=1e-6)
     assert {row.rival for row in rows[1:]} == {
-        "noise", "noise, largest", "weight", "uniform", "magnitude", "random"
+        "noise", "noise, largest", "weight", "uniform", "magnitude", "surgeon", "random"
     }  # fmt: skip
     assert [row.pruning.rule for row in rows if row.rival == "random"] == ["random"]
     for row in rows[1:]:
@@ -373,6 +405,10 @@ def test_a_comparison_has_a_row_for_everything(trained):
         ({"sampling": "biggest"}, "unknown sampling"),
         ({"task": None, "working_point": "gain"}, "give a task, or inputs"),
         ({"task": None, "method": "activity"}, "give a task, or inputs"),
+        ({"task": None, "rule": "surgeon"}, "give a task, or inputs"),
+        ({"rule": "surgeon", "method": "exact"}, "leave the method out"),
+        ({"rule": "surgeon", "balance": "homeostatic"}, "leave the balance out"),
+        ({"rule": "surgeon", "sampling": "balanced"}, "draws by itself"),
         ({"inputs": torch.zeros(1, 1, 3)}, "both given"),
     ],
 )

@@ -87,6 +87,7 @@ def test_the_folder_has_all_there_is(folder):
     assert again["train_loss"] == found["train_loss"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_further_epochs_are_those_of_a_longer_run():
     asked(*SMALL, "-o", "run")
     longer = (*SMALL, "--epochs", 9)
@@ -105,6 +106,7 @@ def test_tests_do_not_change_the_training(other):
     assert (one["test_loss"] == two["test_loss"]) == (other[0] == "--log-every")
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_fewer_units_than_modes_learn_the_strongest(folder):
     found = asked(*SMALL, "--hidden", 3, "-o", "run")
     assert len(found["singular_values"][0]) == 3
@@ -112,6 +114,7 @@ def test_fewer_units_than_modes_learn_the_strongest(folder):
     assert (folder / "run" / "network.pt").exists()
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("rule", ["noise", "magnitude"])
 def test_trained_networks_are_pruned(folder, rule):
     found = asked(*SMALL, "--prune", 0.5, "--rule", rule, "-o", "run")
@@ -126,6 +129,7 @@ def test_trained_networks_are_pruned(folder, rule):
     assert again["pruned_loss"] == found["pruned_loss"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("more", [(), ("--averaged",), ("--optimizer", "adamw"),
                                   ("--weight-decay", 0.01, "--path", "moments")])  # fmt: skip
 def test_a_pruned_network_is_trained_further(folder, more):
@@ -474,6 +478,7 @@ def test_one_line_says_what_is_wrong(options, said):
     assert said in refused("failures", *options.split())
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_another_run_s_folder_is_refused():
     asked(*SMALL, "-o", "run")
     assert "hidden = 8, but 9 was asked for" in refused(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from noiseprune import spectrum
 from noiseprune.cli import app
 from noiseprune.learning import CTRNN
-from noiseprune.learning.data.match import DelayedMatch
+from noiseprune.learning.data.trials import DelayedMatch
 from noiseprune.learning.experiments.ctrnn import RateExperiment
 from noiseprune.learning.options.ctrnn import CTRNNOptions as Options
 
@@ -43,6 +43,7 @@ def test_it_trains_prunes_and_writes(task, tmp_path):
     assert whole.layers[1].sign.tolist() == [1] * 9 + [-1] * 3
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_that_is_taken_up_is_the_same_to_the_last_bit(tmp_path):
     options = f"{SMALL} --preact-noise 0.3 --density 0.5 --growth 0.05 --learn-alpha"
     once = run(f"{options} --epochs 4 -o {tmp_path / 'once'}")

@@ -58,6 +58,7 @@ def test_json_has_the_keys_of_the_contract(model, monkeypatch):
     assert found["networks"][found["best"]["index"]]["loss"] == min(losses)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_network_of_many_is_that_of_its_seed_alone():
     prune = ("--prune", 0.5, "--rule", "boltzmann", "--temp", 2, "--tol-w", 0.02)
     many = asked("deep", *SMALL, *prune, "-o", "many")["networks"][2]
@@ -85,8 +86,9 @@ def test_help_names_the_presets_there_are():
         assert f"inf: no {name}" in options[name].help
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("model", ["deep", "ep"])
-def test_what_was_interrupted_goes_on_to_the_last_bit(model, folder):
+def test_what_was_interrupted_goes_on_to_the_last_bit(model):
     sparse = ("--sparse", "--permanent", "--tol-w", 0.1, "--l1", 1e-3)
     asked(model, *SMALL, *sparse, "-o", "run")
     longer = asked(model, *SMALL, *sparse, "--epochs", 9, "-o", "run")
@@ -98,13 +100,17 @@ def test_what_was_interrupted_goes_on_to_the_last_bit(model, folder):
         assert set(one) == set(other) >= {"weights", "leak", "labels", "seeds", "biases"}
         for name in one:
             np.testing.assert_array_equal(one[name], other[name])
-    names = {path.name for path in (folder / "run").iterdir()}
-    assert names >= {"quantiles.png", "weights.png", "graph.png", "decisions.png", "learning.png"}
 
 
-@pytest.mark.parametrize("options", [("--task", "not"), ("--one-hot", "--topology", "layered")])
-def test_other_tasks_have_their_pictures(options, folder):
-    asked("deep", *SMALL, *options, "-o", "run")
+@pytest.mark.parametrize(
+    "options",
+    [("ep",), ("deep", "--task", "not"), ("deep", "--one-hot", "--topology", "layered")],
+)
+def test_a_run_has_its_pictures(options, folder):
+    asked(*options, *SMALL, "-o", "run")
+    names = {path.name for path in (folder / "run").glob("*.png")}
+    drawn = {"quantiles.png", "weights.png", "graph.png", "decisions.png", "learning.png"}
+    assert names == drawn
     assert (folder / "run" / "decisions.png").stat().st_size > 5000
 
 
@@ -120,6 +126,7 @@ def test_what_is_pruned_is_told():
     assert all(network["mu_1"] < 0 for network in found["networks"])
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_what_is_pruned_is_kept():
     found = asked("deep", *SMALL, "--preset", "improved", "--prune", 0.5, "--fine-tune", 2,
                   "-o", "run")  # fmt: skip
@@ -212,6 +219,7 @@ def test_presets_are_defaults():
     assert Options(one_hot=True, lr=5.0).chosen()["lr"] == 5.0
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_table_and_the_log(folder):
     text = invoke("deep", *SMALL, "-o", "run").stdout
     for words in ("deep, xor", "success rate", "contracting rate", "success interval"):

@@ -249,6 +249,15 @@ def test_prune_by_a_recording(simulated, suffix):
     assert "110.2 s" in shown.stdout
 
 
+def test_the_surgeon_sees_a_recording(simulated):
+    folder, _ = simulated
+    arguments = ("--recording", folder / "run.nix", "--burn-in", 5, "--keep", 0.5)
+    found = said("prune", folder / "net.npz", *arguments, "--rule", "surgeon")
+    assert (found["method"], found["rule"], found["n_kept"]) == ("recording", "surgeon", 15)
+    assert found["recording"]["length"] == pytest.approx(110.2)
+    assert "activity" not in found["recording"]
+
+
 def test_infer_from_a_file_and_prune(simulated, tmp_path):
     folder, net = simulated
     arguments = ("infer", folder / "run.nix", "--burn-in", 5, "--keep", 0.5)

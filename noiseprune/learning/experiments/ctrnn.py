@@ -12,10 +12,7 @@ import numpy as np
 import torch
 
 from noiseprune.checks import seed_sequence
-from noiseprune.learning.data.decision import PerceptualDecision
-from noiseprune.learning.data.match import DelayedMatch
-from noiseprune.learning.data.sine import SinePrediction
-from noiseprune.learning.data.trials import Task
+from noiseprune.learning.data.trials import DelayedMatch, PerceptualDecision, SinePrediction, Task
 from noiseprune.learning.models.ctrnn.constraints import dale_signs
 from noiseprune.learning.models.ctrnn.masks import RandomInput
 from noiseprune.learning.models.ctrnn.network import CTRNN

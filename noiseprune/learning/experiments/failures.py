@@ -26,8 +26,7 @@ from noiseprune.learning.data.datasets import (
     linear_teacher,
 )
 from noiseprune.learning.models.failures.dropout import failures_as
-from noiseprune.learning.models.failures.networks import DeepNet, Net
-from noiseprune.learning.models.failures.recurrent import RNN
+from noiseprune.learning.models.failures.networks import RNN, DeepNet, Net
 from noiseprune.learning.models.failures.statistics import participation_ratio, run_statistics
 from noiseprune.learning.models.failures.theory import LinearTheory, product_singular_values
 from noiseprune.learning.models.streams import DTYPES, new_generator, spread

@@ -6,7 +6,7 @@ from noiseprune.choices import Rule as Rule
 
 RecurrentRule = Literal[Rule, "random"]
 EquilibriumRule = Literal[
-    "noise", "noise-largest", "weight", "uniform", "magnitude", "random", "boltzmann"
+    "noise", "noise-largest", "weight", "uniform", "magnitude", "surgeon", "random", "boltzmann"
 ]
 """noise-largest: the largest importances as they are; random: any, as they are; boltzmann: draws
 of the sparsification, permanent, under a tolerance that rises until enough are gone."""

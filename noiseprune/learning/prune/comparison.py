@@ -25,6 +25,7 @@ RIVALS: dict[str, Way] = {
     "weight": Recipe(rule="weight"),
     "uniform": Recipe(rule="uniform"),
     "magnitude": Recipe(rule="magnitude"),
+    "surgeon": Recipe(rule="surgeon"),
     "random": "random",
 }
 """Ways to prune a trained network, by names for tables."""

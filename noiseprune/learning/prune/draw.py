@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from noiseprune.pruning import Recipe, prune_weights
+from noiseprune.pruning import Activity, Recipe, prune_weights
 from noiseprune.weights import FloatArray
 
 RANDOM = Recipe(rule="uniform", sampling="largest")
@@ -27,10 +27,12 @@ def prune_dense(
     rng: np.random.Generator,
     *,
     symmetric: bool = False,
+    activity: Activity | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """(post, pre) keep probabilities and pruned weights; what is 0 is no synapse.
 
     variance : (post, pre) synapse variances; number : of synapses to keep
+    activity : of the inputs, for rule "surgeon"
     """
     csr = as_csr(weights)
     probability = np.zeros_like(weights)
@@ -38,7 +40,7 @@ def prune_dense(
         return probability, weights.copy()
     places = weights.nonzero()
     local = None if variance is None else variance[places]
-    found = prune_weights(csr, local, number, recipe, rng, symmetric=symmetric)
+    found = prune_weights(csr, local, number, recipe, rng, symmetric=symmetric, activity=activity)
     probability[places] = found.keep_probability
     return probability, found.weights.toarray()
 

@@ -2,9 +2,9 @@
 
 The noise rule takes its synapse variances from the network where it rests on its task (see
 `working_point`), and prunes all its synapses, those from inputs included, as those of any other
-network (see `noiseprune.pruning`). What strengthens may break the bound and the cap that a network
-learns under, and the cap is what makes it contract: both are restored at once, as after an epoch of
-learning.
+network (see `noiseprune.pruning`). The surgeon sees the states in which the network rests on the
+rows of its task. What strengthens may break the bound and the cap that a network learns under, and
+the cap is what makes it contract: both are restored at once, as after an epoch of learning.
 
 The theorem on noise-pruning is about symmetric, diagonally dominant networks drawn independently:
 none of it covers these, which are directed, clipped, and computed with far from the origin.
@@ -28,7 +28,7 @@ from noiseprune.learning.models.equilibrium.sparsification import Sparsification
 from noiseprune.learning.models.equilibrium.working_point import WorkingPoint, working_points
 from noiseprune.learning.options.names import Balance, EquilibriumRule
 from noiseprune.learning.prune.draw import RANDOM, prune_dense
-from noiseprune.pruning import Recipe, rules
+from noiseprune.pruning import Activity, Recipe, rules
 from noiseprune.weights import FloatArray
 
 STREAM = 6
@@ -127,7 +127,13 @@ def prune_equilibrium(
             recipe = Recipe.of(rule, None, None if rule == "magnitude" else balance)
         symmetric = np.array_equal(weights, weights.T)
         _, pruned.weights[k] = prune_dense(
-            weights, point.variance, number, recipe, rng, symmetric=symmetric
+            weights,
+            point.variance,
+            number,
+            recipe,
+            rng,
+            symmetric=symmetric,
+            activity=Activity.of_states(point.states) if recipe.needs_activity else None,
         )
     pruned.present &= pruned.weights != 0
     pruned.limit()

@@ -45,10 +45,11 @@ import torch
 from torch import Tensor
 
 from noiseprune.checks import Seed, noise_strength, one_of, seed_sequence, substream
+from noiseprune.choices import UNDRAWN
 from noiseprune.errors import OptionError
 from noiseprune.learning.options.names import Balance, LayerVariance, Rule, Sampling
 from noiseprune.learning.prune.draw import prune_dense, ratio
-from noiseprune.pruning import Recipe, rules
+from noiseprune.pruning import Activity, Recipe, rules
 from noiseprune.weights import FloatArray
 
 SMALLEST_GAIN = 0.01
@@ -125,8 +126,9 @@ def prune_layers(
     ----------
     net : of local rules (`BurstCCN`, `Burstprop`, `EDN`, `ANN`), or `DeepNet`
     keep : fraction in (0, 1] of each layer's synapses
-    rule : "noise", "paper", "weight", "uniform", "magnitude" as for `noiseprune.prune`
-    x : (samples, inputs) for the working point; without them g = 1, for the noise rules
+    rule : "noise", "paper", "weight", "uniform", "magnitude", "surgeon" as for `noiseprune.prune`
+    x : (samples, inputs) for the working point; without them g = 1, for the noise rules. The
+        surgeon needs them: it sees the second moment of what each layer receives
     variance : "noise", propagated (see the module), or "activity", over the samples x
     sampling : as for `noiseprune.prune`, or "largest": the synapses of the largest importance, not
         strengthened (for "weight" that is "magnitude")
@@ -141,7 +143,7 @@ def prune_layers(
     check_prunable(net)
     one_of("variance", variance, get_args(LayerVariance))
     noise = noise_strength(noise)
-    if sampling == "largest" and (balance == "homeostatic" or rule in ("paper", "magnitude")):
+    if sampling == "largest" and (balance == "homeostatic" or rule in ("paper", *UNDRAWN)):
         raise OptionError(
             "sampling 'largest' strengthens nothing, and is for rules that draw: leave it out, or "
             "the balance"
@@ -164,13 +166,14 @@ def prune_layers(
             found = activity_variances(weights, potentials)
         else:
             found = noise_variances(seen, noise=noise)
+    received = _received(net, x) if recipe.needs_activity else [None] * len(weights)
     pruned = copy.deepcopy(net)
     kept, probabilities = [], []
     for k, (layer, whole) in enumerate(zip(pruned.layers, seen)):
         local = None if found is None else found[k]
         rng = np.random.default_rng(substream(seed_sequence(seed), k))
         number = max(1, round(keep * np.count_nonzero(whole)))
-        probability, left = prune_dense(whole, local, number, recipe, rng)
+        probability, left = prune_dense(whole, local, number, recipe, rng, activity=received[k])
         factor = ratio(left, whole)
         probabilities.append(probability)
         kept.append(factor != 0)
@@ -233,6 +236,17 @@ def activity_variances(
         signed = above.var(0)[:, None] + below.var(0) - 2 * np.where(w > 0, 1, -1) * cross
         found.append(np.maximum(signed, 0.0))
     return found
+
+
+def _received(net: Prunable, x: Tensor | None) -> Sequence[Activity | None]:
+    """The second moment, over the samples, of what each layer receives."""
+    if x is None or len(x) < 2:
+        raise OptionError("rule 'surgeon' sees the activity of samples: give x, at least 2 of them")
+    probe, found = copy.deepcopy(net), []
+    for layer in probe.layers:
+        layer.register_forward_pre_hook(lambda _, given: found.append(given[0].detach()))
+    probe.working_point(x.to(probe.layers[0].weight.dtype))
+    return [Activity.of_states(each.flatten(1).double().numpy()) for each in found]
 
 
 def _working_point(

@@ -8,6 +8,9 @@ whose synapses have the weights w_ij g_j / tau_i, and whose leak is (1 - w_ii g_
 self-synapse belongs to the leak, and is never pruned. The rest is `noiseprune.prune`: synapse
 variances of A under noise, or of the network's own activity; importance |a_ij| v_ij; draw; balance.
 A factor on a_ij is the same factor on w_ij, so what is kept keeps its sign, and Dale's law.
+
+The surgeon sees what a neuron hears on the task: the mean of r r^T over trials and their steps,
+r = phi(v), for the weights w_ij / tau_i.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from torch import Tensor
 
 from noiseprune import kernels, spectrum
 from noiseprune.checks import Seed, count, one_of, seed_sequence, substream
+from noiseprune.choices import UNDRAWN
 from noiseprune.errors import NetworkError, NoisePruneError, OptionError, UnstableError
 from noiseprune.learning.data.trials import Task
 from noiseprune.learning.models.activations import ACTIVATIONS
@@ -32,7 +36,7 @@ from noiseprune.learning.models.ctrnn.objective import Batch, Score, score
 from noiseprune.learning.options import names
 from noiseprune.learning.prune.draw import RANDOM, as_csr, prune_dense, ratio
 from noiseprune.network import RateNetwork
-from noiseprune.pruning import PAPER, Recipe, rules
+from noiseprune.pruning import PAPER, Activity, Recipe, rules
 from noiseprune.pruning.sampling import BoolArray
 from noiseprune.variance import METHODS, synapse_variance
 from noiseprune.weights import FloatArray, stored
@@ -121,8 +125,8 @@ def prune_recurrent(
     ----------
     keep : fraction in (0, 1] (a float) or number (an int) of synapses to keep, of those that can be
         pruned: self-synapses and frozen ones always stay
-    rule : "noise", "paper", "weight", "uniform", "magnitude" as for `noiseprune.prune`, or
-        "random": as many synapses at random, without strengthening the rest. Or a
+    rule : "noise", "paper", "weight", "uniform", "magnitude", "surgeon" as for `noiseprune.prune`,
+        or "random": as many synapses at random, without strengthening the rest. Or a
         `noiseprune.pruning.Recipe`, which says the sampling and the balance, too
     task : gives trials for the working point, for the activity, and for the scores
     inputs : (batch, time, in), instead of a task; then there are no scores
@@ -132,7 +136,7 @@ def prune_recurrent(
     method : of the synapse variances: those of `noiseprune.synapse_variance`, which see A under
         white noise (its strength plays no part); "activity": the variance of v_i - sgn(w_ij) v_j
         over the trials and their steps, under the model's own noise; "auto": "exact" if A is
-        stable, else "activity"
+        stable, else "activity". The surgeon has the activity alone
     sampling : as for `noiseprune.prune`, or "largest": the synapses of the largest importance, not
         strengthened (for "weight" that is "magnitude")
     balance : "homeostatic" (the default of all rules that strengthen) or "none"; the leak of a
@@ -188,17 +192,20 @@ def prune_recurrent(
         raise OptionError("no synapse can be pruned: all are absent, frozen or self-synapses")
     number = max(1, round(rules.budget(keep, n_synapses)))
     # The noise rule and the paper's see the synapses of A, the others the weights themselves.
-    seen, local, found = weights, None, None
+    seen, local, found, activity = weights, None, None, None
     if recipe.needs_variance:
         seen = weights * gains / tau[:, None]
         local = np.zeros_like(weights)
         found, local[drift.synapses] = _variances(drift, potentials, method, substream(root, 2))
+    if recipe.needs_activity:
+        seen, found = weights / tau[:, None], "activity"
+        activity = _seen(model, potentials, method)
     rng = np.random.default_rng(substream(root, 3))
     seen = np.where(free, seen, 0.0)
     if rule == "random":
         probability, multiplier = _any(seen, free, number, recipe, rng)
     else:
-        probability, multiplier = _draw(seen, free, local, number, recipe, rng)
+        probability, multiplier = _draw(seen, free, local, number, recipe, rng, activity)
     kept = free & (multiplier > 0)
     rest = layer.present.cpu().numpy() & ~plastic
     changed = np.where(rest, weights, weights * multiplier)
@@ -284,6 +291,17 @@ def _variances(
     return "activity", np.maximum(values, 0.0)
 
 
+def _seen(model: CTRNN, potentials: Tensor | None, method: str) -> Activity:
+    """What a neuron hears: the second moment of the rates over all trials and steps."""
+    if potentials is None or method not in ("auto", "activity"):
+        raise OptionError(
+            "rule 'surgeon' sees the activity of the network on its task: give a task, or inputs, "
+            "and leave the method out"
+        )
+    rates = ACTIVATIONS[model.hidden.activation].rate(potentials.double())
+    return Activity.of_states(rates.flatten(0, 1).cpu().numpy())
+
+
 def _recipe(
     rule: names.RecurrentRule | Recipe,
     sampling: names.Sampling | None,
@@ -301,9 +319,7 @@ def _recipe(
                 "balance out, or use rule 'noise'"
             )
         recipe = PAPER
-    elif (
-        one_of("rule", rule, get_args(names.RecurrentRule)) in ("magnitude", "random") and sampling
-    ):
+    elif one_of("rule", rule, get_args(names.RecurrentRule)) in (*UNDRAWN, "random") and sampling:
         raise OptionError(f"rule {rule!r} draws by itself: leave sampling out")
     elif rule == "random":
         recipe = RANDOM if balance is None else replace(RANDOM, balance=balance)
@@ -324,6 +340,7 @@ def _draw(
     number: int,
     recipe: Recipe,
     rng: np.random.Generator,
+    activity: Activity | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """(N, N) keep probabilities, and the factors of the weights: 0 where pruned.
 
@@ -333,7 +350,9 @@ def _draw(
     left = number - int(certain.sum())
     if left < 0:
         symmetric = np.array_equal(seen, seen.T)
-        probability, pruned = prune_dense(seen, variance, number, recipe, rng, symmetric=symmetric)
+        probability, pruned = prune_dense(
+            seen, variance, number, recipe, rng, symmetric=symmetric, activity=activity
+        )
         return probability, ratio(pruned, seen)
     # Of what the rule cannot tell apart, as many as are left, any of them, and as they are.
     places = np.flatnonzero(free & ~certain)

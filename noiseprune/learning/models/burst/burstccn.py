@@ -136,12 +136,7 @@ class BurstCCN(LocalNetwork):
         N(0, Q_scale^2), "W_symmetric_init" p_b Q_scale W at first; None: "tied", or
         "symmetric_init" where Q has a scale or learns, or Y learns by "apical"
     Y_rule : of learned Y: "apical" (see the module), or "kolen-pollack" (as the W above)
-    conv, activation, gain, feedforward_noise, seed, dtype : as `LocalNetwork`
-
-    Raises
-    ------
-    OptionError
-        If an option has no meaning.
+    conv, activation, gain, feedforward_noise, seed, dtype, and errors : as `LocalNetwork`
     """
 
     layer = BurstCCNLayer

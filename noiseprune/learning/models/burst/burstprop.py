@@ -92,12 +92,7 @@ class Burstprop(LocalNetwork):
     ----------
     p_baseline : p_b of the output layer, in (0, 1)
     recurrent_input : whether there is R; recurrent_learning : whether it learns
-    n_inputs, n_outputs, ... : as `LocalNetwork`
-
-    Raises
-    ------
-    OptionError
-        If an option has no meaning.
+    n_inputs, n_outputs, ..., and errors : as `LocalNetwork`
     """
 
     layer = BurstpropLayer

@@ -100,12 +100,7 @@ class EDN(LocalNetwork):
     lambda_output, lambda_intn, lambda_hidden : nudging strengths in (0, 1]
     intn_mode : "symmetric_init" P = W, k = c of the layer above and G = intn_scale Y at first;
         "random_init" P as W, k = 0, G ~ N(0, intn_scale^2)
-    n_inputs, n_outputs, ... : as `LocalNetwork`
-
-    Raises
-    ------
-    OptionError
-        If an option has no meaning.
+    n_inputs, n_outputs, ..., and errors : as `LocalNetwork`
     """
 
     layer = EDNLayer

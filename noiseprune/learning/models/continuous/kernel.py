@@ -71,7 +71,8 @@ class Network(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """frequency, per second, and phase (inputs,); weights and readout of the target"""
+    """frequency, per second, and phase (inputs,); weights (m, n + 1) and readout (m + 1,) of the
+    target, the last ones biases"""
 
     frequency: FloatArray
     phase: FloatArray

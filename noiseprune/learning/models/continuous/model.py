@@ -42,14 +42,8 @@ STATE = ("z", "u", "c", "w", "y", "q")
 """The arrays of a network, which its steps change."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """frequency, phase : (3,) of the inputs; weights (25, 4) and readout (26,) with biases last"""
-
-    frequency: FloatArray
-    phase: FloatArray
-    weights: FloatArray
-    readout: FloatArray
+class Task(kernel.Inputs):
+    """The inputs and their target; see `kernel.Inputs`, with 3 inputs and 25 hidden units."""
 
     @classmethod
     def drawn(cls, seed: Seed) -> Task:
@@ -161,8 +155,7 @@ class ContinuousBurstCCN:
         how = kernel.How(
             o.p_baseline, teacher, learn, learn_Q, o.y_mode == "tied", o.q_mode == "tied", compare
         )
-        inputs = kernel.Inputs(task.frequency, task.phase, task.weights, task.readout)
-        squares, potentials = kernel.advance(network, inputs, rates, how, self.step, steps, seen)
+        squares, potentials = kernel.advance(network, task, rates, how, self.step, steps, seen)
         self.step += steps
         n = max(steps, 1)  # no steps, no error
         apical = potentials / (n * int(self.sizes[1:-1].sum()))

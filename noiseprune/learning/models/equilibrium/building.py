@@ -8,9 +8,13 @@ from typing import Any
 
 from noiseprune.learning.data.logic import logic_task
 from noiseprune.learning.models.equilibrium.network import DirectedEP
-from noiseprune.learning.models.equilibrium.settings import Dynamics, Learning
+from noiseprune.learning.models.equilibrium.settings import (
+    Dynamics,
+    Learning,
+    Topology,
+    layer_sizes,
+)
 from noiseprune.learning.models.equilibrium.sparsification import Sparsification
-from noiseprune.learning.models.equilibrium.topology import Topology, layer_sizes
 from noiseprune.learning.options.equilibrium import DeepOptions, EquilibriumOptions
 
 

@@ -34,10 +34,9 @@ from noiseprune.checks import count, positive, substream
 from noiseprune.errors import OptionError
 from noiseprune.files.atomic import write_atomically
 from noiseprune.learning.models.equilibrium import kernels
-from noiseprune.learning.models.equilibrium.settings import Dynamics, Learning, check_step
+from noiseprune.learning.models.equilibrium.settings import Dynamics, Learning, Topology, check_step
 from noiseprune.learning.models.equilibrium.sparsification import Sparsification
 from noiseprune.learning.models.equilibrium.stability import Stability, stability
-from noiseprune.learning.models.equilibrium.topology import Topology
 from noiseprune.weights import FloatArray
 
 START = 0.1

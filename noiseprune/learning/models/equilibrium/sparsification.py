@@ -28,18 +28,13 @@ from noiseprune.weights import FloatArray
 
 @dataclass(frozen=True)
 class Sparsification(Checked):
-    """How weak synapses are drawn after every epoch.
+    """How weak synapses are drawn after every epoch; a value without meaning is an OptionError.
 
     tolerance : largest |w| of a weak synapse
     temperature : T; far above the weights every weak synapse goes with probability 1/N
     permanent : what was set to 0 stays so
     schedule : epochs until tolerance and temperature are final; 0 for constant ones
     final_temperature : with a schedule
-
-    Raises
-    ------
-    OptionError
-        If a value has no meaning.
     """
 
     tolerance: Annotated[float, positive] = 0.01

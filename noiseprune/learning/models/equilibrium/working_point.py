@@ -36,12 +36,14 @@ class WorkingPoint:
     gains : (m, n) g
     leak : (n,), the network's own if own_leak
     variance : (N, N) v of W[post, pre] for every pair, by the sign of the weight
+    states : (m, N) in which the free phase ends, inputs first
     """
 
     gains: FloatArray = field(repr=False)
     leak: FloatArray
     own_leak: bool
     variance: FloatArray = field(repr=False)
+    states: FloatArray = field(repr=False)
 
     def drift(self, weights: FloatArray) -> RateNetwork:
         """The mean over rows of A with weights (N, N); the inputs only drive, and are left out."""
@@ -54,21 +56,25 @@ def working_points(network: DirectedEP, inputs: FloatArray) -> Iterator[WorkingP
     """
     states = network.settle(inputs).states
     free = ((states > 0) & (states < 1)).astype(np.float64)
-    for weights, gains, leak in zip(network.weights, free, network.leak, strict=True):
-        yield _working_point(weights, gains, leak) if weights.any() else None
+    given = network.weights, free, network.leak, states
+    for weights, gains, leak, rest in zip(*given, strict=True):
+        whole = np.concatenate([inputs, rest], axis=1)
+        yield _working_point(weights, gains, leak, whole) if weights.any() else None
 
 
-def _working_point(weights: FloatArray, gains: FloatArray, leak: FloatArray) -> WorkingPoint:
+def _working_point(
+    weights: FloatArray, gains: FloatArray, leak: FloatArray, states: FloatArray
+) -> WorkingPoint:
     first = len(weights) - leak.size
     drifts = gains[:, :, None] * weights[first:, first:] - np.diag(leak)
     own = bool((leak > 0).all() and stability(drifts).stable.all())
     if own:
         try:
-            return WorkingPoint(gains, leak, True, _variance(weights, gains, leak))
+            return WorkingPoint(gains, leak, True, _variance(weights, gains, leak), states)
         except NoisePruneError:  # stable, but too near to singular for any digit
             pass
     leak = RateNetwork(weights, leak="dominant").leak[first:]
-    return WorkingPoint(gains, leak, False, _variance(weights, gains, leak))
+    return WorkingPoint(gains, leak, False, _variance(weights, gains, leak), states)
 
 
 def _variance(weights: FloatArray, gains: FloatArray, leak: FloatArray) -> FloatArray:

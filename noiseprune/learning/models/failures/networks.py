@@ -1,4 +1,4 @@
-"""Layers of failing synapses in a row, and what all networks of such layers have in common.
+"""Networks of failing synapses: layers in a row, and a rate network in discrete time.
 
 h_l = phi(W_l h_(l-1) + b_l),    y = out_phi(W_L h_(L-1) + b_L),    h_0 = x
 """
@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import torch
@@ -21,7 +21,8 @@ from noiseprune.learning.models.activations import ACTIVATIONS, Function
 from noiseprune.learning.models.failures.dropout import LinearWeightDropout
 from noiseprune.learning.models.saving import SavedNetwork
 from noiseprune.learning.models.streams import DTYPES, new_generator, spread
-from noiseprune.learning.options.names import DType, FailuresActivation, Output, Path
+from noiseprune.learning.options.base import at_least_0
+from noiseprune.learning.options.names import DType, FailuresActivation, FailuresLast, Output, Path
 
 OUTPUTS: dict[str, Function] = {"linear": lambda x: x, "softmax": lambda x: torch.softmax(x, -1)}
 Layers = str | Sequence[int]
@@ -196,6 +197,73 @@ class DeepNet(Net):
         self.set_generators(generators)
         slopes[-1] = torch.ones_like(potentials[-1])
         return slopes, potentials
+
+
+@dataclass(eq=False, repr=False)
+class RNN(Net):
+    """A rate network in discrete time: layers `i2h`, `h2h`, `h2o`, numbered 1, 2, 3.
+
+        h_t = phi(W_hh h_(t-1) + W_in x_t + b),    y_t = out_phi(W_out h_t + b_out),    h_0 = 0
+
+    Parameters
+    ----------
+    As `DeepNet`, which raises the same, and
+
+    d_hidden : recurrent units
+    nonlinearity : of the units
+    drop_layers : by default the recurrent synapses fail
+    failures : anew in every "step", or for a whole "trial" (path "masks" only)
+    delay : steps without input after the last one
+    bias : of `h2h` and `h2o`
+    """
+
+    d_input: int
+    d_output: int = 1
+    d_hidden: int = 100
+    _: KW_ONLY
+    nonlinearity: FailuresActivation = "tanh"
+    drop_layers: Layers = "2"
+    failures: FailuresLast = "step"
+    delay: Annotated[int, at_least_0] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.failures == "trial" and self.path != "masks":
+            raise OptionError("failures that last a trial are masks: give path='masks'")
+        n = self.d_hidden
+        shapes = [(self.d_input, n), (n, n), (n, self.d_output)]
+        self._build(shapes, [False, self.bias, self.bias], self.drop_layers)
+        self._phi = ACTIVATIONS[self.nonlinearity].rate
+        self._out = OUTPUTS[self.output_activation]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Outputs (batch, time + delay, d_output) and {"h": (batch, time + delay, d_hidden)}.
+
+        x is (batch, time, d_input).
+
+        Raises
+        ------
+        OptionError
+            If x has another shape.
+        """
+        d_input = self.layers[0].in_features
+        if x.ndim != 3 or x.shape[2] != d_input:
+            raise OptionError(
+                f"the input has shape {tuple(x.shape)}, but must be (batch, time, {d_input})"
+            )
+        rows = len(x)
+        masks = [
+            layer.draw_masks(rows) if self.failures == "trial" and layer.drop_p else None
+            for layer in self.layers
+        ]
+        i2h, h2h, h2o = self.layers
+        x = torch.cat((x, x.new_zeros(rows, self.delay, d_input)), 1)
+        h, states, outputs = x.new_zeros(rows, h2h.in_features), [], []
+        for u in x.unbind(1):
+            h = self._phi(h2h(h, masks[1]) + i2h(u, masks[0]))
+            states.append(h)
+            outputs.append(self._out(h2o(h, masks[2])))
+        return torch.stack(outputs, 1), {"h": torch.stack(states, 1)}
 
 
 def initial_law(rule: str | float, fan: int) -> tuple[float, float]:
