@@ -51,3 +51,28 @@ def outer_products(samples):
     for x in samples.T:
         total += np.outer(x, x)
     return total
+
+
+def delta_rule(post, pre, symmetric, target, weight, activity, rate, bounds):
+    """Weights after a step by each sample, and sum of e_i x_j: dense matrices, row by row."""
+    n = len(activity)
+
+    def dense(values):
+        matrix = np.zeros((n, n))
+        matrix[post, pre] = values
+        return matrix + matrix.T if symmetric else matrix
+
+    weight, total = weight.copy(), np.zeros(len(post))
+    for x in activity.T:
+        w, old = dense(weight), dense(target)
+        error = (w - old) @ x
+        size = (w != 0) @ x**2
+        for s, (i, j) in enumerate(zip(post, pre)):
+            step, scale = error[i] * x[j], size[i]
+            if symmetric:
+                step, scale = step + error[j] * x[i], scale + size[j]
+            total[s] += step
+            if weight[s] != 0:
+                multiplier = (weight[s] - rate * step / scale) / target[s]
+                weight[s] = np.clip(multiplier, *bounds) * target[s]
+    return weight, total

@@ -55,6 +55,9 @@ class Schedule:
             "--adapt-leak/--fixed-leak", help="The leak makes up for what scaling leaves."
         ),
     ] = True
+    regrow: Annotated[
+        bool, "Neurons mend their own input, and places regrow by its error; the leak stays."
+    ] = False
 
     def run(self, common: Common, net: "RateNetwork", activity: Activity) -> "Plasticity":
         from noiseprune.online import plasticity

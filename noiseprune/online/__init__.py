@@ -19,6 +19,9 @@ end it is there with probability p = |w| v / theta, with the weight w / p. That 
 with K = 1 / theta, and rounds add no variance to the weights. And as a neuron's scaled-down
 synapses fall below theta while scaled-up ones stay above it, pruning evens out its strengths.
 
+With regrowth a neuron also mends its own input current, and places that lost their synapse may get
+it back (see `regrowth`).
+
 Source: the rule, Moore and Chaudhuri (2020); as an online process it is this package's.
 """
 

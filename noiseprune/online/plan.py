@@ -102,6 +102,7 @@ class Request:
     dt: float | None = None
     scaling: bool = True
     adapt_leak: bool = True
+    regrow: bool = False
     seed: Seed = None
 
     def plan(self, net: RateNetwork) -> Plan:
@@ -112,6 +113,8 @@ class Request:
             raise OptionError("the network has no synapses: there is nothing to prune")
         if self.keep is not None and self.gain is not None:
             raise OptionError("keep and gain were both given: leave one of them out")
+        if self.regrow and self.continuous:
+            raise OptionError("synapses regrow in rounds: leave continuous or regrow out")
         activation = one_of("activation", self.activation, ACTIVATIONS)
         rounds, noise = count("rounds", self.rounds), noise_strength(self.noise)
         unit_size = 2 if net.is_symmetric else 1
@@ -137,7 +140,11 @@ class Request:
         ).of(net)
         run.check_step(stationary=True)
         events = TICKS * (rounds - 1) + 1 if self.continuous else rounds
-        asked, n_units = replace(self, rounds=rounds), net.n_synapses // unit_size
+        adapt_leak = self.adapt_leak and not self.regrow
+        asked, n_units = (
+            replace(self, rounds=rounds, adapt_leak=adapt_leak),
+            net.n_synapses // unit_size,
+        )
         return Plan(asked, run, unit_size, n_units, final, gain, events)
 
     def _samples(self, net: RateNetwork, step: float) -> int:

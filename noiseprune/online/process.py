@@ -22,6 +22,7 @@ from noiseprune.network import RateNetwork, on_synapses
 from noiseprune.online.homeostasis import Homeostasis
 from noiseprune.online.plan import TICKS, Plan
 from noiseprune.online.record import Plasticity
+from noiseprune.online.regrowth import Regrowth
 from noiseprune.online.synapses import Synapses, threshold_at
 from noiseprune.progress import Progress, silent
 from noiseprune.simulation.engine import integrate
@@ -40,12 +41,14 @@ class Process:
         self.plan = plan
         self.synapses = Synapses.of(plan.net)
         self.homeostasis = Homeostasis(plan.net, self.synapses)
+        self.regrowth = Regrowth(self.synapses, plan.net.is_symmetric)
         self.leak = plan.net.leak
         self.key = substream(plan.run.root, 2).generate_state(2, np.uint32).astype(np.uint64)
         self.sensed = np.zeros(plan.n_units)
         self.event, self.threshold, self.highest = 0, 0.0, 0.0
         self.steps = 0  # before the present interval
         self.state: Reals = plan.run.initial
+        self.latest = np.empty((plan.net.n_neurons, 0))  # samples of the last tick
 
     # --------------------------------------------------------------------------- one tick
 
@@ -72,19 +75,26 @@ class Process:
             self.threshold = plan.threshold(self.event, plan.gain)
         self.highest = max(self.highest, self.threshold)
         self.keep_in_mind()
-        synapses.only(synapses.decide(priority, self.threshold))
+        if plan.asked.regrow:  # a neuron's own error strengthens what lives on
+            synapses.only(priority > self.threshold)
+        else:
+            synapses.only(synapses.decide(priority, self.threshold))
 
     def keep_in_mind(self) -> None:
         """What the living synapses have sensed, in case they die."""
         self.sensed[self.synapses.unit.astype(np.intp)] = self.synapses.variance
 
-    def restore(self) -> None:
-        """What the neurons do in one tick."""
+    def restore(self, index: int, tick: int) -> None:
+        """What the neurons do in one tick of the interval after `index` rounds."""
         if self.plan.asked.scaling:
             for _ in range(SCALING_STEPS):
                 self.homeostasis.scale(self.synapses)
         if self.plan.asked.adapt_leak:
             self.leak = self.homeostasis.adapted_leak(self.synapses)
+        if self.plan.asked.regrow:
+            left = 1.0 - ((index - 1) * TICKS + tick) / (self.plan.asked.rounds * TICKS)
+            self.keep_in_mind()
+            self.regrowth.tick(self.synapses, self.latest, self.sensed, tick, left)
 
     def samples(self, net: RateNetwork, state: Reals, tick: int, ticks: int = 1) -> FloatArray:
         """(N, K) samples of a network from a tick of the present interval on."""
@@ -134,8 +144,9 @@ class Process:
             if index and self.event < plan.events and (tick == 0 or plan.asked.continuous):
                 self.decide()
             if index:
-                self.restore()
+                self.restore(index, tick)
             parts.append(self.samples(self.network(), self.state, tick))
+            self.latest = parts[-1]
             self.state = parts[-1][:, -1:]
             if tick == SETTLE and not plan.asked.continuous:
                 self.synapses.forget()
@@ -173,6 +184,7 @@ class Process:
             activation=plan.run.activation,
             scaling=asked.scaling,
             adapt_leak=asked.adapt_leak,
+            regrow=asked.regrow,
             dt=plan.run.dt,
             interval=plan.interval,
             n_steps=self.steps,

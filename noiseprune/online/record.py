@@ -37,7 +37,7 @@ class Plasticity(Table):
     kept : (n_synapses,) bool
     gain : K = 1 / theta, the largest theta of all rounds; inf where nothing was pruned
     imbalance : largest relative change, in the end, of a neuron's strengths S (see `homeostasis`)
-    rounds, continuous, activation, scaling, adapt_leak : as asked for
+    rounds, continuous, activation, scaling, adapt_leak, regrow : as asked for
     dt, interval : s;   n_steps : of each of the two networks
     noise, drive (N,) : as simulated;   seed : as given
     """
@@ -62,6 +62,7 @@ class Plasticity(Table):
     activation: str
     scaling: bool
     adapt_leak: bool
+    regrow: bool
     dt: float
     interval: float
     n_steps: int
@@ -95,6 +96,7 @@ class Plasticity(Table):
             "sampling": "priority",
             "balance": self.balance,
             "adapt_leak": self.adapt_leak,
+            "regrow": self.regrow,
             "gain": self.gain,
             "guarantee": "none",
             "rounds": self.rounds,

@@ -27,6 +27,7 @@ def plasticity(
     dt: float | None = None,
     scaling: bool = True,
     adapt_leak: bool = True,
+    regrow: bool = False,
     seed: Seed = None,
     progress: Progress = silent,
 ) -> Plasticity:
@@ -51,6 +52,9 @@ def plasticity(
     dt : s; by default a tenth of a stable step
     scaling : neurons restore their strengths by scaling their synapses
     adapt_leak : the leak makes up for what scaling leaves, and for all without it
+    regrow : neurons mend the errors of their own input currents by a delta rule, and places that
+        once held a synapse regrow (see `online.regrowth`). No decision strengthens a synapse then,
+        and the leak stays. In rounds only
     seed : of the noise and of the coins; the same gives the same result on any number of threads
     progress : called with (tenths of an interval done, in all)
 
@@ -84,6 +88,7 @@ def plasticity(
         dt=dt,
         scaling=scaling,
         adapt_leak=adapt_leak,
+        regrow=regrow,
         seed=seed,
     )
     return Process(asked.plan(net)).run(progress)

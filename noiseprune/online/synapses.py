@@ -150,6 +150,13 @@ class Synapses:
         for name in ("unit", "post", "pre", "weight", "mean", "square"):
             setattr(self, name, getattr(self, name)[alive])
 
+    def become(self, unit: IntArray, ends: IntArray, weight: FloatArray, old: FloatArray) -> None:
+        """Be the units of all places; who grows back begins with its old variance."""
+        mean = np.zeros_like(weight)
+        mean[self.unit.astype(np.intp)] = self.mean
+        self.unit, self.post, self.pre = unit.astype(np.uint64), ends[0][unit], ends[1][unit]
+        self.weight, self.mean, self.square = weight[unit], mean[unit], self.samples * old[unit]
+
 
 def threshold_at(priority: FloatArray, number: int) -> float:
     """Where a threshold that rises from 0 stops if it stops as soon as `number` are left.

@@ -287,6 +287,12 @@ BAD_INPUTS = (
     BadInput("no duration", "simulate net.npz --duration 0", ("duration is 0", "above 0"), ANY),
     BadInput("no replicas", "simulate net.npz --replicas 0", ("replicas is 0", "at least 1"), ANY),
     BadInput("no rounds", "plasticity net.npz --rounds 0", ("rounds is 0", "at least 1"), ANY),
+    BadInput(
+        "regrowing all the time",
+        "plasticity net.npz --continuous --regrow",
+        ("in rounds", "leave continuous"),
+        ANY,
+    ),
     BadInput("keep and gain", "plasticity net.npz --keep 0.5 --gain 2", ("both", "leave one"), ANY),
     BadInput(
         "a short interval", "plasticity net.npz --interval 1e-9", ("interval is 1e-09", "dt"), ANY
