@@ -27,6 +27,8 @@ MINUTES = {
     "choices": 20,
     "best": 20,
     "effort": 10,
+    "nonlinear": 8,
+    "killed": 8,
     "optimum": 3,
     "rectified": 4,
     "plasticity": 12,

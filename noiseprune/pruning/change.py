@@ -48,7 +48,7 @@ from noiseprune.weights import FloatArray, IntArray, row_index
 
 SHARES = {"leak": (1.0, 0.0), "none": (0.0, 0.0), "homeostatic": (0.5, 0.5)}
 """(a, b): shares of a synapse that stand in the leak of its post- and presynaptic neuron."""
-ACTIVITY = 0.5
+ACTIVITY = 0.7
 """lambda"""
 DENSE = 12_000
 """Up to this many neurons H is factored, above it is solved by conjugate gradients."""

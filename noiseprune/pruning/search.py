@@ -4,7 +4,7 @@
 
 on the synapses that are kept (Adam, Kingma and Ba 2015); every step has new probes for its gradient
 (see `change`). What is kept has to make up for the rest, so the rate is larger where less is kept,
-by (sum |w| over all / sum |w| over the kept)^1/2. With regrowth, two dozen times in the first six
+by (sum |w| over all / sum |w| over the kept)^1/4. With regrowth, two dozen times in the first six
 tenths of the steps,
 
     the k largest x_e importance_e stay,
@@ -102,7 +102,7 @@ def fit_multipliers(
         change = Change(net, recipe.balance)
         regrow = recipe.effort == "regrow"
         weights = np.abs(net.csr.data)
-        rate = _RATE * np.sqrt(np.sum(weights) / np.sum(weights[start > 0]))
+        rate = _RATE * (np.sum(weights) / np.sum(weights[start > 0])) ** 0.25
         start, importance = change.on_units(start), change.on_units(importance)
         descent = _Descent(change, start, importance, float(rate), regrow)
         first = descent.x.copy()
