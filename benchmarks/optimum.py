@@ -33,6 +33,7 @@ from scipy import linalg
 import noiseprune as npr
 from noiseprune import spectrum
 from noiseprune.pruning import Recipe, prune_network
+from noiseprune.pruning.change import ACTIVITY
 
 GAP = 1e-3
 """How far the certified bound may lie below the optimum, relative to it."""
@@ -104,7 +105,7 @@ class Problem:
         return float(np.linalg.norm(self.change(x), 2))
 
     def objective(self, x: np.ndarray) -> float:
-        """What regrowing lowers, log ||E||_2q + log d / 2, by singular values."""
+        """What regrowing lowers, log ||E||_2q + lambda log d, by singular values."""
         e, m = self.change(x), -self.net.dense_drift()
         ones = np.ones(len(m))
         states = np.column_stack([ones, np.linalg.solve(m, ones)])
@@ -113,7 +114,7 @@ class Problem:
         parts = np.linalg.norm(e @ states, axis=0) / np.linalg.norm(states, axis=0)
         d = np.sqrt((np.sum(parts**2) + np.sum(e**2) / len(m)) / 3)
         values = np.linalg.svd(e, compute_uv=False)
-        return float(np.log(np.sum(values ** (2 * ORDER))) / (2 * ORDER) + np.log(d) / 2)
+        return float(np.log(np.sum(values ** (2 * ORDER))) / (2 * ORDER) + ACTIVITY * np.log(d))
 
 
 @dataclass
@@ -310,7 +311,7 @@ def main(seeds: int) -> None:
         rows,
         f"Neurons; synapses or pairs. Ratios of epsilon to the optimum: means over {seeds} seeds, "
         "the best of them, and the least epsilon on the support of that one. Regrowing has another "
-        "objective, the norm times the root of the activity error. Last column: its value where "
+        "objective, the norm times a power of the activity error. Last column: its value where "
         "the best regrowing ends, over that at the optimum of epsilon. Above 1 the search has "
         "missed by its own objective, too.",
     )

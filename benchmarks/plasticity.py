@@ -21,6 +21,7 @@ from effort import measures
 import noiseprune as npr
 from noiseprune import spectrum
 from noiseprune.figures.protocol import paper_network
+from noiseprune.measures import Reference
 from noiseprune.online.plan import Request
 from noiseprune.pair import is_stable
 
@@ -157,6 +158,7 @@ def regrowing(seeds: int) -> None:
     for name, keep in CONNECTOMES:
         net = npr.datasets.load(name)
         variance, original = npr.synapse_variance(net, seed=0), spectrum.Original(net)
+        reference = Reference(net)
         interval = STEPS * Request(keep=keep).plan(net).run.dt
         for way in (*OFFLINE, *REGROWING):
             samples = []
@@ -167,7 +169,7 @@ def regrowing(seeds: int) -> None:
                     choices = REGROWING[way] | {"interval": interval}
                     found = npr.plasticity(net, keep, seed=seed, **choices)
                 try:
-                    samples.append(measures(net, found.network, original))
+                    samples.append(measures(reference, found.network, original))
                 except npr.NoisePruneError as error:  # an unstable network has no measures
                     print(name, way, error)
             keys = ("epsilon", "covariance", "worst", "end")

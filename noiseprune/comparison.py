@@ -113,20 +113,25 @@ class Comparison(Table):
     left_out: str | None = None
 
     @property
+    def levels(self) -> list[tuple[ComparisonRow, ...]]:
+        """The rows at each `keep`, in order: one synapse (1) is not all of them (1.0)."""
+        several = len(self.keep) if isinstance(self.keep, tuple) else 1
+        n = len(self.rows) // several
+        return [self.rows[k : k + n] for k in range(0, len(self.rows), n)]
+
+    @property
     def winners(self) -> dict[str, tuple[ComparisonRow, ...]]:
         """By measure (`Measure.place`): the row with the least mean at each `keep`, in order.
 
         Only rows that are stable in every draw, and have the measure, can win.
         """
-        keeps = dict.fromkeys(row.keep for row in self.rows)
-        able = [row for row in self.rows if row.stable]
 
-        def best(measure: Measure, keep: float) -> list[ComparisonRow]:
-            rows = [row for row in able if row.keep == keep and row.value(measure) is not None]
+        def best(measure: Measure, level: tuple[ComparisonRow, ...]) -> list[ComparisonRow]:
+            rows = [row for row in level if row.stable and row.value(measure) is not None]
             return sorted(rows, key=lambda row: cast(float, row.value(measure)))[:1]
 
         return {
-            measure.place: tuple(row for keep in keeps for row in best(measure, keep))
+            measure.place: tuple(row for level in self.levels for row in best(measure, level))
             for measure in MEASURES
         }
 

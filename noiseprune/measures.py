@@ -34,7 +34,6 @@ from scipy import linalg
 from noiseprune import lyapunov
 from noiseprune.checks import Seed, generator
 from noiseprune.choices import Lyapunov
-from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import UnstableError
 from noiseprune.network import RateNetwork
 from noiseprune.records import Plain, Rows, number
@@ -204,11 +203,11 @@ def unstable(which: str) -> str:
 
 IMPRECISE = "too far from normal: double precision promises no digit of it; raise the leak"
 DIRECTED = "directed: eigenvalues are paired in symmetric networks only"
-LEFT_OUT = f"left out, as above {DENSE_EIGENVALUES:,} neurons unless it is asked for: {_GUIDE}"
+LEFT_OUT = f"left out here, where it was not asked for: {_GUIDE}"
 TOO_LARGE = f"left out above {COMPARED:,} neurons, where it takes N^3 work a draw: {_GUIDE}"
 NOT_RUN = (
-    "no trajectories were simulated, as above 1,000 neurons unless asked for: with_dynamics() of "
-    "the report, or the command report with dynamics, computes it"
+    "no trajectories were simulated here: with_dynamics() of the report, or a pruning with "
+    "its page, computes it"
 )
 
 

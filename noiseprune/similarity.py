@@ -148,7 +148,9 @@ class SpectralReport(Record):
             "dynamics_error_end": dynamics.end if dynamics else None,
             "eigenvalue_error": eigen.median if eigen else None,
         }
-        reasons = {"all": measures.IMPRECISE if pair.detail else measures.LEFT_OUT}
+        reasons = {
+            "all": measures.IMPRECISE if pair.detail or self.response_error else measures.LEFT_OUT
+        }
         reasons |= dict.fromkeys(("dynamics_error_worst", "dynamics_error_end"), measures.NOT_RUN)
         if pair.unstable:
             reasons = {"all": measures.unstable(f"of {pair.unstable}")}
@@ -192,11 +194,11 @@ class SpectralReport(Record):
         """A copy with the errors of covariance and response, of a stable network without detail;
         `covariance` of the original, where it is known."""
         reference = measures.Reference(self.pair.original, covariance)
+        response = reference.response_error(self.pair.pruned)
         try:
             error = reference.covariance_error(self.pair.pruned)
         except UnstableError:
-            return self
-        response = reference.response_error(self.pair.pruned)
+            error = None
         return replace(self, covariance_error=error, response_error=response)
 
     def certificate(self) -> dict[str, Any]:

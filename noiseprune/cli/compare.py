@@ -49,7 +49,11 @@ def compare(
     lines = [cells(row, len(keeps) > 1) for row in comparison.rows]
     common.emit(
         result,
-        grid(f"{size_in_words(net)}, {draws} draws", lines[0], [line.values() for line in lines]),
+        grid(
+            f"{size_in_words(net)}, {draws} draw{'s' * (draws > 1)}",
+            lines[0],
+            [line.values() for line in lines],
+        ),
         f"epsilon: {NORMS[comparison.epsilon_norm]}\n",
         *([f"{comparison.left_out}\n"] if comparison.left_out else []),
         *errors(comparison),
@@ -82,10 +86,9 @@ def errors(comparison: "Comparison") -> "list[Table | str]":
 
     reasons: dict[str, dict[str, None]] = {}
     found: list[Table | str] = []
-    for keep in dict.fromkeys(row.keep for row in comparison.rows):
-        rows = [row for row in comparison.rows if row.keep == keep]
+    for rows in comparison.levels:
         columns = [one for one in MEASURES[1:] if any(row.value(one) is not None for row in rows)]
-        title = f"Errors where {keep:,} is kept, mean over the draws"
+        title = f"Errors where {rows[0].keep:,} is kept, mean over the draws"
         header = ["rule", "balance", *(measure.short for measure in columns)]
         lines = [[row.rule, row.balance, *(number(row.value(x)) for x in columns)] for row in rows]
         found += [grid(title, header, lines)] if columns else []

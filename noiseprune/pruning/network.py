@@ -10,8 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
+from scipy import sparse
 
 from noiseprune.checks import Seed, generator, noise_strength
+from noiseprune.choices import Balance
+from noiseprune.eigenvalues import DENSE_EIGENVALUES
 from noiseprune.errors import NetworkError, OptionError
 from noiseprune.network import RateNetwork, not_a_network, size_in_words
 from noiseprune.progress import Progress, silent
@@ -136,6 +139,14 @@ class Pruning(Made, Record):
         return [*rows, ("guarantee", promise_in_words(self.guarantee, self.promised_epsilon))]
 
 
+def _stays_stable(net: RateNetwork, weights: sparse.csr_array, leak: FloatArray) -> bool:
+    """False if a fit made a stable network unstable; large ones are not looked at."""
+    if net.n_neurons > DENSE_EIGENVALUES:
+        return True
+    fitted = RateNetwork.from_parts(stored(weights), leak)
+    return fitted.spectral_abscissa() < 0 or not net.spectral_abscissa() < 0
+
+
 _NO_EVIDENCE = dict.fromkeys(
     ("method", "residual", "n_probes", "variance_error", "solver", "solver_steps", "recording")
 )
@@ -223,9 +234,19 @@ def prune_network(
         importance = found.loss
         if importance is None:
             importance = rules.importance(net.csr.data, recipe.rule, values)
-        multiplier, fitted = fit_multipliers(net, start, importance, recipe, rng, progress, memory)
-        kept = multiplier > 0
-        weights = selected(net.csr, kept, net.csr.data[kept] * multiplier[kept])
+        # Where a fit ends unstable it is made again with the leak, which keeps -A dominant.
+        others: tuple[Balance, ...] = () if recipe.needs_activity else ("leak",)
+        for balance in dict.fromkeys((recipe.balance, *others)):
+            way = replace(recipe, balance=balance)
+            x, fit = fit_multipliers(net, start, importance, way, rng, progress, memory)
+            values_kept = net.csr.data[x > 0] * x[x > 0]
+            fitted_weights = selected(net.csr, x > 0, values_kept)
+            leak = balance_leak(net.leak, strengths, fitted_weights, balance)
+            stable = _stays_stable(net, fitted_weights, leak)
+            if stable or fitted is None:
+                kept, weights, fitted, recipe = x > 0, fitted_weights, fit, way
+            if stable:
+                break
     if evidence and recipe.needs_activity:  # as large as the covariance, and no longer needed
         evidence = replace(cast(Any, evidence), activity=None)
     leak = balance_leak(net.leak, strengths, weights, recipe.balance)

@@ -49,6 +49,8 @@ _LEAST = np.float32(0.01)
 _ROUNDS = 24
 _SHARE = 0.15
 _SETTLE = 0.6
+_SINGLE = 1e6
+"""Leaks from one over this to this are taken as they are, others in units of the largest."""
 _KEEP_EVERY = 10.0
 """s between two states that are kept."""
 _STATE = ("x", "kept", "mean", "square", "step", "rounds")
@@ -97,6 +99,9 @@ def fit_multipliers(
     Where nothing is gained they are those of `start`. With a `memory` the search goes on from its
     last state, and ends as if it had never been interrupted.
     """
+    size = float(np.max(net.leak))
+    if not 1 / _SINGLE < size < _SINGLE:  # E is the same, and single precision has its numbers
+        net = RateNetwork.from_parts(net.csr / size, net.leak / size)
     # BLAS on one thread: its threads and those of our loops would wait for one another.
     with threadpool_limits(1, user_api="blas"):
         change = Change(net, recipe.balance)
@@ -120,7 +125,7 @@ def fit_multipliers(
                 last = time.monotonic()
             progress(descent.step, descent.steps)
         after = descent.judged(probes)
-    if not after.objective < before.objective:
+    if not (np.isfinite(after.objective) and after.objective < before.objective):
         descent.x, after = first, before
     swaps = int(np.count_nonzero((descent.x > 0) & (first == 0)))
     fit = Fit(
@@ -151,7 +156,7 @@ class _Descent:
         self.x: Single = start.astype(np.float32)
         self.kept = self.x > 0
         self.budget = int(np.count_nonzero(self.kept))
-        self.importance = importance.astype(np.float32)
+        self.importance = (importance / np.max(importance)).astype(np.float32)
         self.mean, self.square = np.zeros_like(self.x), np.zeros_like(self.x)
         self.step = self.rounds = 0
         size = change.n_synapses / _USUAL_SIZE

@@ -191,3 +191,12 @@ def test_no_variance_is_measured_for_rules_without_one(monkeypatch):
         compare(net, 0.5, noise=0, recipes=recipes)
     with pytest.raises(TypeError):
         compare(net, 0.5, draws=1, recipes=[Recipe()])
+
+
+def test_one_synapse_is_not_all_of_them():
+    """1 and 1.0 are equal as numbers, but two levels of a comparison."""
+    found = npr.compare(npr.datasets.load("mushroom-body"), (1, 1.0), draws=1, seed=3)
+    assert [len(level) for level in found.levels] == [len(found.rows) // 2] * 2
+    kept = [row.kept_fraction for row in found.winners["epsilon"]]
+    assert kept[0] < 0.01
+    assert kept[1] == 1.0

@@ -155,9 +155,9 @@ def test_epsilon_falls_and_the_laws_are_kept(name, balance, effort):
     assert after.network.is_symmetric == net.is_symmetric
     weights = net.synapse_weights[after.kept]
     np.testing.assert_array_equal(np.sign(after.network.synapse_weights), np.sign(weights))
-    if balance == "none":
+    if after.balance == "none":
         np.testing.assert_array_equal(after.network.leak, net.leak)
-    elif balance == "leak":
+    elif after.balance == "leak":
         matched = net.leak - net.input_strength + after.network.input_strength
         np.testing.assert_allclose(after.network.leak, matched, rtol=1e-9)
     else:
@@ -294,3 +294,21 @@ def test_on_the_command_line():
     assert (plain["effort"], fitted["effort"], grown["effort"]) == ("draw", "refit", "regrow")
     assert grown["epsilon"] < 0.9 * fitted["epsilon"] < 0.9 * plain["epsilon"]
     assert grown["refit"]["swaps"] > 0
+
+
+@pytest.mark.parametrize("effort", ["refit", "regrow"])
+def test_what_is_fitted_stays_stable(effort):
+    """Gap junctions lose their stability without a balance: the leak then follows."""
+    net = NETWORKS["celegans-gap"]
+    found = npr.prune(net, 0.1, effort=effort, seed=1)
+    assert found.balance == "leak"
+    assert found.network.spectral_abscissa() < 0
+    assert found.n_kept == npr.prune(net, 0.1, seed=1).n_kept
+
+
+@pytest.mark.parametrize("size", [1e-46, 1e40])
+def test_units_do_not_matter(size):
+    net = NETWORKS["celegans"]
+    scaled = npr.RateNetwork(net.csr * size, leak=net.leak * size)
+    plain, found = (npr.prune(x, 0.2, effort="regrow", seed=1) for x in (net, scaled))
+    assert found.fit.norm_after == pytest.approx(plain.fit.norm_after, rel=0.05)

@@ -430,3 +430,9 @@ def test_networks_that_cannot_be_pruned():
     still = CTRNN((3, N, 2), activation="tanh", seed=3)
     with pytest.raises(OptionError, match="every synapse variance is 0"):
         prune_recurrent(still, 0.5, inputs=torch.zeros(2, 3, 3), method="activity")
+
+
+def test_an_effort_is_refused():
+    """Searches are for networks; a recipe's effort would otherwise be passed over."""
+    with pytest.raises(OptionError, match="leave it out"):
+        prune_recurrent(CTRNN(dims=(2, 8, 1), seed=3), rule=Recipe(effort="regrow"))

@@ -325,6 +325,11 @@ def _recipe(
         recipe = RANDOM if balance is None else replace(RANDOM, balance=balance)
     else:
         recipe = Recipe.of(rule, sampling, balance)
+    if recipe.effort != "draw":
+        raise OptionError(
+            f"effort {recipe.effort!r} lowers the epsilon of networks: leave it out here, and "
+            "train the pruned model instead"
+        )
     if recipe.balance == "leak" and recipe != PAPER:
         raise OptionError(
             "balance 'leak' would change the leak, which is 1 / tau of a neuron: choose "
