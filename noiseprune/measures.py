@@ -23,6 +23,7 @@ noise: it is the Cayley transform of their equations.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -318,9 +319,16 @@ class Reference:
 
 
 def steady_response(net: RateNetwork) -> FloatArray:
-    """(N, 65) -A^-1 B of a stable network, B a column of ones and 64 random ones."""
+    """(N, 65) -A^-1 B of a stable network, B a column of ones and 64 random ones.
+
+    nan where A is singular, which rounding can take for stable.
+    """
     inputs = np.random.default_rng(_SEED).standard_normal((net.n_neurons, RANDOM_INPUTS))
     inputs = np.column_stack([np.ones(net.n_neurons), inputs])
-    factor = linalg.lu_factor(net.dense_drift(), overwrite_a=True, check_finite=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", linalg.LinAlgWarning)
+        factor = linalg.lu_factor(net.dense_drift(), overwrite_a=True, check_finite=False)
+    if not np.all(np.diagonal(factor[0])):
+        return np.full_like(inputs, np.nan)
     solved: FloatArray = linalg.lu_solve(factor, inputs, overwrite_b=True, check_finite=False)
     return -solved

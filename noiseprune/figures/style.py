@@ -67,7 +67,7 @@ LOOKS = {
     "weight": Look("weight-based", "#d55e00", "D", "-."),
     "uniform": Look("uniform", "#adadad", "^", ":"),
     "magnitude": Look("largest weights", "#882255", "v", (0, (4, 1.5, 1, 1.5, 1, 1.5))),
-    "surgeon": Look("surgeon", "#117733", "X", (0, (3, 1, 1, 1))),
+    "surgeon": Look("surgeon", "#00502e", "X", (0, (3, 1, 1, 1))),
 }
 """By the name of a rival."""
 
