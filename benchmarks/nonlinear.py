@@ -124,14 +124,15 @@ def main(seeds: int) -> None:
     for name, phi, net, keep in cases():
         gains = slopes(net, phi, 1)
         working = npr.RateNetwork(sparse.diags_array(gains) @ net.csr, leak=net.leak)
-        means = {}
-        for way, choices in WAYS.items():
-            found = []
+        runs = []
+        for choices in WAYS.values():
             for seed in range(seeds):
                 pruned = npr.prune(working, keep, seed=seed, **choices).network
                 weights = sparse.csr_array(sparse.diags_array(1 / gains) @ pruned.csr)
-                found += errors(net, [Run(weights, pruned.leak, phi)], phi, 1000)
-            means[way] = np.mean(found, axis=0)
+                runs.append(Run(weights, pruned.leak, phi))
+        found = np.reshape(errors(net, runs, phi, 1000), (len(WAYS), seeds, len(MEASURES)))
+        means = dict(zip(WAYS, found.mean(axis=1)))
+        for way in WAYS:
             rows.append((name, phi, f"{100 * keep:g} %", way, *(f"{x:.3g}" for x in means[way])))
             print(*rows[-1], sep=" | ", flush=True)
         row = [name, phi, f"{100 * keep:g} %", f"{keep * net.n_synapses / net.n_neurons:.1f}"]

@@ -35,7 +35,7 @@ from noiseprune.weights import FloatArray
 from noiseprune.work import Result, Worker, digest, in_order, serial
 
 MOST_WORK = 2e12
-"""Of the surgeon (see `surgeon.work`) in a comparison that does not ask for it: half a minute."""
+"""The surgeon's (see `surgeon.work`) in a comparison that does not ask for it: half a minute."""
 Item = tuple[int, int, int]
 """One pruning of a comparison: index of the count, index of the way, number of the draw."""
 

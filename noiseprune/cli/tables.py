@@ -29,12 +29,11 @@ def grid(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Ta
     return table
 
 
-def legend(*left_out: str, short: bool = False) -> Table:
+def legend(short: bool = False) -> Table:
     """What the measures mean and which choices they make, a sentence each."""
     table = Table(title="What the errors mean", title_justify="left", box=None, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for measure in MEASURES:
-        if measure.key not in left_out:
-            table.add_row(measure.short if short else measure.title, measure.in_words())
+        table.add_row(measure.short if short else measure.title, measure.in_words())
     return table

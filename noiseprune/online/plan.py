@@ -141,10 +141,8 @@ class Request:
         run.check_step(stationary=True)
         events = TICKS * (rounds - 1) + 1 if self.continuous else rounds
         adapt_leak = self.adapt_leak and not self.regrow
-        asked, n_units = (
-            replace(self, rounds=rounds, adapt_leak=adapt_leak),
-            net.n_synapses // unit_size,
-        )
+        asked = replace(self, rounds=rounds, adapt_leak=adapt_leak)
+        n_units = net.n_synapses // unit_size
         return Plan(asked, run, unit_size, n_units, final, gain, events)
 
     def _samples(self, net: RateNetwork, step: float) -> int:

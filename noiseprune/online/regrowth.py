@@ -28,9 +28,9 @@ from noiseprune.weights import FloatArray, IntArray
 GROW, CUT = 2, 7
 """Ticks of an interval in which places grow back, and in which the same number dies."""
 RATE, STRENGTH_RATE = 0.05, 0.5
-"""Of the step by a sample of the activity, and of that by the uniform state; they fall to 0."""
+"""Rates of steps by a sample of the activity, and by the uniform state; they fall to 0."""
 SHARE = 0.3
-"""Of the synapses that are left: as many grow back in the first round; in later ones fewer."""
+"""Share of those that are left: as many grow back in the first round; in later ones fewer."""
 LEAST, MOST = 0.01, 5.0
 """Bounds of |w'| / |w|."""
 

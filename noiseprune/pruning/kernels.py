@@ -10,7 +10,7 @@ from noiseprune.pruning.sampling import BoolArray
 from noiseprune.weights import FloatArray, IntArray
 
 BLOCK = 32
-"""Of so many inputs one is removed at a time."""
+"""One in so many inputs is removed at a time."""
 LEAST = 0.01
 """Least multiplier of a synapse that is kept, as of one that is fitted."""
 

@@ -239,12 +239,10 @@ def prune_network(
         for balance in dict.fromkeys((recipe.balance, *others)):
             way = replace(recipe, balance=balance)
             x, fit = fit_multipliers(net, start, importance, way, rng, progress, memory)
-            values_kept = net.csr.data[x > 0] * x[x > 0]
-            fitted_weights = selected(net.csr, x > 0, values_kept)
-            leak = balance_leak(net.leak, strengths, fitted_weights, balance)
-            stable = _stays_stable(net, fitted_weights, leak)
+            mended = selected(net.csr, x > 0, net.csr.data[x > 0] * x[x > 0])
+            stable = _stays_stable(net, mended, balance_leak(net.leak, strengths, mended, balance))
             if stable or fitted is None:
-                kept, weights, fitted, recipe = x > 0, fitted_weights, fit, way
+                kept, weights, fitted, recipe = x > 0, mended, fit, way
             if stable:
                 break
     if evidence and recipe.needs_activity:  # as large as the covariance, and no longer needed

@@ -14,7 +14,7 @@ A weight that would change its sign is held at a hundredth of what it was, and t
 that, too: signs, and Dale's law, stay. The leak is fixed. In a symmetric network a pair costs what
 its two neurons lose, each on a path of its own, and its mended weight is the mean of both.
 
-Of long rows a 32nd of the inputs is removed at a time, which finds nearly the same: O(n^3) for n
+In long rows a 32nd of the inputs is removed at a time, which finds nearly the same: O(n^3) for n
 inputs.
 Source: Hassibi and Stork, NIPS 1993; SparseGPT, Frantar and Alistarh, ICML 2023, which dampens H by
 a hundredth of its mean diagonal, as is done here where H is an estimate.
